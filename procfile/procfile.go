@@ -1,0 +1,115 @@
+// Package procfile holds the graph that a project's procfile.js describes: one application, its processes, services
+// and applets. It is pure data that travels as JSON from the command to the daemon, the guard and the workers; it
+// starts nothing, reads no file and knows no other package of this module.
+//
+// A graph normally comes from procfile/evaluate. One taken from JSON is checked with Decode:
+//
+//	app, err := procfile.Decode(data)
+//
+// Concurrency: values are plain data; share them read-only, or Clone first.
+package procfile
+
+// Application is the evaluated graph of one application.
+//
+// Its JSON is the original's structure record (appName, appDir, process) plus the fields below it, which are ours.
+type Application struct {
+	// AppName is the application's unique name; never empty in a valid graph.
+	AppName string `json:"appName"`
+	// AppDir is the absolute application folder, as given by the user (symlinks kept).
+	AppDir string `json:"appDir"`
+	// Processes are the processes to run, in start order.
+	Processes []Process `json:"process"`
+	// DefinedProcesses names every defined process in definition order, also those that nothing runs in.
+	DefinedProcesses []string `json:"definedProcesses"`
+	// DefaultServiceCategory is the process that services run in unless they say otherwise; "worker" by default.
+	DefaultServiceCategory string `json:"defaultServiceCategory"`
+	// Services in definition order, without the built-in logger.
+	Services []Service `json:"services"`
+	// Applets (the 0.1 standard) in definition order.
+	Applets []Service `json:"applets"`
+	// Engine tells who evaluated the procfile: "goja" or "node".
+	Engine string `json:"engine"`
+	// Warnings are sentences for the user; empty when there is nothing to say.
+	Warnings []string `json:"warnings"`
+}
+
+// Kind tells how a process is run.
+type Kind string
+
+const (
+	// KindPlain is an ordinary Node process: cluster.isPrimary is true in it.
+	KindPlain Kind = "plain"
+	// KindWorker is a cluster worker: its listening sockets are owned by the guard and shared.
+	KindWorker Kind = "worker"
+)
+
+// Process is one described role of an application; Scale workers run it.
+type Process struct {
+	AppName string `json:"appName"`
+	AppDir  string `json:"appDir"`
+	// ProcessName is unique within the application.
+	ProcessName string `json:"processName"`
+	// Scale is the number of workers, 1..MaxScale; "auto" is already resolved.
+	Scale int `json:"scale"`
+	// Env is added to the environment of every worker; values are strings, as the child sees them.
+	Env map[string]string `json:"env"`
+	// Args follow the entry file in process.argv.
+	Args []string `json:"args"`
+	// ExecArgv are Node's own options (nodeArgs in a procfile).
+	ExecArgv []string `json:"execArgv"`
+	// Order is the start order given by .order(n); nil when not set.
+	Order *float64 `json:"order,omitempty"`
+	// Offset is the original's running number for inspector ports.
+	Offset int `json:"offset"`
+	// EntryFile is the raw entry (".entry('./app.js')"), resolved by Node from EntryFileBaseDir; "" when the process
+	// only hosts services.
+	EntryFile string `json:"entryFile,omitempty"`
+	// EntryFileBaseDir is the folder EntryFile is resolved from; nil for the built-in processes.
+	EntryFileBaseDir *string `json:"entryFileBaseDir"`
+	// Kind is how it runs; see KindPlain and KindWorker.
+	Kind Kind `json:"kind"`
+}
+
+// EntryKind tells what a service's or applet's entry is.
+type EntryKind string
+
+const (
+	// EntryPath is a module path given as a string.
+	EntryPath EntryKind = "path"
+	// EntryClass is a class that came from another module.
+	EntryClass EntryKind = "class"
+	// EntryInline is a class written in the procfile itself.
+	EntryInline EntryKind = "inline"
+	// EntryFunction is a function that is not a class.
+	EntryFunction EntryKind = "function"
+	// EntryNone is a service without an entry: legal to describe, an error to start.
+	EntryNone EntryKind = "none"
+)
+
+// Entry names what a service or applet is made from. Only Node loads it.
+type Entry struct {
+	Kind EntryKind `json:"kind"`
+	// Name is the class or function name, "" when anonymous or not known.
+	Name string `json:"name,omitempty"`
+	// Path is the module path as written, for EntryPath.
+	Path string `json:"path,omitempty"`
+}
+
+// Service is one described service or applet.
+type Service struct {
+	ServiceName string `json:"serviceName"`
+	// Category is the process it runs in, or "all" or "weak-all".
+	Category string `json:"category"`
+	// Dependencies are names of services that start before it: declared by the class first, then chained.
+	Dependencies []string `json:"dependencies"`
+	// PublishToHub is true after .publish().
+	PublishToHub bool `json:"publishToHub"`
+	// Config is the literal given to .config(); JSON, {} when none.
+	Config any `json:"config"`
+	// HasConfigResolver is true after .config(function).
+	HasConfigResolver bool  `json:"hasConfigResolver"`
+	Entry             Entry `json:"entry"`
+}
+
+// MaxScale bounds the workers of one process; more is taken as a mistake.
+const MaxScale = 1024
