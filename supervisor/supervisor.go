@@ -1,0 +1,215 @@
+// Package supervisor is what a guard does for one application: it starts, watches, replaces and stops the Node
+// processes that a plan describes, and tells everyone who asks how they are.
+//
+//	s := supervisor.New(supervisor.Config{Spawner: …, Log: log})
+//	go s.Run(ctx)                                   // owns every goroutine of the package; returns when all have ended
+//	op, err := s.Submit(supervisor.OpStart, &plan)  // one operation at a time; follow it with Watch
+//
+// Concurrency: every method of Supervisor may be called from any goroutine; Status, Operation and Event values are
+// snapshots that nobody changes afterwards.
+//
+// It evaluates no JavaScript, serves no HTTP and knows neither the daemon nor the metrics.
+package supervisor
+
+import (
+	"time"
+
+	"github.com/pandora-go/pandora/procfile"
+)
+
+// Plan is everything that is needed to run an application. It travels as JSON from the command through the daemon to
+// the guard.
+type Plan struct {
+	App procfile.Application `json:"app"`
+	// Env is the complete environment that workers inherit, as KEY=VALUE; the process's own env is laid over it.
+	Env []string `json:"env"`
+	// Node is the Node binary; "" looks "node" up in the PATH of Env at each spawn.
+	Node string `json:"node,omitempty"`
+	// Cwd is the folder the user's command ran in (PANDORA_CWD).
+	Cwd string `json:"cwd"`
+	// JSDir is the installed js/<digest> folder; its node/bootstrap.js is the workers' main script.
+	JSDir string `json:"jsDir"`
+	// RunDir holds the sockets that workers connect to (PANDORA_TMP_DIR).
+	RunDir string `json:"runDir"`
+	// Home is PANDORA_DIR.
+	Home string `json:"home"`
+	// LogsDir is the folder that holds one folder per application.
+	LogsDir string `json:"logsDir"`
+	// Dev is true under `pandora dev`.
+	Dev bool `json:"dev,omitempty"`
+}
+
+// State is the state of one worker.
+type State string
+
+// The worker states. backoff: will be tried at NextTryAt. fatal: will not, Reason says why.
+const (
+	StatePending  State = "pending"
+	StateStarting State = "starting"
+	StateRunning  State = "running"
+	StateStopping State = "stopping"
+	StateStopped  State = "stopped"
+	StateBackoff  State = "backoff"
+	StateFatal    State = "fatal"
+)
+
+// AppState is the state of an application in the original's numbers: 1 pending, 2 complete, 3 stopped.
+type AppState int
+
+// The application states of the original.
+const (
+	AppPending  AppState = 1
+	AppComplete AppState = 2
+	AppStopped  AppState = 3
+)
+
+// Status is a snapshot of one application.
+type Status struct {
+	AppName string `json:"appName"`
+	AppDir  string `json:"appDir"`
+	// AppID is a uuid made at each start.
+	AppID    string   `json:"appId"`
+	State    AppState `json:"state"`
+	GuardPID int      `json:"guardPid"`
+	// StartedAt is when the running start operation began; zero when nothing was started.
+	StartedAt time.Time `json:"startedAt"`
+	// StartCount counts spawned workers, RestartCount those that replaced a dead one.
+	StartCount   int `json:"startCount"`
+	RestartCount int `json:"restartCount"`
+	// StdoutLogPath is nodejs_stdout.log of the application; "" in dev.
+	StdoutLogPath string          `json:"stdoutLogPath"`
+	Processes     []ProcessStatus `json:"processes"`
+	// Sockets are the listening sockets the guard owns.
+	Sockets []Socket `json:"sockets"`
+	// Operation is the running operation, or the last one; nil before the first.
+	Operation *Operation `json:"operation,omitempty"`
+	// Structure is the graph being run.
+	Structure procfile.Application `json:"structure"`
+}
+
+// ProcessStatus is a snapshot of one process (a role) and its workers.
+type ProcessStatus struct {
+	Name    string         `json:"name"`
+	Kind    procfile.Kind  `json:"kind"`
+	Workers []WorkerStatus `json:"workers"`
+}
+
+// WorkerStatus is a snapshot of one worker.
+type WorkerStatus struct {
+	// Worker is the slot number, from 0, stable across generations.
+	Worker int   `json:"worker"`
+	State  State `json:"state"`
+	// PID is 0 when no process lives in the slot.
+	PID int `json:"pid,omitempty"`
+	// Generation counts the processes this slot has had, from 1.
+	Generation int       `json:"generation"`
+	Restarts   int       `json:"restarts"`
+	SpawnedAt  time.Time `json:"spawnedAt,omitzero"`
+	ReadyAt    time.Time `json:"readyAt,omitzero"`
+	// NextTryAt is set in state backoff.
+	NextTryAt time.Time `json:"nextTryAt,omitzero"`
+	// Reason says in a sentence why the worker is in backoff or fatal; "" otherwise.
+	Reason string `json:"reason,omitempty"`
+	// LastExit is how the previous process of the slot ended; nil when none has.
+	LastExit *Exit `json:"lastExit,omitempty"`
+	// LogPath is the file with the worker's output; "" in dev.
+	LogPath string `json:"logPath,omitempty"`
+}
+
+// Exit tells how a worker's process ended.
+type Exit struct {
+	At time.Time `json:"at"`
+	// Code is the exit code; -1 when a signal ended it.
+	Code int `json:"code"`
+	// Signal is the name of the signal that ended it, as "SIGKILL"; "" otherwise.
+	Signal string `json:"signal,omitempty"`
+	// Error is what the bootstrap reported before it exited (message and stack); "" when it said nothing.
+	Error string `json:"error,omitempty"`
+	// Output holds the last lines it wrote, oldest first; at most 20.
+	Output []string `json:"output,omitempty"`
+}
+
+// Socket is a listening socket the guard owns.
+type Socket struct {
+	// Network is "tcp", "udp" or "unix".
+	Network string `json:"network"`
+	// Address is the IP address bound, or the path of a unix socket.
+	Address string `json:"address"`
+	// Port is 0 for a unix socket.
+	Port int `json:"port,omitempty"`
+	// Process is the process whose worker asked for it first.
+	Process string `json:"process"`
+}
+
+// OpKind names an operation.
+type OpKind string
+
+// The operations of a guard.
+const (
+	OpStart   OpKind = "start"
+	OpStop    OpKind = "stop"
+	OpRestart OpKind = "restart"
+)
+
+// OpState is how far an operation is.
+type OpState string
+
+// The states of an operation; the last three are final.
+const (
+	OpRunning   OpState = "running"
+	OpSucceeded OpState = "succeeded"
+	OpFailed    OpState = "failed"
+	OpCanceled  OpState = "canceled"
+)
+
+// Operation is a snapshot of one operation.
+type Operation struct {
+	ID         string    `json:"id"`
+	Kind       OpKind    `json:"kind"`
+	AppName    string    `json:"appName"`
+	State      OpState   `json:"state"`
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt,omitzero"`
+	// Steps are the processes of the operation in order, for showing progress.
+	Steps []Step `json:"steps"`
+	// Failure is set when State is OpFailed.
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Step is the progress of one process within an operation.
+type Step struct {
+	Process string `json:"process"`
+	// State is "waiting", "running", "done" or "failed".
+	State string `json:"state"`
+	// Done and Total count workers.
+	Done       int       `json:"done"`
+	Total      int       `json:"total"`
+	StartedAt  time.Time `json:"startedAt,omitzero"`
+	FinishedAt time.Time `json:"finishedAt,omitzero"`
+}
+
+// Failure says why an operation failed.
+type Failure struct {
+	Process string `json:"process,omitempty"`
+	Worker  int    `json:"worker"`
+	// Message is a sentence: what failed and why.
+	Message string `json:"message"`
+	// Exit is how the failing worker ended; nil when it never lived.
+	Exit *Exit `json:"exit,omitempty"`
+	// LogPath is where its output is.
+	LogPath string `json:"logPath,omitempty"`
+}
+
+// Event is one thing that happened, for the event log.
+type Event struct {
+	// Seq counts from 1 within one guard.
+	Seq     uint64    `json:"seq"`
+	Time    time.Time `json:"time"`
+	App     string    `json:"app"`
+	Process string    `json:"process,omitempty"`
+	Worker  int       `json:"worker"`
+	PID     int       `json:"pid,omitempty"`
+	// Kind is one of spawned, ready, exited, backoff, fatal, stopped, operation.
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
