@@ -1,0 +1,11 @@
+'use strict';
+
+module.exports = class A {
+  async start() {
+    console.log('A started');
+  }
+
+  async stop() {
+    console.log('A stopped');
+  }
+};
