@@ -1,0 +1,77 @@
+# make help lists what there is. Everything a target needs beyond Go, Node, npm and apt it installs itself.
+
+GO      ?= go
+NODE    ?= node
+NPM     ?= npm
+PORT    ?= 3000
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The Node versions of the matrix; each is an npm package with nothing but the binary in it.
+NODE_MATRIX ?= 18.20.8 22.23.3 24.21.0
+OS   := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
+
+SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
+	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
+
+.PHONY: help build run stop test test-go test-js test-all matrix lint bench clean deps
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: bin/pandora ## build bin/pandora, one static binary
+
+bin/pandora: $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/pandora
+
+deps: examples/express/node_modules/.installed js/node_modules/.installed ## install the npm packages of examples and tests
+
+examples/express/node_modules/.installed: examples/express/package-lock.json
+	cd examples/express && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+js/node_modules/.installed: js/package-lock.json
+	cd js && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: bin/pandora examples/express/node_modules/.installed ## start the express example and show what it answers
+	@PORT=$(PORT) sh examples/run.sh
+
+stop: ## stop everything that `make run` started
+	@bin/pandora stop express-example
+
+test: deps test-go test-js ## all tests that need one Node version (at most ten minutes)
+
+# The race detector needs cgo and a C compiler.
+test-go: deps
+	@command -v $${CC:-cc} >/dev/null || { echo "installing a C compiler for the race detector"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+test-js: deps
+	$(NODE) --test js/test/
+
+test-all: test matrix ## test, and the examples on every Node version of the matrix
+
+matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
+	@set -e; for v in $(NODE_MATRIX); do \
+		echo "== Node $$v"; bin=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin; \
+		PATH=$$bin:$$PATH PANDORA_TEST_NODE=$$v CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m -run 'TestExamples|TestScripts/examples' ./cmd/pandora; \
+		PATH=$$bin:$$PATH node --test js/test/; \
+	done
+
+.cache/node/%/.installed:
+	mkdir -p .cache/node/$*
+	$(NPM) install --prefix .cache/node/$* --no-audit --no-fund --no-save --loglevel=error node-$(OS)-$(ARCH)@$*
+	@touch $@
+
+lint: deps ## vet for linux and macOS, gofmt, JavaScript types
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	cd js && npx tsc -p .
+
+bench: bin/pandora ## time and memory of the command, the daemon and a guard
+	@sh docs/bench/run.sh
+
+clean: ## remove what was built and installed
+	rm -rf bin .cache js/node_modules examples/*/node_modules
