@@ -31,6 +31,7 @@ func mayImport() map[string][]string {
 		"internal/rotate":      {},
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
+		"internal/bench":       {},
 	}
 }
 
