@@ -228,6 +228,6 @@ func memory(pid int) (rss, private int64) {
 	return rss, private
 }
 
-func row(name string, f figure) { fmt.Printf("%-40s %10.1f  %12.1f\n", name, ms(f.wall), mb(f.peak)) }
+func row(name string, f figure)  { fmt.Printf("%-40s %10.1f  %12.1f\n", name, ms(f.wall), mb(f.peak)) }
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func mb(n int64) float64         { return float64(n) / (1 << 20) }
