@@ -1,0 +1,24 @@
+//go:build unix
+
+package endpoints
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// diskUse returns how full the file system of path is, in percent as df prints it: what is used of what a user can
+// have, rounded up.
+func diskUse(path string) (int, error) {
+	var s unix.Statfs_t
+	for {
+		err := unix.Statfs(path, &s)
+		if err == nil {
+			return usePercent(uint64(s.Blocks), uint64(s.Bfree), uint64(s.Bavail)), nil
+		}
+		if err != unix.EINTR {
+			return 0, fmt.Errorf("measure the file system of %q: %w", path, err)
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package endpoints
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+)
+
+// The names of the EndPoints, in the order /daemon lists them.
+const (
+	nameDaemon  = "daemon"
+	nameHealth  = "health"
+	nameInfo    = "info"
+	nameProcess = "process"
+	nameMetrics = "metrics"
+)
+
+const (
+	defaultHost = "127.0.0.1"
+	defaultPort = 7002
+	defaultRate = 80
+	// defaultCheckURL is what the original ships; no application listens there, so it counts as not configured.
+	defaultCheckURL = "http://127.1:6001"
+)
+
+// Options are the actuator's settings.
+type Options struct {
+	// Enabled is false when no HTTP is to be served.
+	Enabled bool
+	// Host is an IP address or host name.
+	Host string
+	// Port is 0 for any free port.
+	Port int
+	// LegacyStatus makes /health answer 200 whatever it says, as the original.
+	LegacyStatus bool
+	// EndPoints are the settings by EndPoint name: daemon, health, info, process, metrics.
+	EndPoints map[string]EndPointOptions
+
+	health healthOptions
+}
+
+// EndPointOptions are the settings of one EndPoint.
+type EndPointOptions struct {
+	// Enabled is false when its routes do not exist and its Indicators are ignored.
+	Enabled bool
+	// InitConfig is the JSON object that a registering Indicator gets.
+	InitConfig json.RawMessage
+}
+
+// healthOptions are the settings of the built-in checks.
+type healthOptions struct {
+	disk bool
+	rate float64
+	path string
+	port bool
+	// checkURL is nil when the sockets of the application are to be tried.
+	checkURL *url.URL
+}
+
+// DefaultOptions are the settings of a daemon without configuration: every EndPoint, on 127.0.0.1:7002.
+func DefaultOptions() Options {
+	o, err := DecodeOptions(nil)
+	if err != nil {
+		panic("endpoints: the default options are invalid: " + err.Error())
+	}
+	return o
+}
+
+// Address is host:port, for net.Listen.
+func (o Options) Address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
+
+// DecodeOptions reads actuator.http.{enabled,host,port,legacyStatus} and actuator.endPoint.<name>.{enabled,initConfig}
+// of the merged global configuration, a JSON object. Missing keys have the original's defaults, unknown keys are left
+// alone, and a value that cannot be meant is an error that names its key. Empty data means all defaults.
+func DecodeOptions(config json.RawMessage) (Options, error) {
+	o := Options{Enabled: true, Host: defaultHost, Port: defaultPort, EndPoints: map[string]EndPointOptions{}}
+	root, err := object("", config)
+	if err != nil {
+		return Options{}, err
+	}
+	actuator, err := root.object("actuator")
+	if err != nil {
+		return Options{}, err
+	}
+	web, err := actuator.object("http")
+	if err != nil {
+		return Options{}, err
+	}
+	if err := o.decodeHTTP(web); err != nil {
+		return Options{}, err
+	}
+	points, err := actuator.object("endPoint")
+	if err != nil {
+		return Options{}, err
+	}
+	for _, name := range []string{nameDaemon, nameHealth, nameInfo, nameProcess, nameMetrics} {
+		if o.EndPoints[name], err = decodeEndPoint(points, name); err != nil {
+			return Options{}, err
+		}
+	}
+	o.health, err = decodeHealth(o.EndPoints[nameHealth].InitConfig)
+	return o, err
+}
+
+func (o *Options) decodeHTTP(web section) error {
+	o.Enabled = web.truthy("enabled", true)
+	o.LegacyStatus = web.truthy("legacyStatus", false)
+	if raw, ok := web.value("port"); ok {
+		port, err := strconv.Atoi(string(bytes.Trim(raw, `"`)))
+		if err != nil || port < 0 || port > 65535 {
+			return web.wrong("port", raw, "an integer from 0 (any free port) to 65535")
+		}
+		o.Port = port
+	}
+	if raw, ok := web.value("host"); ok {
+		if json.Unmarshal(raw, &o.Host) != nil || !validHost(o.Host) {
+			return web.wrong("host", raw, `an IP address or a host name, as "127.0.0.1"`)
+		}
+	}
+	return nil
+}
+
+func decodeEndPoint(points section, name string) (EndPointOptions, error) {
+	if raw, ok := points.values[name]; ok && !isTruthy(raw) {
+		return EndPointOptions{InitConfig: json.RawMessage("{}")}, nil
+	}
+	point, err := points.object(name)
+	if err != nil {
+		return EndPointOptions{}, err
+	}
+	init, err := point.object("initConfig")
+	if err != nil {
+		return EndPointOptions{}, err
+	}
+	merged := map[string]any{}
+	for key, raw := range init.values {
+		if merged[key], err = decodeAny(raw); err != nil {
+			return EndPointOptions{}, init.wrong(key, raw, "JSON")
+		}
+	}
+	if name == nameHealth {
+		merged = overlay(map[string]any{
+			"port":       map[string]any{"enabled": true, "checkUrl": defaultCheckURL},
+			"disk_space": map[string]any{"enabled": true, "rate": defaultRate},
+		}, merged)
+	}
+	data, err := encodeJSON(merged)
+	if err != nil {
+		return EndPointOptions{}, fmt.Errorf("read config %q: %w", init.path, err)
+	}
+	return EndPointOptions{Enabled: point.truthy("enabled", true), InitConfig: data}, nil
+}
+
+func decodeHealth(init json.RawMessage) (healthOptions, error) {
+	h := healthOptions{rate: defaultRate, path: "/"}
+	root, err := object("actuator.endPoint.health.initConfig", init)
+	if err != nil {
+		return h, err
+	}
+	disk, err := root.object("disk_space")
+	if err != nil {
+		return h, err
+	}
+	h.disk = disk.truthy("enabled", true)
+	if raw, ok := disk.value("rate"); ok {
+		if json.Unmarshal(raw, &h.rate) != nil || h.rate < 0 || h.rate > 100 {
+			return h, disk.wrong("rate", raw, "a percentage from 0 to 100")
+		}
+	}
+	if raw, ok := disk.value("path"); ok {
+		if json.Unmarshal(raw, &h.path) != nil || h.path == "" || h.path[0] != '/' {
+			return h, disk.wrong("path", raw, "an absolute path")
+		}
+	}
+	port, err := root.object("port")
+	if err != nil {
+		return h, err
+	}
+	h.port = port.truthy("enabled", true)
+	raw, ok := port.value("checkUrl")
+	if !ok {
+		return h, nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return h, port.wrong("checkUrl", raw, "a URL, as \"http://127.0.0.1:3000/health\"")
+	}
+	if text == "" || text == defaultCheckURL || text == defaultCheckURL+"/" {
+		return h, nil
+	}
+	h.checkURL, err = url.Parse(text)
+	if err != nil || h.checkURL.Host == "" || h.checkURL.Scheme != "http" && h.checkURL.Scheme != "https" {
+		return h, port.wrong("checkUrl", raw, "a URL with http or https and a host, as \"http://127.0.0.1:3000/health\"")
+	}
+	return h, nil
+}
+
+// section is a JSON object of the configuration, with the dotted path that error messages name.
+type section struct {
+	path   string
+	values map[string]json.RawMessage
+}
+
+// object decodes a JSON object; absent and null are empty ones.
+func object(path string, raw json.RawMessage) (section, error) {
+	s := section{path: path}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return s, nil
+	}
+	if err := json.Unmarshal(raw, &s.values); err != nil {
+		name := path
+		if name == "" {
+			name = "(the whole)"
+		}
+		return s, fmt.Errorf("read config %q: %s is not an object", name, shorten(raw))
+	}
+	return s, nil
+}
+
+func (s section) object(key string) (section, error) { return object(s.join(key), s.values[key]) }
+
+func (s section) join(key string) string {
+	if s.path == "" {
+		return key
+	}
+	return s.path + "." + key
+}
+
+// value returns the raw value of a key that is there and not null.
+func (s section) value(key string) (json.RawMessage, bool) {
+	raw, ok := s.values[key]
+	raw = bytes.TrimSpace(raw)
+	return raw, ok && string(raw) != "null"
+}
+
+// truthy reads a flag the way JavaScript would.
+func (s section) truthy(key string, absent bool) bool {
+	raw, ok := s.values[key]
+	if !ok {
+		return absent
+	}
+	return isTruthy(raw)
+}
+
+func (s section) wrong(key string, raw json.RawMessage, want string) error {
+	return fmt.Errorf("read config %q: %s is not valid; give %s", s.join(key), shorten(raw), want)
+}
+
+func isTruthy(raw json.RawMessage) bool {
+	switch string(bytes.TrimSpace(raw)) {
+	case "", "null", "false", `""`, "0", "-0":
+		return false
+	}
+	var number float64
+	return json.Unmarshal(raw, &number) != nil || number != 0
+}
+
+// shorten keeps an error message readable whatever was configured.
+func shorten(raw json.RawMessage) string {
+	const limit = 80
+	if len(raw) <= limit {
+		return string(raw)
+	}
+	return string(bytes.ToValidUTF8(raw[:limit], nil)) + "…"
+}
+
+// decodeAny decodes JSON and keeps numbers as they are written.
+func decodeAny(raw json.RawMessage) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	err := d.Decode(&v)
+	return v, err
+}
+
+// overlay returns base with the values of top over it, objects merged key by key.
+func overlay(base, top map[string]any) map[string]any {
+	merged := maps.Clone(base)
+	for key, value := range top {
+		upper, isObject := value.(map[string]any)
+		lower, wasObject := merged[key].(map[string]any)
+		if isObject && wasObject {
+			value = overlay(lower, upper)
+		}
+		merged[key] = value
+	}
+	return merged
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return hostName.MatchString(host)
+}
