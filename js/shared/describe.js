@@ -1,0 +1,155 @@
+'use strict';
+
+// The graph of an application as plain JSON: which processes exist, in which order, with what.
+
+const check = require('./check');
+const entries = require('./entry');
+const { sortByOrder } = require('./order');
+
+/** @typedef {import('./reconciler').Reconciler} Reconciler */
+/** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
+/** @typedef {import('./reconciler').ServiceDefinition} ServiceDefinition */
+/** @typedef {{globalEnv?: Record<string, any>, globalArgs?: string[], globalExecArgv?: string[]}} Globals */
+
+/**
+ * A value as JSON would carry it; what JSON cannot carry is left out, with a warning.
+ * @param {any} value
+ * @param {string} label
+ * @param {(warning: string) => void} warn
+ * @returns {any}
+ */
+function plain(value, label, warn) {
+  try {
+    const text = JSON.stringify(value);
+    return text === undefined ? {} : JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error && /circular|cyclic/i.test(error.message) ? 'it refers to itself' : 'it is not JSON';
+    warn(`${label}: its config is not shown, because ${why}; it is used as it is`);
+    return {};
+  }
+}
+
+/**
+ * Checks that every service and applet has a process to run in.
+ * @param {Reconciler} r
+ * @param {(ServiceDefinition & {serviceName: string})[]} units
+ */
+function checkPlacement(r, units) {
+  for (const { unit, serviceName, category } of units) {
+    if (category === 'all' || category === 'weak-all' || r.findProcess(category)) continue;
+    throw check.problem('PANDORA_PLACEMENT',
+      `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
+  }
+}
+
+/**
+ * The kind by the rule: cluster(…), more than one worker, or a declared 'auto' makes cluster workers.
+ * @param {ProcessDefinition} process
+ * @param {number} scale resolved
+ * @param {(ServiceDefinition & {serviceName: string})[]} units
+ * @returns {'plain' | 'worker'}
+ */
+function kindOf(process, scale, units) {
+  if (process.kind) return process.kind;
+  const hosts = units.some(({ entry, category }) => entry.kind === 'cluster'
+    && (category === process.processName || category === 'all'));
+  const auto = process.scale === 'auto' || process.autoInProduction;
+  return process.clustered || hosts || auto || scale > 1 ? 'worker' : 'plain';
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {Globals} globals
+ * @param {(ServiceDefinition & {serviceName: string})[]} units
+ */
+function describeProcesses(r, globals, units) {
+  const everywhere = units.some(({ category }) => category === 'all');
+  const active = r.processes.filter((process) => everywhere || process.entryFile !== undefined
+    || units.some(({ category }) => category === process.processName));
+  let offset = 0;
+  const records = active.map((process) => {
+    const { processName } = process;
+    const declared = process.scale === undefined ? 1 : check.checkScale(process.scale, processName, r.warn);
+    const scale = declared === 'auto' ? r.workerCount : declared;
+    const env = { ...process.env, ...globals.globalEnv };
+    const record = {
+      appName: r.appName,
+      appDir: r.appDir,
+      processName,
+      scale,
+      env: check.envStrings(env, processName, r.warn),
+      args: check.listStrings(process.args.concat(globals.globalArgs || []), 'args', processName, r.warn),
+      execArgv: check.listStrings(process.execArgv.concat(globals.globalExecArgv || []), 'nodeArgs', processName, r.warn),
+      order: process.order,
+      offset,
+      entryFile: process.entryFile,
+      entryFileBaseDir: process.entryFileBaseDir,
+      kind: kindOf(process, scale, units),
+    };
+    offset += scale > 1 ? scale + 1 : 1;
+    return record;
+  });
+  return sortByOrder(records);
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {ServiceDefinition & {serviceName: string}} service
+ */
+function describeService(r, service) {
+  const label = r.label(service);
+  const { entry } = service;
+  if (service.serviceName === '') {
+    throw check.problem('PANDORA_NAME', `${label} has no name, because its class is anonymous; give it one with .name('…')`);
+  }
+  const kind = entry.kind === 'cluster' ? 'path' : entries.classify(entry, r.host, r.procfiles);
+  const name = entry.path === '' ? entries.classNameOf(entry, r.host, label) : '';
+  const own = entries.staticDependencies(entry, r.host, label);
+  return {
+    serviceName: service.serviceName,
+    category: service.category,
+    dependencies: [...new Set([...own, ...(service.dependencies || [])])],
+    publishToHub: service.publishToHub,
+    config: plain(service.config, label, r.warn),
+    hasConfigResolver: service.configResolver !== null,
+    entry: { kind, ...(name === '' ? {} : { name }), ...(entry.path === '' ? {} : { path: entry.path }) },
+  };
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {ServiceDefinition[]} list
+ */
+function warnOfDuplicates(r, list) {
+  const seen = new Set();
+  for (const service of list) {
+    const name = r.nameOf(service);
+    if (seen.has(name)) r.warn(`${service.unit} "${name}" is defined more than once; the last definition counts`);
+    seen.add(name);
+  }
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {Globals} globals
+ */
+function describe(r, globals) {
+  const services = r.unique(r.services);
+  const applets = r.unique(r.applets);
+  warnOfDuplicates(r, r.services);
+  warnOfDuplicates(r, r.applets);
+  const units = [...services, ...applets];
+  checkPlacement(r, units);
+  const record = {
+    appName: r.appName,
+    appDir: r.appDir,
+    process: describeProcesses(r, globals, units),
+    definedProcesses: r.processes.map((process) => process.processName),
+    defaultServiceCategory: r.defaultServiceCategory,
+    services: services.filter(({ entry }) => entry.kind !== 'builtin').map((service) => describeService(r, service)),
+    applets: applets.map((applet) => describeService(r, applet)),
+  };
+  return { ...record, warnings: r.warnings.slice() };
+}
+
+module.exports = { describe };

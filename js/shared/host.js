@@ -1,0 +1,139 @@
+'use strict';
+
+// What the reconciler needs of its engine: files and modules. Goja and Node have the same functions for both, except
+// that Goja's loader can tell which classes a procfile merely hands over; it is asked through 'pandora:engine'.
+
+const fs = require('fs');
+const path = require('path');
+const Module = require('module');
+
+/**
+ * @typedef {object} Host
+ * @property {(appDir: string) => string[]} procfiles the existing procfiles of an application folder, in order
+ * @property {(file: string) => string} baseDirOf the folder that relative entries of a procfile start from
+ * @property {(file: string) => any} requireProcfile
+ * @property {(baseDir: string | null, request: string) => any} requireFrom
+ * @property {(baseDir: string | null, request: string) => boolean} resolvable
+ * @property {(value: any, except: string[]) => boolean} isExported whether a loaded module exports the value
+ * @property {(file: string) => string} source '' when not readable
+ * @property {(file: string) => string} dirname
+ * @property {(baseDir: string | null, request: string) => string} nameOfPath
+ */
+
+/** Procfiles in the order they are applied; a framework supplies those in .bin. */
+const PLACES = ['node_modules/.bin/procfile.js', 'node_modules/.bin/procfile.ts', 'procfile.js', 'procfile.ts'];
+
+/**
+ * @returns {((file: string) => any) | null} Goja's loader of procfiles
+ */
+function engineLoader() {
+  try {
+    // Not a literal argument: no such module is installed anywhere, and type checks should not look for it.
+    const name = 'pandora:engine';
+    return require(name).requireProcfile;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} file
+ * @returns {boolean}
+ */
+function isFile(file) {
+  try {
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Follows a symbolic link to a file, but not links among its folders: the folder stays as the user named it.
+ * @param {string} file
+ * @returns {string}
+ */
+function followFile(file) {
+  let at = file;
+  for (let links = 0; links < 40 && fs.lstatSync(at).isSymbolicLink(); links += 1) {
+    at = path.resolve(path.dirname(at), fs.readlinkSync(at));
+  }
+  return at;
+}
+
+/**
+ * @param {string | null} baseDir
+ * @param {string} request
+ */
+function requirer(baseDir, request) {
+  if (baseDir === null) {
+    throw Object.assign(
+      new Error(`cannot resolve '${request}': it was not given while a procfile ran; use an absolute path`),
+      { code: 'PANDORA_ENTRY' });
+  }
+  return Module.createRequire(path.join(baseDir, 'procfile.js'));
+}
+
+/**
+ * @param {any} exported
+ * @param {any} value
+ * @returns {boolean} whether value is exported itself or one of its plain members; runs no getter
+ */
+function exportsValue(exported, value) {
+  if (exported === value) return true;
+  if ((typeof exported !== 'object' && typeof exported !== 'function') || exported === null) return false;
+  try {
+    return Object.values(Object.getOwnPropertyDescriptors(exported))
+      .some((property) => property !== undefined && property.value === value);
+  } catch {
+    return false; // an exotic object that does not say what it holds
+  }
+}
+
+/**
+ * @returns {Host}
+ */
+function createHost() {
+  const loader = engineLoader();
+  /** @type {Map<string, string>} */
+  const sources = new Map();
+  return {
+    procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(isFile),
+    baseDirOf: (file) => path.dirname(followFile(file)),
+    requireProcfile: (file) => (loader ? loader(file) : Module.createRequire(file)(file)),
+    requireFrom: (baseDir, request) => requirer(baseDir, request)(request),
+    resolvable(baseDir, request) {
+      if (Module.builtinModules.includes(request.replace(/^node:/, ''))) return false;
+      try {
+        requirer(baseDir, request).resolve(request);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    isExported(value, except) {
+      const cache = Module.createRequire(path.join(path.sep, 'procfile.js')).cache;
+      const skip = new Set(except.map((file) => fs.realpathSync(file)));
+      return Object.keys(cache).some((file) => {
+        const module = cache[file];
+        return module !== undefined && !skip.has(file) && exportsValue(module.exports, value);
+      });
+    },
+    source(file) {
+      let text = sources.get(file);
+      if (text === undefined) {
+        try {
+          text = fs.readFileSync(file, 'utf8');
+        } catch {
+          text = '';
+        }
+        sources.set(file, text);
+      }
+      return text;
+    },
+    dirname: (file) => path.dirname(file),
+    nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
+  };
+}
+
+module.exports = { createHost };

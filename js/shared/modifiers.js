@@ -1,0 +1,276 @@
+'use strict';
+
+// What the members of the procfile's argument return: objects that change one definition. As in the original, a member
+// with a truthy argument sets and returns the modifier, and without one reads; what is read is live.
+
+const check = require('./check');
+
+/** @typedef {import('./reconciler').Reconciler} Reconciler */
+/** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
+/** @typedef {import('./reconciler').ServiceDefinition} ServiceDefinition */
+
+const DEPRECATED_ARGV = 'Pandora.js: process().argv() has been deprecated, replace it to .nodeArgs()';
+
+/**
+ * Nothing was given, so the member reads. NaN is not nothing: it comes from a calculation that went wrong.
+ * @param {any} value
+ * @returns {boolean}
+ */
+const reads = (value) => !value && !Number.isNaN(value);
+
+class ProcessModifier {
+  /** @type {Reconciler} */ #reconciler;
+  /** @type {ProcessDefinition} */ #process;
+
+  /** @param {Reconciler} reconciler @param {ProcessDefinition} process */
+  constructor(reconciler, process) {
+    this.#reconciler = reconciler;
+    this.#process = process;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  name(value) {
+    if (reads(value)) return this.#process.processName;
+    this.#reconciler.renameProcess(this.#process, value);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  entry(value) {
+    if (reads(value)) return this.#process.entryFile;
+    this.#reconciler.setEntryFile(this.#process, value);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  scale(value) {
+    if (reads(value)) return this.#process.scale;
+    this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
+    this.#process.autoInProduction = false;
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  env(value) {
+    if (reads(value)) return this.#process.env;
+    this.#process.env = check.checkEnv(value, this.#process.processName);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  args(value) {
+    if (reads(value)) return this.#process.args;
+    this.#process.args = check.checkList(value, 'args', this.#process.processName, this.#reconciler.warn);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  nodeArgs(value) {
+    if (reads(value)) return this.#process.execArgv;
+    this.#process.execArgv = check.checkList(value, 'nodeArgs', this.#process.processName, this.#reconciler.warn);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  argv(value) {
+    this.#reconciler.warn(DEPRECATED_ARGV);
+    return this.nodeArgs(value);
+  }
+
+  /** @param {any} [value] @returns {any} */
+  order(value) {
+    if (reads(value)) return this.#process.order;
+    this.#process.order = check.checkOrder(value, this.#process.processName);
+    return this;
+  }
+
+  /**
+   * How the process runs: 'plain', or 'worker' (of a cluster).
+   * @param {any} [value] @returns {any}
+   */
+  kind(value) {
+    if (reads(value)) return this.#process.kind;
+    this.#process.kind = check.checkKind(value, this.#process.processName);
+    return this;
+  }
+
+  /**
+   * 'fork' or 'cluster', of the 1.0 to 1.2 API: the kind under its old names.
+   * @param {any} [value] @returns {any}
+   */
+  mode(value) {
+    if (reads(value)) return this.#process.kind;
+    if (value === 'fork' || value === 'cluster') return this.kind(value === 'fork' ? 'plain' : 'worker');
+    throw check.problem('PANDORA_KIND', `process "${this.#process.processName}": `
+      + `mode expects 'fork' or 'cluster', got ${check.show(value)}`);
+  }
+
+  drop() {
+    this.#reconciler.dropProcess(this.#process.processName);
+  }
+}
+
+class ServiceModifier {
+  /** @type {Reconciler} */ #reconciler;
+  /** @type {ServiceDefinition} */ #service;
+
+  /** @param {Reconciler} reconciler @param {ServiceDefinition} service */
+  constructor(reconciler, service) {
+    this.#reconciler = reconciler;
+    this.#service = service;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  name(value) {
+    if (reads(value)) return this.#reconciler.nameOf(this.#service);
+    this.#reconciler.renameService(this.#service, value);
+    return this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  process(value) {
+    if (reads(value)) return this.#service.category;
+    this.#service.category = check.checkName(value, `${this.#reconciler.label(this.#service)}: process()`);
+    return this;
+  }
+
+  /**
+   * The 0.1 name of process(). There 'all' meant: in every process that exists anyway.
+   * @param {any} [value] @returns {any}
+   */
+  category(value) {
+    return this.process(value === 'all' ? 'weak-all' : value);
+  }
+
+  /** @param {any} [value] @returns {any} */
+  entry(value) {
+    if (reads(value)) return this.#service.entry.value || this.#service.entry.path || undefined;
+    this.#reconciler.setEntry(this.#service, value);
+    return this;
+  }
+
+  /** @param {any} [value] a literal, or a function (context, literal) => config @returns {any} */
+  config(value) {
+    if (reads(value)) return this.#service.config;
+    if (typeof value === 'function') this.#service.configResolver = value;
+    else this.#service.config = value;
+    return this;
+  }
+
+  /** @param {any} [value] a name or several; they are added @returns {any} */
+  dependency(value) {
+    if (reads(value)) return this.#service.dependencies;
+    const label = this.#reconciler.label(this.#service);
+    const names = (Array.isArray(value) ? value : [value])
+      .map((name) => check.checkName(name, `${label}: dependency()`));
+    this.#service.dependencies = (this.#service.dependencies || []).concat(names);
+    return this;
+  }
+
+  /** @param {any} [enable] @returns {any} */
+  publish(enable = true) {
+    this.#service.publishToHub = Boolean(enable);
+    return this;
+  }
+
+  drop() {
+    this.#reconciler.dropService(this.#service);
+  }
+}
+
+/**
+ * cluster(path) makes a service, so the original has no env() and the like here. They mean the process that the service
+ * is placed on when they are called.
+ */
+class ClusterModifier extends ServiceModifier {
+  /** @type {Reconciler} */ #reconciler;
+  /** @type {ServiceDefinition} */ #service;
+
+  /** @param {Reconciler} reconciler @param {ServiceDefinition} service */
+  constructor(reconciler, service) {
+    super(reconciler, service);
+    this.#reconciler = reconciler;
+    this.#service = service;
+  }
+
+  /**
+   * @param {'scale' | 'env' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode'} member
+   * @param {any} value
+   * @returns {any}
+   */
+  #forward(member, value) {
+    const { category } = this.#service;
+    const process = this.#reconciler.findProcess(category);
+    if (!process) {
+      throw check.problem('PANDORA_PLACEMENT', `pandora.cluster(): ${member}() is about the process `
+        + `"${category}", which is not defined; define it before with pandora.process('${category}')`);
+    }
+    const result = this.#reconciler.modifierOf(process)[member](value);
+    return reads(value) ? result : this;
+  }
+
+  /** @param {any} [value] @returns {any} */
+  scale(value) { return this.#forward('scale', value); }
+
+  /** @param {any} [value] @returns {any} */
+  env(value) { return this.#forward('env', value); }
+
+  /** @param {any} [value] @returns {any} */
+  args(value) { return this.#forward('args', value); }
+
+  /** @param {any} [value] @returns {any} */
+  nodeArgs(value) { return this.#forward('nodeArgs', value); }
+
+  /** @param {any} [value] @returns {any} */
+  argv(value) { return this.#forward('argv', value); }
+
+  /** @param {any} [value] @returns {any} */
+  order(value) { return this.#forward('order', value); }
+
+  /** @param {any} [value] @returns {any} */
+  kind(value) { return this.#forward('kind', value); }
+
+  /** @param {any} [value] @returns {any} */
+  mode(value) { return this.#forward('mode', value); }
+}
+
+/** The mutable settings that getProcess(name) of the 0.1 API gives: { order, scale, argv, env }. */
+class ProcessSettings {
+  /** @type {Reconciler} */ #reconciler;
+  /** @type {ProcessDefinition} */ #process;
+
+  /** @param {Reconciler} reconciler @param {ProcessDefinition} process */
+  constructor(reconciler, process) {
+    this.#reconciler = reconciler;
+    this.#process = process;
+  }
+
+  get order() { return this.#process.order; }
+
+  set order(value) {
+    // In 0.1 the built-in processes were numbered.
+    this.#reconciler.numberBuiltins();
+    this.#process.order = check.checkOrder(value, this.#process.processName);
+  }
+
+  get scale() { return this.#process.scale; }
+
+  set scale(value) {
+    this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
+    this.#process.autoInProduction = false;
+  }
+
+  get argv() { return this.#process.execArgv; }
+
+  set argv(value) {
+    this.#process.execArgv = check.checkList(value, 'argv', this.#process.processName, this.#reconciler.warn);
+  }
+
+  get env() { return this.#process.env; }
+
+  set env(value) {
+    this.#process.env = check.checkEnv(value, this.#process.processName);
+  }
+}
+
+module.exports = { ProcessModifier, ServiceModifier, ClusterModifier, ProcessSettings };

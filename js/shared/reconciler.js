@@ -1,0 +1,478 @@
+'use strict';
+
+// The reconciler: applies the procfiles of an application and knows what they define. Goja runs it to get the structure,
+// a worker runs it to get the classes of its process.
+//
+// Procfiles count only while they run: what they define later (after an await, in a timer) is not seen.
+
+const check = require('./check');
+const entries = require('./entry');
+const { ProcfileReconcilerAccessor } = require('./accessor');
+const { ProcessModifier, ServiceModifier, ClusterModifier } = require('./modifiers');
+const { describe } = require('./describe');
+
+/** @typedef {import('./entry').Entry} Entry */
+/** @typedef {import('./host').Host} Host */
+
+/**
+ * @typedef {object} ProcessDefinition
+ * @property {string} processName
+ * @property {any} scale a number or 'auto'; anything, until checked, when set through a live object
+ * @property {Record<string, any>} env
+ * @property {any[]} args
+ * @property {any[]} execArgv
+ * @property {number | undefined} order
+ * @property {string | undefined} entryFile
+ * @property {string | null} entryFileBaseDir
+ * @property {'plain' | 'worker' | undefined} kind undefined: by the rule
+ * @property {boolean} autoInProduction its scale is 'auto' except under dev
+ * @property {boolean} clustered defined by cluster(name, entry)
+ * @property {boolean} builtin
+ */
+
+/**
+ * @typedef {object} ServiceDefinition
+ * @property {'service' | 'applet'} unit
+ * @property {string | null} serviceName null until the entry's own name is needed
+ * @property {string} category a process, 'all', or 'weak-all'
+ * @property {string[] | undefined} dependencies the chained ones
+ * @property {boolean} publishToHub
+ * @property {any} config
+ * @property {Function | null} configResolver
+ * @property {Entry} entry
+ * @property {'named' | 'single'} form which shape of service() defined it
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string} appName
+ * @property {string} appDir
+ * @property {boolean} [dev]
+ * @property {Host} host
+ * @property {number} workerCount what scale 'auto' means
+ * @property {any} [environment] the class that environment() reads when the procfile sets none
+ */
+
+const NO_ENVIRONMENT = 'Should ProcfileReconciler.injectEnvironment() before ProcfileReconciler.getEnvironment().';
+
+class Reconciler {
+  /** @param {Options} options */
+  constructor(options) {
+    this.appName = options.appName;
+    this.appDir = options.appDir;
+    this.dev = Boolean(options.dev);
+    this.host = options.host;
+    this.workerCount = options.workerCount;
+    this.defaultEnvironment = options.environment;
+    this.defaultServiceCategory = 'worker';
+    this.defaultServiceCategorySet = false;
+    this.defaultAppletCategory = 'worker';
+    /** @type {ProcessDefinition[]} */ this.processes = [];
+    /** @type {ServiceDefinition[]} */ this.services = [];
+    /** @type {ServiceDefinition[]} */ this.applets = [];
+    /** @type {{environment: Entry | null, configurator: Entry | null}} */
+    this.standards = { environment: null, configurator: null };
+    /** @type {string[]} */ this.warnings = [];
+    /** @type {string[]} */ this.procfiles = [];
+    /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
+    this.current = { baseDir: null, file: null };
+    this.clusters = 0;
+    /** @param {string} warning */
+    this.warn = (warning) => {
+      if (!this.warnings.includes(warning)) this.warnings.push(warning);
+    };
+    this.#defineDefaults();
+  }
+
+  #defineDefaults() {
+    for (const name of ['agent', 'worker', 'background']) {
+      const process = this.defineProcess(name);
+      process.env = { [name]: 'true' };
+      process.builtin = true;
+    }
+    const worker = /** @type {ProcessDefinition} */ (this.findProcess('worker'));
+    worker.scale = this.dev ? 1 : 'auto';
+    worker.autoInProduction = true;
+    this.services.push(this.#newService('service', 'named', 'weak-all', 'logger',
+      { kind: 'builtin', name: 'logger', path: '', baseDir: null, value: undefined, procfile: null }));
+  }
+
+  // ---- applying procfiles
+
+  /** Applies every procfile of the application folder, in order; throws what a procfile throws. */
+  discover() {
+    const accessor = new ProcfileReconcilerAccessor(this);
+    for (const file of this.host.procfiles(this.requireAppDir())) {
+      const procfile = entries.unwrap(this.host.requireProcfile(file));
+      if (typeof procfile !== 'function') {
+        throw check.problem('PANDORA_PROCFILE', `The procfile should export a function, during loading ${file}`);
+      }
+      this.procfiles.push(file);
+      this.current = { baseDir: this.host.baseDirOf(file), file };
+      try {
+        const result = procfile(accessor);
+        if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
+          this.warn(`${file} exports an async function: only what it defines before its first await counts`);
+        }
+      } finally {
+        this.current = { baseDir: null, file: null };
+      }
+    }
+    this.#seal();
+  }
+
+  /** Copies the definitions, so that modifiers kept by a procfile reach them no more. */
+  #seal() {
+    this.processes = this.processes.map((process) => ({
+      ...process, env: { ...process.env }, args: process.args.slice(), execArgv: process.execArgv.slice(),
+    }));
+    /** @param {ServiceDefinition} service */
+    const copy = (service) => ({
+      ...service, serviceName: this.nameOf(service), dependencies: service.dependencies && service.dependencies.slice(),
+    });
+    this.services = this.services.map(copy);
+    this.applets = this.applets.map(copy);
+    this.standards = { ...this.standards };
+  }
+
+  /** @returns {string} */
+  requireAppDir() {
+    if (!this.appDir) {
+      throw check.problem('PANDORA_APP_DIR', 'Can not get appDir from ProcfileReconciler.appRepresentation, '
+        + 'it should passed from time of constructing ProcfileReconciler');
+    }
+    return this.appDir;
+  }
+
+  // ---- processes
+
+  /** @param {any} name @returns {ProcessDefinition | undefined} */
+  findProcess(name) {
+    return this.processes.find((process) => process.processName === name);
+  }
+
+  /** @param {string} name @returns {ProcessDefinition} */
+  defineProcess(name) {
+    /** @type {ProcessDefinition} */
+    const process = {
+      processName: name, scale: 1, env: {}, args: [], execArgv: [], order: undefined, entryFile: undefined,
+      entryFileBaseDir: this.current.baseDir, kind: undefined, autoInProduction: false, clustered: false, builtin: false,
+    };
+    this.processes.push(process);
+    return process;
+  }
+
+  /** @param {ProcessDefinition} process */
+  modifierOf(process) {
+    return new ProcessModifier(this, process);
+  }
+
+  /** @param {any} name @param {any} entry */
+  fork(name, entry) {
+    check.checkName(name, 'pandora.fork()');
+    let process = this.findProcess(name);
+    if (process) {
+      if (entry !== undefined && entry !== process.entryFile) {
+        this.warn(`pandora.fork('${name}', ${check.show(entry)}): the process exists, so the entry is ignored; `
+          + `set it with pandora.process('${name}').entry(…)`);
+      }
+    } else {
+      if (entry !== undefined) check.checkEntryFile(entry, name);
+      process = this.defineProcess(name);
+      process.entryFile = entry;
+    }
+    return this.modifierOf(process);
+  }
+
+  /** @param {any} name @param {any} entry */
+  clusterProcess(name, entry) {
+    check.checkName(name, 'pandora.cluster()');
+    check.checkEntryFile(entry, name);
+    const existing = this.findProcess(name);
+    if (existing && existing.entryFile !== undefined) {
+      if (existing.entryFile !== entry) {
+        this.warn(`pandora.cluster('${name}', ${check.show(entry)}): the process has an entry already, so this one is `
+          + `ignored; set it with pandora.process('${name}').entry(…)`);
+      }
+      return this.modifierOf(existing);
+    }
+    const process = existing || this.defineProcess(name);
+    process.scale = 'auto';
+    process.clustered = true;
+    this.setEntryFile(process, entry);
+    return this.modifierOf(process);
+  }
+
+  /** @param {ProcessDefinition} process @param {any} entry */
+  setEntryFile(process, entry) {
+    process.entryFile = check.checkEntryFile(entry, process.processName);
+    process.entryFileBaseDir = this.current.baseDir;
+  }
+
+  /** @param {ProcessDefinition} process @param {any} name */
+  renameProcess(process, name) {
+    check.checkName(name, `process "${process.processName}": name()`);
+    const other = this.findProcess(name);
+    if (other && other !== process) {
+      throw check.problem('PANDORA_DUPLICATE', `process "${process.processName}": name() expects a new name, but the `
+        + `process "${name}" exists already; drop it first with pandora.process('${name}').drop()`);
+    }
+    process.processName = name;
+  }
+
+  /** @param {string} name */
+  dropProcess(name) {
+    const process = this.findProcess(name);
+    if (!process) {
+      throw check.problem('PANDORA_DROP', `Can't drop a process named ${name} it not exist`);
+    }
+    this.processes.splice(this.processes.indexOf(process), 1);
+  }
+
+  /** Gives the built-in processes the order numbers they have in 0.1, where none is set. */
+  numberBuiltins() {
+    this.processes.filter((process) => process.builtin).forEach((process, index) => {
+      if (process.order === undefined) process.order = index;
+    });
+  }
+
+  // ---- services and applets
+
+  /**
+   * @param {'service' | 'applet'} unit
+   * @param {'named' | 'single'} form
+   * @param {string} category
+   * @param {string | null} name
+   * @param {Entry} entry
+   * @returns {ServiceDefinition}
+   */
+  #newService(unit, form, category, name, entry) {
+    return {
+      unit, serviceName: name, category, dependencies: undefined, publishToHub: false, config: {},
+      configResolver: null, entry, form,
+    };
+  }
+
+  /** @param {ServiceDefinition} service @returns {string} for messages; loads nothing */
+  label(service) {
+    const name = service.serviceName || service.entry.path || service.entry.name;
+    return name ? `${service.unit} "${name}"` : `a ${service.unit}`;
+  }
+
+  /** @param {ServiceDefinition} service @returns {string} its name; takes it from the entry if it has none yet */
+  nameOf(service) {
+    if (service.serviceName === null) {
+      const name = entries.defaultName(service.entry, this.host, this.label(service));
+      service.serviceName = service.form === 'single' ? name.replace(/^[A-Z]/, (letter) => letter.toLowerCase()) : name;
+    }
+    return service.serviceName;
+  }
+
+  /** @param {any} name @returns {ServiceDefinition | undefined} the last one of that name */
+  findService(name) {
+    return this.services.slice().reverse().find((service) => this.nameOf(service) === name);
+  }
+
+  /** @param {string} request @returns {boolean} */
+  resolvable(request) {
+    return this.current.baseDir !== null && this.host.resolvable(this.current.baseDir, request);
+  }
+
+  /** @param {any} name */
+  #checkServiceName(name) {
+    check.checkName(name, 'a service');
+    if (name === 'all') throw check.problem('PANDORA_RESERVED', `The service name ${name} has been reserved`);
+  }
+
+  /** @param {any} name @param {any} entry @returns {ServiceModifier} */
+  namedService(name, entry) {
+    if (!name && entry) {
+      const made = entries.makeEntry(entry, this.current, 'a service');
+      const own = entries.load(made, this.host, 'a service');
+      const given = typeof own === 'function' && typeof own.serviceName === 'string' ? own.serviceName : '';
+      return this.namedService(given || entries.defaultName(made, this.host, 'a service'), entry);
+    }
+    this.#checkServiceName(name);
+    let service = this.findService(name);
+    if (service && entry) {
+      throw check.problem('PANDORA_DUPLICATE', `Service already exist! Use pandora.service('${name}')`
+        + '.entry(\'a new place\') to change the entry.');
+    }
+    if (!service) {
+      service = this.#newService('service', 'named', this.defaultServiceCategory, name,
+        entries.makeEntry(entry, this.current, `service "${name}"`));
+      this.services.push(service);
+    }
+    return new ServiceModifier(this, service);
+  }
+
+  /** @param {any} entry */
+  singleService(entry) {
+    const made = entries.makeEntry(entry || undefined, this.current, 'pandora.service()');
+    if (made.kind === 'none') {
+      throw check.problem('PANDORA_ENTRY',
+        `pandora.service() expects a name, a class, or a module path, got ${check.show(entry)}`);
+    }
+    const category = this.defaultServiceCategorySet ? this.defaultServiceCategory : 'weak-all';
+    const service = this.#newService('service', 'single', category, null, made);
+    this.services.push(service);
+    return new ServiceModifier(this, service);
+  }
+
+  /** @param {any} entry */
+  applet(entry) {
+    const made = entries.makeEntry(entry || undefined, this.current, 'pandora.applet()');
+    if (made.kind === 'none') {
+      throw check.problem('PANDORA_ENTRY', `pandora.applet() expects a class or a module path, got ${check.show(entry)}`);
+    }
+    const applet = this.#newService('applet', 'single', this.defaultAppletCategory, null, made);
+    this.applets.push(applet);
+    return new ServiceModifier(this, applet);
+  }
+
+  /** @param {any} path */
+  clusterService(path) {
+    if (typeof path !== 'string' || path === '') {
+      throw check.problem('PANDORA_ENTRY',
+        `pandora.cluster() expects a module path like './app.js' (a non-empty string), got ${check.show(path)}`);
+    }
+    const name = `cluster${this.clusters}`;
+    this.clusters += 1;
+    this.namedService(name, path);
+    const service = /** @type {ServiceDefinition} */ (this.findService(name));
+    service.entry = { ...service.entry, kind: 'cluster' };
+    return new ClusterModifier(this, service);
+  }
+
+  /** @param {ServiceDefinition} service @param {any} entry */
+  setEntry(service, entry) {
+    service.entry = entries.makeEntry(entry, this.current, this.label(service));
+  }
+
+  /** @param {ServiceDefinition} service @param {any} name */
+  renameService(service, name) {
+    this.#checkServiceName(name);
+    service.serviceName = name;
+  }
+
+  /** @param {ServiceDefinition} service */
+  dropService(service) {
+    const name = this.nameOf(service);
+    const list = service.unit === 'applet' ? this.applets : this.services;
+    const kept = list.filter((other) => this.nameOf(other) !== name);
+    if (kept.length === list.length) {
+      throw check.problem('PANDORA_DROP', `Can't drop ${service.unit === 'applet' ? 'an applet' : 'a service'} `
+        + `named ${name} it not exist`);
+    }
+    list.splice(0, list.length, ...kept);
+  }
+
+  // ---- settings of the application
+
+  /** @param {'service' | 'applet'} unit @param {any} name */
+  setDefaultCategory(unit, name) {
+    check.checkName(name, `the default category of ${unit}s`);
+    if (unit === 'applet') {
+      this.defaultAppletCategory = name;
+    } else {
+      this.defaultServiceCategory = name;
+      this.defaultServiceCategorySet = true;
+    }
+  }
+
+  /** @param {'environment' | 'configurator'} standard @param {any} entry */
+  setStandard(standard, entry) {
+    const made = entries.makeEntry(entry || undefined, this.current, `pandora.${standard}()`);
+    if (made.kind === 'none') {
+      throw check.problem('PANDORA_ENTRY',
+        `pandora.${standard}() expects a class or a module path, got ${check.show(entry)}`);
+    }
+    this.standards[standard] = made;
+  }
+
+  /** @returns {any} what environment() reads: the class, or the path as given */
+  environmentClass() {
+    const entry = this.standards.environment;
+    if (entry) return entry.value === undefined ? entry.path : entry.value;
+    if (this.defaultEnvironment) return this.defaultEnvironment;
+    throw check.problem('PANDORA_ENVIRONMENT', NO_ENVIRONMENT);
+  }
+
+  // ---- answers
+
+  /** @returns {Entry | null} */
+  environment() {
+    return this.standards.environment;
+  }
+
+  /** @returns {Entry | null} */
+  configurator() {
+    return this.standards.configurator;
+  }
+
+  /** @param {string} name @returns {ProcessDefinition | undefined} */
+  processOf(name) {
+    return this.findProcess(name);
+  }
+
+  /**
+   * The definitions that count: of one name the last.
+   * @param {ServiceDefinition[]} list
+   * @returns {(ServiceDefinition & {serviceName: string})[]}
+   */
+  unique(list) {
+    /** @type {Map<string, ServiceDefinition & {serviceName: string}>} */
+    const byName = new Map();
+    for (const service of list) {
+      const serviceName = this.nameOf(service);
+      byName.delete(serviceName);
+      byName.set(serviceName, { ...service, serviceName });
+    }
+    return [...byName.values()];
+  }
+
+  /**
+   * @param {ServiceDefinition[]} list
+   * @param {string} processName
+   */
+  #placedOn(list, processName) {
+    return this.unique(list).filter(({ category }) => [processName, 'all', 'weak-all'].includes(category))
+      .map((service) => ({ ...service, dependencies: service.dependencies || [] }));
+  }
+
+  /** The services of a process in definition order, the built-in logger included. @param {string} processName */
+  servicesOf(processName) {
+    return this.#placedOn(this.services, processName);
+  }
+
+  /** @param {string} processName */
+  appletsOf(processName) {
+    return this.#placedOn(this.applets, processName).map((applet) => ({ ...applet, appletName: applet.serviceName }));
+  }
+
+  /**
+   * The class, function or module export behind an entry; loads it.
+   * @param {Entry} entry
+   * @returns {any}
+   */
+  resolve(entry) {
+    if (entry.path !== '') return entries.unwrap(this.host.requireFrom(entry.baseDir, entry.path));
+    return entries.load(entry, this.host, `entry "${entry.name}"`);
+  }
+
+  /**
+   * The application's graph as a JSON record.
+   * @param {{globalEnv?: Record<string, any>, globalArgs?: string[], globalExecArgv?: string[]}} [globals] added to
+   *   every process
+   */
+  structure(globals = {}) {
+    return describe(this, globals);
+  }
+}
+
+/** @param {Options} options */
+function createReconciler(options) {
+  return new Reconciler(options);
+}
+
+module.exports = { createReconciler, Reconciler };
