@@ -36,7 +36,7 @@ function plain(value, label, warn) {
  */
 function checkPlacement(r, units) {
   for (const { unit, serviceName, category } of units) {
-    if (category === 'all' || category === 'weak-all' || r.findProcess(category)) continue;
+    if (category === 'all' || category === 'weak-all' || r.processOf(category)) continue;
     throw check.problem('PANDORA_PLACEMENT',
       `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
   }
@@ -64,7 +64,7 @@ function kindOf(process, scale, units) {
  */
 function describeProcesses(r, globals, units) {
   const everywhere = units.some(({ category }) => category === 'all');
-  const active = r.processes.filter((process) => everywhere || process.entryFile !== undefined
+  const active = r.definitions.processes.filter((process) => everywhere || process.entryFile !== undefined
     || units.some(({ category }) => category === process.processName));
   let offset = 0;
   const records = active.map((process) => {
@@ -134,18 +134,18 @@ function warnOfDuplicates(r, list) {
  * @param {Globals} globals
  */
 function describe(r, globals) {
-  const services = r.unique(r.services);
-  const applets = r.unique(r.applets);
-  warnOfDuplicates(r, r.services);
-  warnOfDuplicates(r, r.applets);
+  const services = r.unique(r.definitions.services);
+  const applets = r.unique(r.definitions.applets);
+  warnOfDuplicates(r, r.definitions.services);
+  warnOfDuplicates(r, r.definitions.applets);
   const units = [...services, ...applets];
   checkPlacement(r, units);
   const record = {
     appName: r.appName,
     appDir: r.appDir,
     process: describeProcesses(r, globals, units),
-    definedProcesses: r.processes.map((process) => process.processName),
-    defaultServiceCategory: r.defaultServiceCategory,
+    definedProcesses: r.definitions.processes.map((process) => process.processName),
+    defaultServiceCategory: r.definitions.defaultServiceCategory,
     services: services.filter(({ entry }) => entry.kind !== 'builtin').map((service) => describeService(r, service)),
     applets: applets.map((applet) => describeService(r, applet)),
   };

@@ -77,6 +77,14 @@ class Reconciler {
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
+    /**
+     * What the procfiles defined, once discover() has returned.
+     * @type {{processes: ProcessDefinition[], services: ServiceDefinition[], applets: ServiceDefinition[],
+     *   environment: Entry | null, configurator: Entry | null, defaultServiceCategory: string}}
+     */
+    this.definitions = {
+      processes: [], services: [], applets: [], environment: null, configurator: null, defaultServiceCategory: 'worker',
+    };
     /** @param {string} warning */
     this.warn = (warning) => {
       if (!this.warnings.includes(warning)) this.warnings.push(warning);
@@ -121,18 +129,19 @@ class Reconciler {
     this.#seal();
   }
 
-  /** Copies the definitions, so that modifiers kept by a procfile reach them no more. */
+  /** Copies the definitions, so that what a procfile does later reaches them no more. */
   #seal() {
-    this.processes = this.processes.map((process) => ({
+    const processes = this.processes.map((process) => ({
       ...process, env: { ...process.env }, args: process.args.slice(), execArgv: process.execArgv.slice(),
     }));
     /** @param {ServiceDefinition} service */
     const copy = (service) => ({
       ...service, serviceName: this.nameOf(service), dependencies: service.dependencies && service.dependencies.slice(),
     });
-    this.services = this.services.map(copy);
-    this.applets = this.applets.map(copy);
-    this.standards = { ...this.standards };
+    this.definitions = {
+      processes, services: this.services.map(copy), applets: this.applets.map(copy), ...this.standards,
+      defaultServiceCategory: this.defaultServiceCategory,
+    };
   }
 
   /** @returns {string} */
@@ -398,21 +407,21 @@ class Reconciler {
     throw check.problem('PANDORA_ENVIRONMENT', NO_ENVIRONMENT);
   }
 
-  // ---- answers
+  // ---- answers, after discover()
 
   /** @returns {Entry | null} */
   environment() {
-    return this.standards.environment;
+    return this.definitions.environment;
   }
 
   /** @returns {Entry | null} */
   configurator() {
-    return this.standards.configurator;
+    return this.definitions.configurator;
   }
 
   /** @param {string} name @returns {ProcessDefinition | undefined} */
   processOf(name) {
-    return this.findProcess(name);
+    return this.definitions.processes.find((process) => process.processName === name);
   }
 
   /**
@@ -442,12 +451,12 @@ class Reconciler {
 
   /** The services of a process in definition order, the built-in logger included. @param {string} processName */
   servicesOf(processName) {
-    return this.#placedOn(this.services, processName);
+    return this.#placedOn(this.definitions.services, processName);
   }
 
   /** @param {string} processName */
   appletsOf(processName) {
-    return this.#placedOn(this.applets, processName).map((applet) => ({ ...applet, appletName: applet.serviceName }));
+    return this.#placedOn(this.definitions.applets, processName).map((applet) => ({ ...applet, appletName: applet.serviceName }));
   }
 
   /**
