@@ -1,0 +1,314 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pandora-go/pandora/internal/socket"
+	"go.uber.org/zap"
+)
+
+const (
+	// maxQueue bounds the bytes that wait for a peer that does not read; one frame always fits an empty queue.
+	maxQueue = 16 << 20
+	// writeTimeout is how long a peer may leave one write unfinished.
+	writeTimeout = 10 * time.Second
+	// drainTimeout is how long Close lets queued frames go out.
+	drainTimeout = time.Second
+	// DefaultTimeout is how long Request waits when its context has no deadline.
+	DefaultTimeout = 20 * time.Second
+)
+
+var (
+	// ErrTimeout is wrapped by Request when the peer did not answer in time.
+	ErrTimeout = errors.New("target no response")
+	// ErrClosed is wrapped by Send and Request when the connection is closed.
+	ErrClosed = errors.New("connection closed")
+	// ErrSlowPeer is wrapped by Send and Request when the peer reads too slowly; the connection is then closed.
+	ErrSlowPeer = errors.New("peer does not read")
+)
+
+// Handler is called for each frame that is not an answer. data is nil where the frame has none. reply answers the
+// frame: nil sends no data; only the first call counts, and it may come later and from any goroutine.
+type Handler func(c *Conn, action string, data json.RawMessage, reply func(any))
+
+// Conn is one connection, seen from either side. All methods may be called concurrently.
+type Conn struct {
+	id  uint64
+	pid int
+	raw net.Conn
+	log *zap.Logger
+	// wake tells the writer that the queue or draining changed.
+	wake chan struct{}
+	// stop is closed when the socket is closed, done when all goroutines have ended.
+	stop, done chan struct{}
+
+	mu       sync.Mutex // guards everything below
+	queue    [][]byte
+	queued   int // bytes handed to Send and not yet written
+	draining bool
+	cause    error // why the socket was closed; nil while it is open
+	lastID   uint32
+	pending  map[uint32]chan json.RawMessage
+}
+
+func newConn(raw net.Conn, id uint64, log *zap.Logger) *Conn {
+	c := &Conn{
+		id: id, raw: raw, log: log,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		pending: map[uint32]chan json.RawMessage{},
+	}
+	if uc, ok := raw.(*net.UnixConn); ok {
+		if peer, err := socket.PeerOf(uc); err == nil {
+			c.pid = peer.PID
+		}
+	}
+	return c
+}
+
+// Dial connects to the server at path. The handlers, usually none or one, get every frame that is not an answer. The
+// caller ends the connection with Close.
+func Dial(ctx context.Context, path string, handlers ...Handler) (*Conn, error) {
+	raw, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %q: %w", path, err)
+	}
+	c := newConn(raw, 1, zap.NewNop())
+	go c.run(func(f frame, reply func(any)) {
+		for _, h := range handlers {
+			h(c, f.action, f.data, reply)
+		}
+	})
+	return c, nil
+}
+
+// ID is the number of the connection, unique within its server, counted from 1.
+func (c *Conn) ID() uint64 { return c.id }
+
+// PeerPID is the process at the other end, as the kernel recorded it; 0 if unknown.
+func (c *Conn) PeerPID() int { return c.pid }
+
+// Done is closed when the connection is closed and its goroutines have ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Send queues a message that wants no answer. It never waits for the peer.
+func (c *Conn) Send(action string, data any) error {
+	c.mu.Lock()
+	id := c.nextIDLocked()
+	c.mu.Unlock()
+	return c.send(id, action, data)
+}
+
+// Request sends a message and returns the data of the answer, nil if the answer has none. It ends with an error that
+// wraps ErrTimeout when the context's deadline (DefaultTimeout if it has none) passes, ErrClosed when the connection
+// ends first, or the context's error. It must not be called from a handler of the same connection, which could never
+// see the answer.
+func (c *Conn) Request(ctx context.Context, action string, data any) (json.RawMessage, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	answer := make(chan json.RawMessage, 1)
+	c.mu.Lock()
+	id := c.nextIDLocked()
+	c.pending[id] = answer
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.pending, id)
+		c.mu.Unlock()
+	}()
+	if err := c.send(id, action, data); err != nil {
+		return nil, err
+	}
+	select {
+	case data := <-answer:
+		return data, nil
+	case <-c.stop:
+		return nil, fmt.Errorf("request %q: %w", action, ErrClosed)
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("request %q: %w", action, ErrTimeout)
+		}
+		return nil, fmt.Errorf("request %q: %w", action, ctx.Err())
+	}
+}
+
+// Close lets queued frames go out, for at most a second, and closes the connection. It returns at once; Done tells the
+// end. It may be called from a handler.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.draining = true
+	_ = c.raw.SetWriteDeadline(time.Now().Add(drainTimeout))
+	c.mu.Unlock()
+	c.wakeWriter()
+	return nil
+}
+
+// nextIDLocked returns the next packet id; c.mu is held.
+func (c *Conn) nextIDLocked() uint32 {
+	for {
+		c.lastID++
+		if c.lastID >= maxPacketID {
+			c.lastID = 1
+		}
+		// After a wrap an old request may still wait for its answer.
+		if _, taken := c.pending[c.lastID]; !taken {
+			return c.lastID
+		}
+	}
+}
+
+// send queues one frame. A peer that has let the queue fill up is cut off.
+func (c *Conn) send(id uint32, action string, data any) error {
+	bytes, err := encodeFrame(id, action, data)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.cause != nil || c.draining {
+		c.mu.Unlock()
+		return fmt.Errorf("send %q: %w", action, ErrClosed)
+	}
+	full := c.queued > 0 && c.queued+len(bytes) > maxQueue
+	if !full {
+		c.queue = append(c.queue, bytes)
+		c.queued += len(bytes)
+	}
+	c.mu.Unlock()
+	if full {
+		c.cut(ErrSlowPeer)
+		return fmt.Errorf("send %q: %w", action, ErrSlowPeer)
+	}
+	c.wakeWriter()
+	return nil
+}
+
+func (c *Conn) wakeWriter() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// cut closes the socket at once. The first cause is kept.
+func (c *Conn) cut(cause error) {
+	c.mu.Lock()
+	first := c.cause == nil
+	if first {
+		c.cause = cause
+		c.queue, c.queued = nil, 0
+		close(c.stop)
+	}
+	c.mu.Unlock()
+	if first {
+		_ = c.raw.Close()
+	}
+}
+
+// run serves the connection until it is closed: it reads here and writes in a goroutine of its own.
+func (c *Conn) run(dispatch func(f frame, reply func(any))) {
+	defer close(c.done)
+	var writer sync.WaitGroup
+	writer.Go(c.write)
+	c.cut(c.read(dispatch))
+	writer.Wait()
+}
+
+// read dispatches frames until the stream ends or is malformed, and returns why it stopped, never nil.
+func (c *Conn) read(dispatch func(f frame, reply func(any))) error {
+	frames := newFrameReader(c.raw)
+	for {
+		f, err := frames.next()
+		if err != nil {
+			return err
+		}
+		if id, ok := f.answers(); ok {
+			c.deliver(id, f.data)
+			continue
+		}
+		c.dispatchSafely(dispatch, f)
+	}
+}
+
+// dispatchSafely keeps a defect in one handler from ending everybody's daemon.
+func (c *Conn) dispatchSafely(dispatch func(f frame, reply func(any)), f frame) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("message handler panicked", zap.String("action", f.action), zap.Int("pid", c.pid),
+				zap.Any("err", r), zap.Stack("stack"))
+		}
+	}()
+	var once sync.Once
+	dispatch(f, func(data any) {
+		once.Do(func() { c.reply(f, data) })
+	})
+}
+
+// reply answers one frame.
+func (c *Conn) reply(f frame, data any) {
+	c.mu.Lock()
+	id := c.nextIDLocked()
+	c.mu.Unlock()
+	if err := c.send(id, replyPrefix+strconv.FormatUint(uint64(f.id), 10), data); err != nil {
+		c.log.Debug("answer dropped", zap.String("action", f.action), zap.Int("pid", c.pid), zap.Error(err))
+	}
+}
+
+// deliver hands an answer to the waiting Request; a late one is dropped.
+func (c *Conn) deliver(id uint32, data json.RawMessage) {
+	c.mu.Lock()
+	answer := c.pending[id]
+	delete(c.pending, id)
+	c.mu.Unlock()
+	if answer != nil {
+		answer <- data
+	}
+}
+
+// write sends what is queued until the connection ends.
+func (c *Conn) write() {
+	for {
+		c.mu.Lock()
+		batch := net.Buffers(c.queue)
+		size := c.queued
+		c.queue = nil
+		draining := c.draining
+		if len(batch) > 0 && !draining {
+			_ = c.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+		c.mu.Unlock()
+		if len(batch) == 0 {
+			if draining {
+				c.cut(ErrClosed)
+				return
+			}
+			select {
+			case <-c.wake:
+				continue
+			case <-c.stop:
+				return
+			}
+		}
+		// Everything queued is in this batch, so size is exactly what it holds.
+		if _, err := batch.WriteTo(c.raw); err != nil {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() && !draining {
+				err = ErrSlowPeer
+			}
+			c.cut(err)
+			return
+		}
+		c.mu.Lock()
+		if c.cause == nil {
+			c.queued -= size
+		}
+		c.mu.Unlock()
+	}
+}

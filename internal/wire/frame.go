@@ -1,0 +1,115 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	// headerSize is one byte of flags, four of packet id, four of body length, big-endian.
+	headerSize = 9
+	// MaxFrame is the longest body a frame may have, in bytes.
+	MaxFrame = 64 << 20
+	// replyPrefix and a packet id make the action of the answer to that packet.
+	replyPrefix = "response_callback_"
+	// maxPacketID is where packet ids start again at 1, as in the original.
+	maxPacketID = 1 << 30
+	// keepBuffer is the largest read buffer that is kept between two frames.
+	keepBuffer = 64 << 10
+)
+
+// errMalformed marks bytes that are not a frame. The connection they came on is closed.
+var errMalformed = errors.New("malformed frame")
+
+// frame is one message.
+type frame struct {
+	id     uint32
+	action string
+	// data is nil where the body has no data.
+	data json.RawMessage
+}
+
+// answers returns the packet id this frame answers, and whether it is an answer at all.
+func (f frame) answers() (uint32, bool) {
+	digits, ok := strings.CutPrefix(f.action, replyPrefix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(id), err == nil
+}
+
+// encodeFrame returns the bytes of one frame. A nil data gives a body without data; to send a JSON null, pass
+// json.RawMessage("null").
+func encodeFrame(id uint32, action string, data any) ([]byte, error) {
+	body := struct {
+		Action string `json:"action"`
+		Data   any    `json:"data,omitempty"`
+	}{action, data} // an interface is empty for omitempty only when it is nil
+	var out bytes.Buffer
+	out.Write(make([]byte, headerSize))
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		return nil, fmt.Errorf("encode message %q: %w", action, err)
+	}
+	frame := out.Bytes()[:out.Len()-1] // without the encoder's newline
+	size := len(frame) - headerSize
+	if size > MaxFrame {
+		return nil, fmt.Errorf("encode message %q: %d bytes, a frame can have %d", action, size, MaxFrame)
+	}
+	binary.BigEndian.PutUint32(frame[1:], id)
+	binary.BigEndian.PutUint32(frame[5:], uint32(size))
+	return frame, nil
+}
+
+// frameReader reads frames from a stream. It is used by one goroutine.
+type frameReader struct {
+	r    *bufio.Reader
+	body bytes.Buffer
+}
+
+func newFrameReader(r io.Reader) *frameReader { return &frameReader{r: bufio.NewReader(r)} }
+
+// next returns the next frame: io.EOF at the end of the stream, io.ErrUnexpectedEOF inside a frame, an error that wraps
+// errMalformed for bytes that are no frame.
+func (fr *frameReader) next() (frame, error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(fr.r, header[:]); err != nil {
+		return frame{}, err
+	}
+	id := binary.BigEndian.Uint32(header[1:])
+	size := binary.BigEndian.Uint32(header[5:])
+	if size > MaxFrame {
+		return frame{}, fmt.Errorf("%w: body of %d bytes, at most %d", errMalformed, size, MaxFrame)
+	}
+	if fr.body.Cap() > keepBuffer {
+		fr.body = bytes.Buffer{}
+	}
+	fr.body.Reset()
+	// Memory grows with what has arrived, not with what the header promises.
+	if _, err := io.CopyN(&fr.body, fr.r, int64(size)); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return frame{}, err
+	}
+	var body struct {
+		Action *string         `json:"action"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(fr.body.Bytes(), &body); err != nil {
+		return frame{}, fmt.Errorf("%w: %v", errMalformed, err)
+	}
+	if body.Action == nil {
+		return frame{}, fmt.Errorf("%w: no action", errMalformed)
+	}
+	return frame{id: id, action: *body.Action, data: body.Data}, nil
+}
