@@ -1,0 +1,211 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+// Supervisor is the part of supervisor.Supervisor that a guard shows.
+type Supervisor interface {
+	Submit(kind supervisor.OpKind, plan *supervisor.Plan) (supervisor.Operation, error)
+	Operation(id string) (supervisor.Operation, bool)
+	Watch(ctx context.Context, id string) <-chan supervisor.Operation
+	Status() supervisor.Status
+	Changes(ctx context.Context) <-chan struct{}
+	Events(since uint64) []supervisor.Event
+}
+
+// GuardConfig is what GuardHandler needs.
+type GuardConfig struct {
+	Supervisor Supervisor
+	Version    string
+	// Exit makes the guard stop everything and end; it returns at once.
+	Exit func()
+}
+
+// operationRequest asks a guard for an operation.
+type operationRequest struct {
+	Kind supervisor.OpKind `json:"kind"`
+	Plan *supervisor.Plan  `json:"plan,omitempty"`
+}
+
+// GuardHandler answers for one guard:
+//
+//	GET  /v1/status             the status; with ?follow=1 a line for every change
+//	POST /v1/operations         {"kind","plan"}: begins an operation
+//	GET  /v1/operations/{id}    a line for every change, until the final one
+//	GET  /v1/events?since=SEQ   what happened
+//	GET  /v1/plan               the plan of the last operation that had one
+//	POST /v1/exit               stops everything and ends the guard
+//
+// A guard serves any version: it may live through several daemons.
+func GuardHandler(cfg GuardConfig) http.Handler {
+	mux := http.NewServeMux()
+	s := cfg.Supervisor
+	var plan atomic.Pointer[supervisor.Plan]
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(versionHeader, cfg.Version)
+		if r.URL.Query().Get("follow") == "" {
+			handlerFunc(func(*http.Request) (any, error) { return s.Status(), nil }).ServeHTTP(w, r)
+			return
+		}
+		followStatus(w, r, s)
+	})
+	mux.Handle("POST /v1/operations", handlerFunc(func(r *http.Request) (any, error) {
+		var request operationRequest
+		if err := decodeBody(r, &request); err != nil {
+			return nil, err
+		}
+		op, err := s.Submit(request.Kind, request.Plan)
+		if err != nil {
+			return nil, &Error{Code: CodeRefused, Message: err.Error()}
+		}
+		if request.Plan != nil {
+			plan.Store(request.Plan)
+		}
+		return op, nil
+	}))
+	mux.Handle("GET /v1/plan", handlerFunc(func(*http.Request) (any, error) {
+		if p := plan.Load(); p != nil {
+			return p, nil
+		}
+		return nil, &Error{Code: CodeNotFound, Message: "no plan was given to this guard yet"}
+	}))
+	mux.HandleFunc("GET /v1/operations/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := s.Operation(r.PathValue("id")); !ok {
+			writeError(w, &Error{Code: CodeNotFound, Message: "no operation " + strconv.Quote(r.PathValue("id"))})
+			return
+		}
+		lines := newLineWriter(w)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		for op := range s.Watch(ctx, r.PathValue("id")) {
+			if lines.write(op) != nil {
+				return
+			}
+		}
+	})
+	mux.Handle("GET /v1/events", handlerFunc(func(r *http.Request) (any, error) {
+		since, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
+		if err != nil && r.URL.Query().Has("since") {
+			return nil, &Error{Code: CodeInvalid, Message: "since is not a number: " + r.URL.Query().Get("since")}
+		}
+		return s.Events(since), nil
+	}))
+	mux.Handle("POST /v1/exit", handlerFunc(func(*http.Request) (any, error) {
+		cfg.Exit()
+		return struct{}{}, nil
+	}))
+	return mux
+}
+
+// followStatus writes the status now and at every change.
+func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor) {
+	lines := newLineWriter(w)
+	// Subscribed before the first status, so that no change falls between.
+	changes := s.Changes(r.Context())
+	for {
+		if lines.write(s.Status()) != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			// The guard ends, or the reader did; a reader wants to know how it ended.
+			_ = lines.write(s.Status())
+			return
+		case _, ok := <-changes:
+			if !ok {
+				_ = lines.write(s.Status())
+				return
+			}
+		}
+	}
+}
+
+// Guard is a client of one guard.
+type Guard struct{ client *client }
+
+// DialGuard makes a client for the guard at a socket; nothing is sent yet.
+func DialGuard(path, version string) *Guard { return &Guard{client: newClient(path, version)} }
+
+// Close lets go of idle connections.
+func (g *Guard) Close() { g.client.close() }
+
+// Status asks how the application is.
+func (g *Guard) Status(ctx context.Context) (supervisor.Status, error) {
+	var s supervisor.Status
+	err := g.client.call(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
+}
+
+// WatchStatus calls each with the status now and at every change, until the guard ends or ctx does.
+func (g *Guard) WatchStatus(ctx context.Context, each func(supervisor.Status)) error {
+	return g.client.lines(ctx, "/v1/status?follow=1", func(line []byte) error {
+		var s supervisor.Status
+		if err := json.Unmarshal(line, &s); err != nil {
+			return err
+		}
+		each(s)
+		return nil
+	})
+}
+
+// Submit begins an operation. The plan is nil for a stop.
+func (g *Guard) Submit(ctx context.Context, kind supervisor.OpKind, plan *supervisor.Plan) (supervisor.Operation, error) {
+	var op supervisor.Operation
+	err := g.client.call(ctx, http.MethodPost, "/v1/operations", operationRequest{Kind: kind, Plan: plan}, &op)
+	return op, err
+}
+
+// Follow calls each with every change of an operation and returns its final state.
+func (g *Guard) Follow(ctx context.Context, id string, each func(supervisor.Operation)) (supervisor.Operation, error) {
+	return follow(ctx, g.client, id, each)
+}
+
+// Events returns what happened after the event with number since; at most the last 1,000.
+func (g *Guard) Events(ctx context.Context, since uint64) ([]supervisor.Event, error) {
+	var events []supervisor.Event
+	err := g.client.call(ctx, http.MethodGet, "/v1/events?since="+strconv.FormatUint(since, 10), nil, &events)
+	return events, err
+}
+
+// Plan returns the plan of the last operation that had one.
+func (g *Guard) Plan(ctx context.Context) (supervisor.Plan, error) {
+	var p supervisor.Plan
+	err := g.client.call(ctx, http.MethodGet, "/v1/plan", nil, &p)
+	return p, err
+}
+
+// Exit makes the guard stop everything and end; it returns before that has happened.
+func (g *Guard) Exit(ctx context.Context) error {
+	return g.client.call(ctx, http.MethodPost, "/v1/exit", nil, nil)
+}
+
+// errUnfinished is returned when a stream of an operation ends before the operation does.
+var errUnfinished = errors.New("the connection ended before the operation did")
+
+// follow reads the stream of an operation.
+func follow(ctx context.Context, c *client, id string, each func(supervisor.Operation)) (supervisor.Operation, error) {
+	var last supervisor.Operation
+	err := c.lines(ctx, "/v1/operations/"+id, func(line []byte) error {
+		var op supervisor.Operation
+		if err := json.Unmarshal(line, &op); err != nil {
+			return err
+		}
+		last = op
+		if each != nil {
+			each(op)
+		}
+		return nil
+	})
+	if err == nil && !final(last) {
+		err = c.lost(ctx, errUnfinished)
+	}
+	return last, err
+}
