@@ -207,9 +207,11 @@ type Event struct {
 	Time    time.Time `json:"time"`
 	App     string    `json:"app"`
 	Process string    `json:"process,omitempty"`
-	Worker  int       `json:"worker"`
-	PID     int       `json:"pid,omitempty"`
+	// Worker is the slot; -1 in an event of kind operation.
+	Worker int `json:"worker"`
+	PID    int `json:"pid,omitempty"`
 	// Kind is one of spawned, ready, exited, backoff, fatal, stopped, operation.
-	Kind    string `json:"kind"`
+	Kind string `json:"kind"`
+	// Message is one sentence.
 	Message string `json:"message"`
 }

@@ -1,0 +1,93 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/pandora-go/pandora/procfile"
+)
+
+// Spawner makes the processes of an application and holds what outlives each of them: log files and listening sockets.
+//
+// Begin comes before the first Spawn of a start and End after the last process has ended; in between, Spawn, Sockets,
+// Suspend and Resume are called from many goroutines. NodeSpawner is the real one.
+type Spawner interface {
+	// Begin prepares for a plan.
+	Begin(plan *Plan, appID string) error
+	// Spawn starts one process. A *PermanentError says that trying again cannot help.
+	Spawn(SpawnSpec) (Child, error)
+	// Sockets lists the listening sockets that are open.
+	Sockets() []Socket
+	// Suspend closes the listening sockets of a process but remembers them, Resume opens them again.
+	Suspend(process string)
+	Resume(process string)
+	// End closes everything Begin and Spawn opened.
+	End()
+}
+
+// SpawnSpec says which process to start.
+type SpawnSpec struct {
+	Plan    *Plan
+	AppID   string
+	Process procfile.Process
+	// Worker is the slot, from 0; Generation counts the processes of the slot, from 1.
+	Worker     int
+	Generation int
+	// ID is unique among all processes of the supervisor's life, from 1.
+	ID int
+	// Output takes the lines of output; nil means log files.
+	Output func(line string, stderr bool)
+}
+
+// Child is one spawned process. Its methods never block for long and may be called after the process has ended.
+type Child interface {
+	PID() int
+	// LogPath is the file with its output; "" when it has none.
+	LogPath() string
+	// Events delivers what it says. It is closed once the process and its whole tree have ended, were waited for and
+	// hold nothing any more; somebody must receive until then.
+	Events() <-chan ChildEvent
+	// Exit tells how it ended; valid once Events is closed.
+	Exit() Exit
+	// Drain tells it to stop accepting and to finish what it is answering; ChildDrained is its answer.
+	Drain(within time.Duration) error
+	// Shutdown tells it to stop its services; ChildFinished is its answer.
+	Shutdown() error
+	// Disconnect takes its channel away: a cluster worker is told to leave, a plain process sees it closed.
+	Disconnect()
+	// Terminate sends SIGTERM to the process.
+	Terminate()
+	// Kill sends SIGKILL to its whole tree.
+	Kill()
+}
+
+// ChildEventKind says what a child tells.
+type ChildEventKind uint8
+
+// The kinds of child events.
+const (
+	// ChildReady: services are started and the entry is loaded.
+	ChildReady ChildEventKind = iota
+	// ChildError: it cannot start and is about to exit.
+	ChildError
+	// ChildDrained and ChildFinished answer Drain and Shutdown.
+	ChildDrained
+	ChildFinished
+)
+
+// ChildEvent is one thing that a child tells.
+type ChildEvent struct {
+	Kind ChildEventKind
+	// Services is the number of services whose stop matters, with ChildReady.
+	Services int
+	// Permanent is true with a ChildError that another try cannot mend.
+	Permanent bool
+}
+
+// PermanentError is an error that another try cannot mend, as a missing Node.
+type PermanentError struct{ Err error }
+
+// Error is the text of the wrapped error.
+func (e *PermanentError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the wrapped error.
+func (e *PermanentError) Unwrap() error { return e.Err }

@@ -1,0 +1,50 @@
+package supervisor
+
+import (
+	"errors"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// zombie is the state of a dead process that nobody has waited for.
+const zombie = 5
+
+// processStart is the start time of a live process; "" when there is none.
+func processStart(pid int) string {
+	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil || p.Proc.P_stat == zombie {
+		return ""
+	}
+	return strconv.FormatInt(p.Proc.P_starttime.Sec, 10) + "." + strconv.Itoa(int(p.Proc.P_starttime.Usec))
+}
+
+// bootID identifies this boot of the system; "" when it cannot be told.
+func bootID() string {
+	id, err := unix.Sysctl("kern.bootsessionuuid")
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// awaitExit does nothing: the caller's own wait follows.
+func awaitExit(int) {}
+
+// killTree sends SIGKILL to a process group (0: none). The environment of other processes cannot be read here, so those
+// that left the group are not found.
+func killTree(group int, _ string, limit time.Duration) bool {
+	if group <= 0 {
+		return true
+	}
+	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		if err := syscall.Kill(-group, syscall.SIGKILL); errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EPERM) {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stat is what is needed of /proc/<pid>/stat.
+type stat struct {
+	state          byte
+	group, session int
+	start          string
+}
+
+// readStat reads the stat of a process; false when there is none, or only its zombie.
+func readStat(pid int) (stat, bool) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return stat{}, false
+	}
+	return parseStat(string(data))
+}
+
+// parseStat takes the line of a stat file apart. The name may hold spaces and parentheses, so what counts comes after
+// the last parenthesis.
+func parseStat(line string) (stat, bool) {
+	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
+	if len(fields) < 20 || len(fields[0]) != 1 {
+		return stat{}, false
+	}
+	s := stat{state: fields[0][0], start: fields[19]}
+	var err1, err2 error
+	s.group, err1 = strconv.Atoi(fields[2])
+	s.session, err2 = strconv.Atoi(fields[3])
+	return s, err1 == nil && err2 == nil && s.state != 'Z' && s.state != 'X'
+}
+
+// processStart is the start time of a live process in ticks since boot; "" when there is none.
+func processStart(pid int) string {
+	s, _ := readStat(pid)
+	return s.start
+}
+
+// bootID identifies this boot of the system; "" when it cannot be told.
+func bootID() string {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// awaitExit waits until a child has ended but does not reap it: until then its pid, and so the number of its process
+// group, belongs to nobody else.
+func awaitExit(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// killTree sends SIGKILL to every process whose environment has a value that begins with mark ("NAME=text"), that is in
+// process group (0: none), or whose session one of these leads, until there is none. Kinship alone does not count. It
+// returns false when some are left after limit. These processes are not our children, so looking again is the only way
+// to learn that they are gone.
+func killTree(group int, mark string, limit time.Duration) bool {
+	killed := map[int]bool{}
+	deadline := time.Now().Add(limit)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		found := false
+		for _, pid := range processes() {
+			if belongs(pid, group, mark, killed) {
+				found, killed[pid] = true, true
+				kill(pid, func() bool { return belongs(pid, group, mark, killed) })
+			}
+		}
+		if !found {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+}
+
+// belongs reports whether a process is part of the tree.
+func belongs(pid, group int, mark string, killed map[int]bool) bool {
+	s, alive := readStat(pid)
+	if !alive {
+		return false
+	}
+	if group > 0 && s.group == group || killed[s.session] {
+		return true
+	}
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return err == nil && (bytes.HasPrefix(environ, []byte(mark)) || bytes.Contains(environ, []byte("\x00"+mark)))
+}
+
+// kill sends SIGKILL to a process that still is what it was when it was looked at.
+func kill(pid int, still func() bool) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		if !errors.Is(err, unix.ESRCH) && still() {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		return
+	}
+	defer unix.Close(fd)
+	if still() {
+		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}
+
+// processes lists the pids there are, without our own.
+func processes() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
