@@ -1,0 +1,138 @@
+'use strict';
+
+// The main script of every worker. The guard describes the worker in PANDORA_WORKER and speaks with it in the private
+// lane of the IPC channel:
+//
+//   to the guard:   ready {services}, error {error}, drained, finish_shutdown {error?}, pong {id}
+//   from the guard: drain {timeoutMs}, shutdown, ping {id}
+//
+// When the channel breaks the process ends: without its guard nobody would count, stop or replace it.
+
+const { createLane, describeError } = require('./lane');
+
+/** What a stopping application without services may still do after its channel was closed. */
+const FAREWELL_MS = 5000;
+const SIGNALS = /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGQUIT']);
+
+/**
+ * @returns {any} see worker.js
+ */
+function readOptions() {
+  const raw = process.env.PANDORA_WORKER ?? '';
+  delete process.env.PANDORA_WORKER;
+  /** @param {string} why */
+  const invalid = (why) => Object.assign(new Error(`Invalid options ${JSON.stringify(raw)}, ${why}`), { code: 'PANDORA_OPTIONS' });
+  let options;
+  try {
+    options = JSON.parse(raw);
+  } catch {
+    throw invalid('PANDORA_WORKER expects the JSON that a guard sets; this script is not started by hand');
+  }
+  for (const [field, value] of Object.entries({
+    appName: options?.appName, appDir: options?.appDir, processName: options?.process?.processName,
+  })) {
+    if (typeof value !== 'string' || value === '') throw invalid(`The field ${field} required by ProcessBootstrap`);
+  }
+  return options;
+}
+
+/**
+ * The application sees itself as the main script.
+ * @param {{entryFile?: string}} representation
+ */
+function adjustProcess(representation) {
+  const [node, , ...args] = process.argv;
+  /** @type {any} */ (process).__pandoraOriginArgv = process.argv;
+  process.argv = [node, representation.entryFile || __filename, ...args];
+  process.env.PANDORA_PROCESS_REPRESENTATION = JSON.stringify(representation);
+}
+
+/**
+ * @param {import('./lane').Lane} lane
+ */
+function boot(lane) {
+  let ended = false;
+  /** @param {any} error */
+  function fail(error) {
+    if (ended) return;
+    ended = true;
+    console.error(error);
+    console.error('An error occurred during the start of ProcessBootstrap.');
+    lane.send('error', { error: describeError(error) }, () => process.exit(1));
+    setTimeout(() => process.exit(1), 1000);
+  }
+  /** @param {any} error */
+  function onUncaught(error) {
+    // An application that handles these itself has decided to live on.
+    if (process.listenerCount('uncaughtException') === 1) fail(error);
+  }
+
+  process.on('uncaughtException', onUncaught);
+  const options = readOptions();
+  adjustProcess(options.process);
+  const drain = require('./drain').installDrain();
+  require('./monitor').startMonitor({ ...options, processName: options.process.processName });
+  const worker = require('./worker').createWorker(options, { onStoppable: () => stopOnSignals(worker, options.process.processName) });
+  answer(lane, worker, drain);
+
+  // Settled means: what failed synchronously, such as listening on a port in use, has been reported.
+  worker.start().then(() => new Promise((resolve) => setImmediate(resolve))).then(() => {
+    if (ended) return;
+    process.removeListener('uncaughtException', onUncaught);
+    lane.send('ready', { services: worker.stoppable() });
+  }, fail);
+}
+
+/** @typedef {ReturnType<typeof import('./worker').createWorker>} Worker */
+
+/**
+ * Answers the guard.
+ * @param {import('./lane').Lane} lane
+ * @param {Worker} worker
+ * @param {import('./drain').Drain} drain
+ */
+function answer(lane, worker, drain) {
+  let exitCode = 0;
+  lane.on('ping', ({ id }) => lane.send('pong', { id }));
+  lane.on('drain', ({ timeoutMs }) => {
+    worker.flushLogs();
+    if (worker.stoppable() === 0 && process.listenerCount('SIGTERM') > 0) {
+      // The application's handler is its way to stop: once it has run, the channel must not keep the process.
+      process.once('SIGTERM', () => process.channel?.unref());
+    }
+    drain.begin(timeoutMs, () => lane.send('drained'));
+  });
+  lane.on('shutdown', async () => {
+    const error = await worker.stop();
+    if (error) exitCode = 1;
+    lane.send('finish_shutdown', error ? { error: describeError(error) } : {});
+  });
+  // This listener also keeps a process with nothing left to do alive, as long as its guard is there.
+  process.on('disconnect', () => {
+    if (drain.active() && worker.stoppable() === 0) setTimeout(() => process.exit(exitCode), FAREWELL_MS).unref();
+    else process.exit(exitCode);
+  });
+}
+
+/**
+ * Services are stopped before a signal ends the process.
+ * @param {Worker} worker
+ * @param {string} processName
+ */
+function stopOnSignals(worker, processName) {
+  for (const signal of SIGNALS) {
+    process.once(signal, async () => {
+      console.log(`Process [name = ${processName}, pid = ${process.pid}] Receive a signal ${signal}, start to stopping, pid ${process.pid}`);
+      const error = await worker.stop();
+      process.exit(error ? 1 : 0);
+    });
+  }
+}
+
+const lane = createLane();
+try {
+  boot(lane);
+} catch (error) {
+  console.error(error);
+  lane.send('error', { error: describeError(error) }, () => process.exit(1));
+}

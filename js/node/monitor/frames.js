@@ -1,0 +1,106 @@
+'use strict';
+
+// Frames of the message protocol: a header of 9 bytes (flags, packet id, body length; big-endian) and a JSON body
+// {action, data}.
+
+const HEADER_BYTES = 9;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * @param {number} id from 1
+ * @param {string} action
+ * @param {any} data left out if undefined
+ * @returns {Buffer}
+ */
+function encode(id, action, data) {
+  const body = JSON.stringify({ action, data }, (key, value) => (value instanceof Error ? plainError(value) : value));
+  const length = Buffer.byteLength(body);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(id, 1);
+  frame.writeUInt32BE(length, 5);
+  frame.write(body, HEADER_BYTES);
+  return frame;
+}
+
+/**
+ * An error with all its own properties, also those that JSON leaves out.
+ * @param {Error} error
+ * @returns {Record<string, any>}
+ */
+function plainError(error) {
+  return Object.fromEntries(Object.getOwnPropertyNames(error).map((key) => [key, /** @type {any} */ (error)[key]]));
+}
+
+/**
+ * @param {string} message
+ * @returns {Error} named PacketParsedError
+ */
+function parseError(message) {
+  return Object.assign(new Error(message), { name: 'PacketParsedError', code: 'PANDORA_PACKET' });
+}
+
+/**
+ * @typedef {{id: number, action: string, data: any}} Packet
+ */
+
+/** Cuts a stream into packets. After it has thrown it must not be used again. */
+class FrameParser {
+  constructor() {
+    /** @type {Buffer[]} */
+    this.chunks = [];
+    this.size = 0;
+    /** Bytes needed before anything can be parsed. */
+    this.needed = HEADER_BYTES;
+  }
+
+  /**
+   * @param {Buffer} chunk
+   * @returns {Packet[]} the packets that are complete now
+   * @throws {Error} PacketParsedError: a body that is too long, or no JSON object with an action
+   */
+  push(chunk) {
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    /** @type {Packet[]} */
+    const packets = [];
+    if (this.size < this.needed) return packets;
+    const all = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks, this.size);
+    let at = 0;
+    this.needed = HEADER_BYTES;
+    while (all.length - at >= HEADER_BYTES) {
+      const length = all.readUInt32BE(at + 5);
+      if (length > MAX_BODY_BYTES) throw parseError(`a body of ${length} bytes is over the limit of ${MAX_BODY_BYTES}`);
+      const end = at + HEADER_BYTES + length;
+      if (end > all.length) {
+        this.needed = HEADER_BYTES + length;
+        break;
+      }
+      packets.push(parsePacket(all.readUInt32BE(at + 1), all.toString('utf8', at + HEADER_BYTES, end)));
+      at = end;
+    }
+    this.chunks = at < all.length ? [all.subarray(at)] : [];
+    this.size = all.length - at;
+    return packets;
+  }
+}
+
+/**
+ * @param {number} id
+ * @param {string} text
+ * @returns {Packet}
+ */
+function parsePacket(id, text) {
+  let body;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw parseError(`packet ${id} is not JSON: ${error.message}`);
+  }
+  if (typeof body !== 'object' || body === null || typeof body.action !== 'string') {
+    throw parseError(`packet ${id} has no action`);
+  }
+  return { id, action: body.action, data: body.data };
+}
+
+module.exports = { encode, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };

@@ -1,0 +1,200 @@
+'use strict';
+
+// The life of a worker: environment, configurator, services and applets of its process, the entry, ready; and its stop.
+
+const os = require('node:os');
+const path = require('node:path');
+const { createReconciler } = require('../shared/reconciler');
+const { createHost } = require('../shared/host');
+const { unwrap } = require('../shared/entry');
+const { loadFrom } = require('./entry');
+const { DefaultEnvironment } = require('./environment');
+const { createServices } = require('./service/reconciler');
+
+/**
+ * @typedef {object} Options what the guard says in PANDORA_WORKER
+ * @property {string} appName
+ * @property {string} appDir
+ * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null}} process
+ * @property {number} worker the slot number
+ * @property {boolean} [dev]
+ */
+
+/**
+ * @typedef {object} Classes
+ * @property {any} r the reconciler, after discover()
+ * @property {import('./logger/files').LogFiles} files
+ */
+
+/**
+ * @param {string} message
+ */
+function problem(message) {
+  return Object.assign(new Error(message), { code: 'PANDORA_ENTRY' });
+}
+
+/**
+ * A service's class that loads a module of the application when it starts.
+ * @param {any} entry
+ * @param {string} appDir
+ */
+function clusterClass(entry, appDir) {
+  return class Cluster {
+    async start() {
+      await loadFrom(entry.baseDir ?? appDir, entry.path);
+    }
+  };
+}
+
+/**
+ * @param {any} r
+ * @param {any} entry
+ * @param {string} label for errors
+ * @returns {Promise<any>} the class
+ */
+async function classOf(r, entry, label) {
+  let value;
+  try {
+    value = r.resolve(entry);
+  } catch (error) {
+    if (!['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'].includes(error?.code) || entry.path === '') throw error;
+    value = await loadFrom(entry.baseDir, entry.path);
+  }
+  value = unwrap(value);
+  // A namespace of import() is no plain object, but has its default all the same.
+  if (typeof value !== 'function' && typeof value?.default === 'function') value = value.default;
+  if (typeof value === 'function') return value;
+  if (entry.kind === 'none') throw problem(`${label} has no entry: give it a class or a module path`);
+  throw problem(`The entry should export a function, during loading ${entry.path || label}`);
+}
+
+/**
+ * @param {any} representation
+ * @param {'service' | 'applet'} unit
+ * @param {any} r
+ * @param {import('./logger/files').LogFiles} files
+ * @returns {Promise<import('./service/reconciler').Definition>}
+ */
+async function define(representation, unit, r, files) {
+  const { serviceName: name, entry } = representation;
+  let Class;
+  if (entry.kind === 'builtin') Class = require('./logger/service').loggerServiceClass(files);
+  else if (entry.kind === 'cluster') Class = clusterClass(entry, r.appDir);
+  else Class = await classOf(r, entry, `${unit} "${name}"`);
+  const own = entry.kind === 'cluster' ? ['all'] : Class.dependencies;
+  const dependencies = [...new Set([...(Array.isArray(own) ? own : []), ...representation.dependencies])];
+  return { representation, name, Class, dependencies };
+}
+
+/** @returns {string} the folder that holds one folder of logs per application */
+function logsDir() {
+  return process.env.PANDORA_LOGS_DIR || path.join(os.homedir(), 'logs');
+}
+
+/**
+ * Makes the loggers that services get: all write to one file, in dev to the terminal.
+ * @param {Options} options
+ * @param {import('./logger/files').LogFiles} files
+ */
+function serviceLoggers(options, files) {
+  /** @type {import('./logger/logger').Logger | undefined} */
+  let shared;
+  return (/** @type {string} */ serviceName) => {
+    const { Logger, ServiceLogger } = require('./logger/logger');
+    shared ??= new Logger({
+      files,
+      file: path.join(logsDir(), options.appName, 'service.log'),
+      level: options.dev ? 'NONE' : 'INFO',
+      stdoutLevel: options.dev ? 'ALL' : 'NONE',
+    });
+    return new ServiceLogger(shared, serviceName, options.process.processName);
+  };
+}
+
+/**
+ * Only an application of the first form has a configurator without asking for it.
+ * @param {any} r
+ * @param {any[]} representations of services and applets
+ * @returns {Promise<any>} its class, or null
+ */
+async function configuratorClass(r, representations) {
+  const entry = r.configurator();
+  if (entry) return classOf(r, entry, 'configurator');
+  if (!representations.some(({ form }) => form === 'single')) return null;
+  return require('./configurator').DefaultConfigurator;
+}
+
+/**
+ * Prepares a worker; nothing of the application but its procfile runs yet.
+ * @param {Options} options
+ * @param {{onStoppable: () => void}} hooks
+ */
+function createWorker(options, { onStoppable }) {
+  const { appName, appDir } = options;
+  const { processName } = options.process;
+  const files = require('./logger/files').createLogFiles();
+  /** @type {ReturnType<typeof createServices> | null} */
+  let services = null;
+
+  async function bind() {
+    const r = createReconciler({
+      appName,
+      appDir,
+      dev: options.dev,
+      host: createHost(),
+      workerCount: Number.parseInt(process.env.DEFAULT_WORKER_COUNT ?? '', 10) || os.cpus().length,
+      environment: DefaultEnvironment,
+    });
+    r.discover();
+    const serviceList = r.servicesOf(processName);
+    const appletList = r.appletsOf(processName);
+
+    const Environment = r.environment() ? await classOf(r, r.environment(), 'environment') : DefaultEnvironment;
+    const environment = new Environment({ appName, appDir, processName, pandoraLogsDir: logsDir() });
+    /** @type {import('./service/context').ProcessFacts} */
+    const facts = { appName, appDir, processName, environment };
+    const Configurator = await configuratorClass(r, [...serviceList, ...appletList]);
+    if (Configurator) {
+      const env = typeof environment.get === 'function' ? environment.get('env') : undefined;
+      facts.configurator = new Configurator({ appName, appDir, processName, env, environment });
+      facts.config = await facts.configurator.getAllProperties();
+    }
+    const define1 = (/** @type {'service' | 'applet'} */ unit) => (/** @type {any} */ each) => define(each, unit, r, files);
+    return createServices({
+      services: await Promise.all(serviceList.map(define1('service'))),
+      applets: await Promise.all(appletList.map(define1('applet'))),
+      facts,
+      makeLogger: serviceLoggers(options, files),
+      onStoppable,
+    });
+  }
+
+  return {
+    /** Starts everything and loads the entry; rejects with whatever was thrown on the way. */
+    async start() {
+      services = await bind();
+      await services.start();
+      const { entryFile, entryFileBaseDir } = options.process;
+      if (entryFile) await loadFrom(entryFileBaseDir ?? appDir, entryFile);
+    },
+
+    /** How many services and applets need a stop. */
+    stoppable: () => services?.stoppable() ?? 0,
+
+    /** Writes log lines at once from now on: the end may come by a signal. */
+    flushLogs() {
+      files.writeThrough();
+    },
+
+    /**
+     * Stops applets and services.
+     * @returns {Promise<Error | null>} the first error thrown by a stop()
+     */
+    async stop() {
+      files.writeThrough();
+      return services ? services.stop() : null;
+    },
+  };
+}
+
+module.exports = { createWorker };
