@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// packageJSON is what module resolution needs of one package.json.
+type packageJSON struct {
+	path string
+	dir  string
+	name string
+	main string
+	// module says that .js files of this package are ES modules.
+	module bool
+	// exports and imports are nil when absent: a string, false for null, a []any or a *orderedObject.
+	exports, imports any
+}
+
+// orderedObject is a JSON object whose key order is kept: conditions are tried in the order of the file.
+type orderedObject struct {
+	keys   []string
+	values map[string]any
+}
+
+// maxPackageJSON bounds the size of a package.json that is read.
+const maxPackageJSON = 16 << 20
+
+// readPackageJSON reads dir/package.json, and returns nil if there is none.
+func readPackageJSON(dir string) (*packageJSON, error) {
+	path := filepath.Join(dir, "package.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+			return nil, nil
+		}
+		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Cannot read package config %s: %v", path, err)}
+	}
+	if len(data) > maxPackageJSON {
+		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Package config %s has %d bytes, at most %d are read", path, len(data), maxPackageJSON)}
+	}
+	value, err := decodeOrdered(bytes.TrimPrefix(data, []byte("\ufeff")))
+	if err != nil {
+		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Invalid package config %s: %v", path, err)}
+	}
+	pkg := &packageJSON{path: path, dir: dir}
+	if object, ok := value.(*orderedObject); ok {
+		pkg.name, _ = object.values["name"].(string)
+		pkg.main, _ = object.values["main"].(string)
+		pkg.module = object.values["type"] == "module"
+		pkg.exports = object.values["exports"]
+		if pkg.exports == false {
+			pkg.exports = nil
+		}
+		pkg.imports = object.values["imports"]
+	}
+	return pkg, nil
+}
+
+// decodeOrdered decodes one JSON value. null becomes false, so that it differs from "absent".
+func decodeOrdered(data []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	value, err := decodeValue(dec, 0)
+	if err != nil {
+		return nil, err
+	}
+	if dec.More() {
+		return nil, errors.New("more than one JSON value")
+	}
+	return value, nil
+}
+
+// maxNesting bounds the depth of a package.json.
+const maxNesting = 200
+
+func decodeValue(dec *json.Decoder, depth int) (any, error) {
+	if depth > maxNesting {
+		return nil, fmt.Errorf("nested deeper than %d levels", maxNesting)
+	}
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case nil:
+		return false, nil
+	case json.Delim('{'):
+		object := &orderedObject{values: map[string]any{}}
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := decodeValue(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			name, _ := key.(string)
+			if _, again := object.values[name]; !again {
+				object.keys = append(object.keys, name)
+			}
+			object.values[name] = value
+		}
+		_, err = dec.Token()
+		return object, err
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			value, err := decodeValue(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err = dec.Token()
+		return list, err
+	}
+	return token, nil
+}
