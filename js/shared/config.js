@@ -1,0 +1,114 @@
+'use strict';
+
+/**
+ * Loads the global configuration: a list of modules, each exporting an object, merged one over the other.
+ *
+ * @typedef {{ base: string, modules: string[] }} ConfigRequest folder that names are resolved from, and names or paths
+ * @typedef {{ config: object, paths: string[], warnings: string[] }} ConfigAnswer merged JSON, what was loaded, sentences
+ */
+
+const { createRequire } = require('module');
+const path = require('path');
+
+/**
+ * Loads and merges; a module that cannot be loaded is a warning, as in 1.x. Functions and classes are left out.
+ * @param {ConfigRequest} request
+ * @returns {ConfigAnswer}
+ */
+function load(request) {
+  const from = createRequire(path.join(request.base, 'pandora-config.js'));
+  /** @type {ConfigAnswer} */
+  const answer = { config: {}, paths: [], warnings: [] };
+  for (const name of request.modules) {
+    try {
+      const file = resolve(from, request.base, name);
+      let value = from(file);
+      if (value && value.default !== undefined) value = value.default;
+      if (!isObject(value)) throw new TypeError('it exports no object');
+      answer.config = merge(answer.config, plain(value, []));
+      answer.paths.push(file);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      answer.warnings.push(`Can't find config from ${name} (${why.split('\n')[0]})`);
+    }
+  }
+  return answer;
+}
+
+/**
+ * A package name, or a path relative to the base folder, with or without `./`.
+ * @param {any} from
+ * @param {string} base
+ * @param {string} name
+ * @returns {string}
+ */
+function resolve(from, base, name) {
+  try {
+    return from.resolve(name);
+  } catch (error) {
+    try {
+      return from.resolve(path.resolve(base, name));
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/**
+ * @param {any} value
+ * @returns {boolean}
+ */
+function isObject(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/**
+ * Copies what JSON can hold.
+ * @param {any} value
+ * @param {any[]} above the objects it lies in, so that a circle is left out
+ * @returns {any} undefined for what JSON cannot hold
+ */
+function plain(value, above) {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  if (typeof value !== 'object' || above.includes(value)) return undefined;
+  if (typeof value.toJSON === 'function') return plain(value.toJSON(), [...above, value]);
+  const inside = [...above, value];
+  if (Array.isArray(value)) {
+    return value.map((item) => {
+      const copy = plain(item, inside);
+      return copy === undefined ? null : copy;
+    });
+  }
+  /** @type {Record<string, any>} */
+  const copy = {};
+  for (const key of Object.keys(value)) {
+    const item = key === '__proto__' ? undefined : plain(value[key], inside);
+    if (item !== undefined) copy[key] = item;
+  }
+  return copy;
+}
+
+/**
+ * Lays one value over another: objects key by key, arrays index by index.
+ * @param {any} base
+ * @param {any} over
+ * @returns {any}
+ */
+function merge(base, over) {
+  if (Array.isArray(base) && Array.isArray(over)) {
+    const merged = base.slice();
+    over.forEach((item, i) => {
+      merged[i] = i in merged ? merge(merged[i], item) : item;
+    });
+    return merged;
+  }
+  if (!isObject(base) || !isObject(over)) return over;
+  const merged = { ...base };
+  for (const key of Object.keys(over)) {
+    merged[key] = key in merged ? merge(merged[key], over[key]) : over[key];
+  }
+  return merged;
+}
+
+module.exports = { load };
