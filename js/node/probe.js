@@ -1,0 +1,51 @@
+'use strict';
+
+// Evaluates an application folder in a Node process of its own, as the judge of what Goja could not evaluate. The
+// options come on stdin as JSON, the answer goes to file descriptor 3 as JSON: { value, loaded } or { error }. What the
+// user's code prints goes to stdout and stderr as usual, so it cannot disturb the answer.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const ANSWER = 3;
+
+/** @param {object} answer */
+function send(answer) {
+  const data = Buffer.from(JSON.stringify(answer));
+  for (let at = 0; at < data.length;) at += fs.writeSync(ANSWER, data, at);
+}
+
+/**
+ * @param {any} error anything thrown
+ */
+function describe(error) {
+  try {
+    if (error !== null && typeof error === 'object' && typeof error.stack === 'string') {
+      return { name: String(error.name), message: String(error.message), stack: error.stack, code: String(error.code ?? '') };
+    }
+    return { name: '', message: `Uncaught ${typeof error === 'string' ? JSON.stringify(error) : String(error)}`, stack: '', code: '' };
+  } catch {
+    return { name: '', message: 'an exception that cannot be shown was thrown', stack: '', code: '' };
+  }
+}
+
+const options = JSON.parse(fs.readFileSync(0, 'utf8'));
+const own = path.dirname(__dirname) + path.sep;
+const { exit } = process;
+
+process.argv.length = 1;
+process.exit = (code) => {
+  const { stack } = new Error(`process.exit(${code ?? ''}) was called while the procfile was evaluated`);
+  send({ error: { name: 'Error', message: /** @type {string} */ (stack).split('\n')[0].slice('Error: '.length), stack, code: 'PANDORA_EXIT' } });
+  return exit(1);
+};
+
+try {
+  const { structure } = require('../shared/structure');
+  const value = structure(options);
+  send({ value, loaded: Object.keys(require.cache).filter((file) => !file.startsWith(own)) });
+} catch (error) {
+  send({ error: describe(error) });
+}
+// At once: timers and servers that the procfile left behind must not keep the process.
+exit(0);
