@@ -19,7 +19,7 @@ import (
 	"slices"
 )
 
-//go:embed [gns][oh]*/*.js
+//go:embed goja node shared
 var files embed.FS
 
 // Files is the embedded tree with the folders shared, goja and node. Names use slashes and have no leading slash.
