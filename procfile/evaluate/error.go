@@ -1,0 +1,197 @@
+package evaluate
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kind tells how an evaluation failed.
+type Kind string
+
+// The kinds of Error; the first seven are those of the engine package.
+const (
+	KindSyntax      Kind = "syntax"
+	KindThrow       Kind = "throw"
+	KindTimeout     Kind = "timeout"
+	KindMemory      Kind = "memory"
+	KindExit        Kind = "exit"
+	KindUnsupported Kind = "unsupported"
+	KindLoad        Kind = "load"
+	// KindNoNode is a missing Node where it is needed.
+	KindNoNode Kind = "no-node"
+)
+
+// Error tells what is wrong with a procfile, and where.
+type Error struct {
+	// Procfile is the application's procfile, or its folder when it has several or none.
+	Procfile string
+	// Engine is the one whose failure this is, EngineGoja or EngineNode.
+	Engine string
+	Kind   Kind
+	// Path, Line and Column are the place in the user's code; Path is "" and the numbers are 0 when not known.
+	Path         string
+	Line, Column int
+	// Message is what was thrown, with the name of the error's class.
+	Message string
+	// Excerpt shows the source around the place, Stack the calls that led there; "" when not known.
+	Excerpt, Stack string
+	// Hint says what to do; "" when the message does.
+	Hint string
+}
+
+// Error returns the place, the message, the excerpt and the hint, on several lines.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "evaluate procfile %q: %s", e.Procfile, e.short())
+	if e.Excerpt != "" {
+		b.WriteString("\n\n" + strings.TrimRight(e.Excerpt, "\n"))
+	}
+	if e.Hint != "" {
+		if e.Excerpt != "" {
+			b.WriteString("\n")
+		}
+		b.WriteString("\n" + e.Hint)
+	}
+	return b.String()
+}
+
+// short is the place and the message.
+func (e *Error) short() string {
+	switch {
+	case e.Path == "":
+		return e.Message
+	case e.Line == 0:
+		return e.Path + ": " + e.Message
+	case e.Column == 0:
+		return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
+}
+
+// procfile names what is evaluated, for messages.
+func (e *evaluation) procfile() string {
+	found := e.Dir
+	for _, place := range []string{"node_modules/.bin/procfile.js", "node_modules/.bin/procfile.ts", "procfile.js", "procfile.ts"} {
+		path := filepath.Join(e.Dir, place)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		if found != e.Dir {
+			return e.Dir
+		}
+		found = path
+	}
+	return found
+}
+
+// hint says what to do about a kind of failure whose message does not tell.
+func (e *evaluation) hint(kind Kind) string {
+	switch kind {
+	case KindTimeout:
+		return "a procfile only describes processes: leave loops, waiting and connections to the application itself"
+	case KindMemory:
+		return "a procfile only describes processes: leave loading of data to the application itself"
+	case KindExit:
+		return "a procfile must return: leave process.exit() to the application itself"
+	}
+	return ""
+}
+
+var (
+	// frame is a line of a stack: "at name (file:line:column)" or "at file:line:column".
+	frame = regexp.MustCompile(`^\s+at (?:.*\()?(?:file://)?(/.*):(\d+):(\d+)\)?$`)
+	// header stands before the stack of a syntax error.
+	header = regexp.MustCompile(`^(?:file://)?(/.*):(\d+)$`)
+)
+
+// locate takes the place and the stack from a stack of V8, leaving out frames in our own files in dir.
+func (e *Error) locate(stack, dir string) {
+	lines := strings.Split(stack, "\n")
+	var kept []string
+	for i, line := range lines {
+		if m := header.FindStringSubmatch(line); m != nil && e.Path == "" && !within(m[1], dir) {
+			e.Path = m[1]
+			e.Line, _ = strconv.Atoi(m[2])
+			if i+2 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+2]), "^") {
+				e.Column = strings.Index(lines[i+2], "^") + 1
+			}
+		}
+		m := frame.FindStringSubmatch(line)
+		if m == nil || within(m[1], dir) {
+			continue
+		}
+		kept = append(kept, strings.TrimSpace(line))
+		if e.Path == "" {
+			e.Path = m[1]
+			e.Line, _ = strconv.Atoi(m[2])
+			e.Column, _ = strconv.Atoi(m[3])
+		}
+	}
+	if len(kept) > 0 {
+		e.Stack = "    " + strings.Join(kept, "\n    ")
+	}
+	e.Excerpt = excerpt(e.Path, e.Line, e.Column)
+}
+
+// within reports whether path lies below dir.
+func within(path, dir string) bool {
+	return strings.HasPrefix(path, dir+string(filepath.Separator))
+}
+
+// withoutRequireStack cuts what Node appends to the message of a module that was not found: the place says it.
+func withoutRequireStack(message string) string {
+	message, _, _ = strings.Cut(message, "\nRequire stack:")
+	return message
+}
+
+const (
+	excerptLines = 2       // before and after
+	excerptWidth = 120     // characters of a line
+	maxSource    = 4 << 20 // bytes of a file that is shown
+)
+
+// excerpt shows the lines around a place, with a mark below its column; "" when there is nothing to show.
+func excerpt(path string, line, column int) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSource || line < 1 {
+		return ""
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	if line > len(lines) {
+		return ""
+	}
+	// Of a long line, the part around the column is shown.
+	from := 0
+	if column > excerptWidth-20 {
+		from = column - excerptWidth/2
+	}
+	var b strings.Builder
+	for n := max(1, line-excerptLines); n <= min(len(lines), line+excerptLines); n++ {
+		text := []rune(strings.ReplaceAll(lines[n-1], "\t", " "))
+		text = text[min(from, len(text)):]
+		text = text[:min(excerptWidth, len(text))]
+		mark := " "
+		if n == line {
+			mark = ">"
+		}
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%s %4d | %s", mark, n, string(text)), " ") + "\n")
+		if n == line && column > 0 {
+			fmt.Fprintf(&b, "       | %s^\n", strings.Repeat(" ", column-1-from))
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func sortedNames(env map[string]string) []string {
+	return slices.Sorted(maps.Keys(env))
+}

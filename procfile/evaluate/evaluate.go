@@ -1,0 +1,254 @@
+// Package evaluate turns an application folder into a procfile.Application: it runs the folder's procfiles, in Goja, and
+// in Node when Goja cannot.
+//
+//	result, err := evaluate.Evaluate(ctx, evaluate.Options{Dir: "/srv/shop", AppName: "shop", Env: os.Environ()})
+//
+// Both engines run the same JavaScript (js/shared), so they agree on what a procfile means. Each runs in a child process
+// with a deadline and a memory limit; a procfile that loops, crashes or eats memory ends there. Node is the judge:
+// whatever fails in Goja is tried in Node, and only what fails there too is an error.
+//
+// Evaluate may be called concurrently. It keeps nothing between calls, starts no application, and does not load the
+// classes of services, except those that the procfile itself runs code of.
+package evaluate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pandora-go/pandora/procfile"
+)
+
+// Engines of Options.Engine and Application.Engine.
+const (
+	// EngineAuto is Goja first, and Node on any failure.
+	EngineAuto = "auto"
+	EngineGoja = "goja"
+	EngineNode = "node"
+)
+
+// DefaultTimeout bounds one engine's evaluation.
+const DefaultTimeout = 5 * time.Second
+
+// DefaultMemoryLimit bounds one engine's heap, in bytes.
+const DefaultMemoryLimit = 256 << 20
+
+// Options say what to evaluate, and how.
+type Options struct {
+	// Dir is the application folder; a relative one counts from the current folder. Its links are kept in the graph.
+	Dir string
+	// AppName is the application's name.
+	AppName string
+	// Dev makes pandora.dev true, and sets PANDORA_DEV and, if unset, NODE_ENV=local in the procfile's environment.
+	Dev bool
+	// Env is the procfile's process.env as NAME=value; nil is an empty environment.
+	Env []string
+	// GlobalEnv, GlobalArgs and GlobalExecArgv are added to every process, after its own.
+	GlobalEnv                  map[string]string
+	GlobalArgs, GlobalExecArgv []string
+	// Node is the node program; "" looks it up in the PATH of Env when it is needed.
+	Node string
+	// Engine is EngineAuto (also ""), EngineGoja or EngineNode.
+	Engine string
+	// Executable is a program that runs engine.ChildMain for the verb engine.ChildVerb; "" is the current one.
+	Executable string
+	// JSDir is a folder made by js.Install, for Node; "" makes a temporary one when it is needed.
+	JSDir string
+	// Timeout bounds each engine; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// MemoryLimit bounds each engine's heap in bytes; 0 is DefaultMemoryLimit.
+	MemoryLimit int64
+	// WorkerCount is what scale 'auto' means; 0 is DEFAULT_WORKER_COUNT of Env, else WorkerCount().
+	WorkerCount int
+}
+
+// Result is an evaluated application.
+type Result struct {
+	App *procfile.Application
+	// Files are the real paths of the files that the evaluation loaded, sorted: procfiles and what they required.
+	Files []string
+	// Output is what the procfile printed, bounded.
+	Output string
+}
+
+// evaluation is one call of Evaluate.
+type evaluation struct {
+	Options
+	// real is Dir without links: what process.cwd() says.
+	real string
+	// env is the environment of the procfile.
+	env map[string]string
+	// argument is the JSON that js/shared/structure.js takes.
+	argument json.RawMessage
+	warnings []string
+}
+
+// answer is what an engine found out.
+type answer struct {
+	value  json.RawMessage
+	loaded []string
+	output string
+}
+
+// Evaluate evaluates the procfiles of a folder. A folder without a procfile is an application without processes, not an
+// error. What is wrong with a procfile is an *Error; a folder that is missing or is none is an ordinary error.
+func Evaluate(ctx context.Context, o Options) (*Result, error) {
+	e, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	engine := EngineGoja
+	var found answer
+	switch e.Engine {
+	case EngineGoja:
+		found, err = e.goja(ctx)
+	case EngineNode:
+		engine = EngineNode
+		found, err = e.node(ctx)
+	default:
+		found, err = e.goja(ctx)
+		if first, ok := errors.AsType[*Error](err); ok {
+			engine = EngineNode
+			found, err = e.judge(ctx, first)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.result(engine, found)
+}
+
+// judge asks Node after Goja's failure.
+func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
+	found, err := e.node(ctx)
+	if err == nil {
+		e.warnings = append(e.warnings, fmt.Sprintf("the procfile was evaluated by node, because goja cannot: %s", first.short()))
+		return found, nil
+	}
+	second, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return answer{}, err
+	case second.Kind == KindNoNode:
+		if first.Kind == KindThrow || first.Kind == KindLoad || first.Kind == KindExit {
+			first.Hint = "Node might have evaluated it differently, but " + second.Message + "; " + second.Hint
+			return answer{}, first
+		}
+		second.Message += fmt.Sprintf(", and the procfile needs Node, because goja cannot evaluate it (%s)", first.short())
+		return answer{}, second
+	case (second.Kind == KindTimeout || second.Kind == KindMemory) && first.Line > 0 && second.Line == 0:
+		return answer{}, first
+	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
+		// A thrown value that is no Error carries no place in Node.
+		return answer{}, first
+	}
+	return answer{}, second
+}
+
+// prepare checks the options and fills in what they leave open.
+func prepare(o Options) (*evaluation, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("evaluate application %q: %s is not a folder", o.AppName, dir)
+	}
+	if !slices.Contains([]string{"", EngineAuto, EngineGoja, EngineNode}, o.Engine) {
+		return nil, fmt.Errorf("evaluate application %q: unknown engine %q, expected auto, goja or node", o.AppName, o.Engine)
+	}
+	e := &evaluation{Options: o, env: map[string]string{}}
+	e.Dir = dir
+	if e.real, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
+	}
+	if e.Timeout <= 0 {
+		e.Timeout = DefaultTimeout
+	}
+	if e.MemoryLimit <= 0 {
+		e.MemoryLimit = DefaultMemoryLimit
+	}
+	e.environment()
+	if e.WorkerCount <= 0 {
+		e.WorkerCount = e.defaultWorkerCount()
+	}
+	e.argument, err = json.Marshal(map[string]any{
+		"appName": e.AppName, "appDir": e.Dir, "dev": e.Dev, "workerCount": e.WorkerCount,
+		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
+	}
+	return e, nil
+}
+
+// environment fills env from Env. Variables with which a Node parent addresses this very process are left out: they
+// mean descriptors that the procfile's process does not have.
+func (e *evaluation) environment() {
+	for _, variable := range e.Env {
+		if name, value, ok := strings.Cut(variable, "="); ok && name != "" {
+			e.env[name] = value
+		}
+	}
+	for _, name := range []string{"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"} {
+		delete(e.env, name)
+	}
+	if e.Dev {
+		e.env["PANDORA_DEV"] = "true"
+		if e.env["NODE_ENV"] == "" {
+			e.env["NODE_ENV"] = "local"
+		}
+	}
+}
+
+// result makes the graph of what js/shared/structure.js returned.
+func (e *evaluation) result(engine string, found answer) (*Result, error) {
+	var record map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(found.value))
+	decoder.UseNumber()
+	if err := decoder.Decode(&record); err != nil || record == nil {
+		return nil, fmt.Errorf("evaluate application %q: %s returned no record: %w", e.AppName, engine, err)
+	}
+	files := found.loaded
+	procfiles, _ := record["procfiles"].([]any)
+	delete(record, "procfiles")
+	for _, file := range procfiles {
+		if name, ok := file.(string); ok {
+			files = append(files, e.realpath(name))
+		}
+	}
+	warnings, _ := record["warnings"].([]any)
+	for _, warning := range e.warnings {
+		warnings = append(warnings, warning)
+	}
+	record["engine"], record["warnings"] = engine, warnings
+	data, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
+	}
+	app, err := procfile.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q with %s: %w", e.AppName, engine, err)
+	}
+	slices.Sort(files)
+	return &Result{App: app, Files: slices.Compact(files), Output: found.output}, nil
+}
+
+// realpath resolves links; a path that cannot be resolved stays.
+func (e *evaluation) realpath(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}

@@ -1,0 +1,44 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/pandora-go/pandora/engine"
+)
+
+// goja evaluates in Goja, in a child process. A failure of the procfile or of the engine is an *Error.
+func (e *evaluation) goja(ctx context.Context) (answer, error) {
+	executable := e.Executable
+	if executable == "" {
+		var err error
+		if executable, err = os.Executable(); err != nil {
+			return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
+		}
+	}
+	options := engine.Options{
+		Dir: e.real, Env: e.env, MemoryLimit: e.MemoryLimit, Timeout: e.Timeout, MaxOutput: maxOutput,
+	}
+	if node, err := e.findNode(); err == nil {
+		options.ExecPath = node
+		options.NodeVersion = nodeVersion(ctx, node)
+	}
+	result, err := engine.Isolate(ctx, executable, engine.Request{
+		Options: options, Module: "shared/structure.js", Function: "structure", Arg: e.argument,
+	})
+	if err == nil {
+		return answer{value: result.Value, loaded: result.Loaded, output: result.Output}, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
+	}
+	failed := &Error{Procfile: e.procfile(), Engine: EngineGoja, Kind: KindUnsupported, Message: err.Error()}
+	if typed, ok := errors.AsType[*engine.Error](err); ok {
+		failed.Kind, failed.Message, failed.Path = Kind(typed.Kind), withoutRequireStack(typed.Message), typed.File
+		failed.Line, failed.Column, failed.Excerpt, failed.Stack = typed.Line, typed.Column, typed.Excerpt, typed.Stack
+	}
+	failed.Hint = e.hint(failed.Kind)
+	return answer{}, failed
+}
