@@ -1,0 +1,222 @@
+'use strict';
+
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { test, after } = require('node:test');
+const { FrameParser, encode, HEADER_BYTES, MAX_BODY_BYTES } = require('../node/monitor/frames');
+const { connect } = require('../node/monitor/messenger');
+const { nameKey } = require('../node/monitor/metric-name');
+const { folder, launch, stop, until } = require('./node-helper');
+
+const servers = new Set();
+after(() => { for (const server of servers) server.close(); });
+
+/** The daemon's end of the message socket, reduced to frames. */
+class Daemon {
+  constructor(dir) {
+    this.path = path.join(dir, 'pandorajs_pandora_metric.sock');
+    this.packets = [];
+    this.sockets = new Set();
+    this.connections = 0;
+    this.lastId = 0;
+  }
+
+  async listen() {
+    fs.rmSync(this.path, { force: true });
+    this.server = net.createServer((socket) => this.accept(socket));
+    servers.add(this.server);
+    await new Promise((resolve) => this.server.listen(this.path, resolve));
+  }
+
+  accept(socket) {
+    const parser = new FrameParser();
+    this.connections += 1;
+    this.sockets.add(socket);
+    socket.on('data', (chunk) => this.packets.push(...parser.push(chunk))).on('error', () => {})
+      .on('close', () => this.sockets.delete(socket));
+  }
+
+  write(bytes) {
+    for (const socket of this.sockets) socket.write(bytes);
+  }
+
+  /** Asks the worker and resolves with the reply packet. */
+  async ask(action, data) {
+    this.lastId += 1;
+    const id = this.lastId;
+    this.write(encode(id, action, data));
+    return this.next((packet) => packet.action === `response_callback_${id}`, `reply to ${action}`);
+  }
+
+  async next(match, what) {
+    return until(() => this.packets.find(match), what);
+  }
+
+  async close() {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+    servers.delete(this.server);
+  }
+}
+
+test('frames: split anywhere, several in one chunk', () => {
+  const packets = [[1, 'a', { x: 'ü€𝄞' }], [2, 'b', undefined], [3, 'c', 'x'.repeat(70000)], [4294967295, 'd', [null, 0, false]]];
+  const stream = Buffer.concat(packets.map(([id, action, data]) => encode(id, action, data)));
+  const want = packets.map(([id, action, data]) => ({ id, action, data }));
+  for (const size of [1, 2, 7, HEADER_BYTES, 1000, 65536, stream.length]) {
+    const parser = new FrameParser();
+    const got = [];
+    for (let at = 0; at < stream.length; at += size) got.push(...parser.push(stream.subarray(at, at + size)));
+    assert.deepStrictEqual(got, want, `chunks of ${size}`);
+  }
+});
+
+test('frames: the bytes of the original', () => {
+  const frame = encode(258, 'hi', { n: 1 });
+  assert.strictEqual(frame.toString('latin1'), '\x00\x00\x00\x01\x02\x00\x00\x00\x1e{"action":"hi","data":{"n":1}}');
+  assert.strictEqual(encode(1, 'hi').toString('latin1').slice(HEADER_BYTES), '{"action":"hi"}');
+  const error = JSON.parse(encode(1, 'e', Object.assign(new Error('m'), { code: 'C' })).subarray(HEADER_BYTES).toString());
+  assert.deepStrictEqual([error.data.message, error.data.code, typeof error.data.stack], ['m', 'C', 'string']);
+});
+
+test('frames: what is wrong is refused', () => {
+  const header = (length) => {
+    const bytes = Buffer.alloc(HEADER_BYTES);
+    bytes.writeUInt32BE(length, 5);
+    return bytes;
+  };
+  const wrong = [
+    header(MAX_BODY_BYTES + 1), header(0xffffffff), header(0),
+    ...['{', 'null', '3', '[]', '{"action":1}', '{"data":1}'].map((text) => Buffer.concat([header(text.length), Buffer.from(text)])),
+  ];
+  for (const bytes of wrong) {
+    assert.throws(() => new FrameParser().push(bytes), { name: 'PacketParsedError' }, bytes.toString('latin1'));
+  }
+});
+
+test('frames: random bytes never hang or throw anything else', () => {
+  let seed = 1;
+  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  for (let round = 0; round < 500; round += 1) {
+    const parser = new FrameParser();
+    try {
+      for (let part = 0; part < 5; part += 1) {
+        const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => (random() < 0.6 ? 0 : Math.floor(random() * 256))));
+        parser.push(bytes);
+      }
+    } catch (error) {
+      assert.strictEqual(error.name, 'PacketParsedError');
+    }
+  }
+});
+
+test('names of metrics are serialised as in the original', () => {
+  assert.strictEqual(nameKey('a.b', { z: 1, b: 2 }, 'CRITICAL'), 'a.b@%^b%^&2!*&z%^&1@%^CRITICAL');
+  assert.strictEqual(nameKey('a.b', {}), 'a.b@%^@%^NORMAL');
+});
+
+test('a worker registers its metrics and indicators and answers for them', async () => {
+  const dir = folder({ 'procfile.js': 'module.exports = () => {};' });
+  const daemon = new Daemon(dir);
+  await daemon.listen();
+  const worker = launch(dir, { name: 'web', worker: 3 });
+  await worker.next('ready');
+  const client = await daemon.next(({ action }) => action === 'METRIC_DISCOVER_KEY_PANDORA_METRIC', 'metrics client');
+  assert.strictEqual(client.data.appName, 'demo');
+  assert.match(client.data.clientId, /^[0-9a-y]{1,10}$/);
+  const { pid } = worker.child;
+  const name = `node.v8.used_heap_size@%^appName%^&demo!*&pid%^&${pid}!*&process%^&web!*&worker%^&3@%^NORMAL`;
+  const uplink = `MESSENGER_UPLINK_demo_metrics_${client.data.clientId}`;
+  const created = await daemon.next(({ action, data }) => action === uplink && data.name === name, 'gauge');
+  assert.deepStrictEqual(created.data, { action: 'METRIC_CREATE', name, type: 'GAUGE', group: 'node', clientId: client.data.clientId });
+  await until(() => daemon.packets.filter(({ action }) => action === uplink).length >= 26, 'V8 gauges');
+  const downlink = `MESSENGER_DOWNLINK_demo_metrics_${client.data.clientId}`;
+  assert.ok((await daemon.ask(downlink, { metricKey: name, type: 'GAUGE' })).data > 1e6);
+  assert.strictEqual((await daemon.ask(downlink, { metricKey: 'nope', type: 'GAUGE' })).data, undefined);
+  assert.strictEqual((await daemon.ask(downlink, null)).data, undefined);
+
+  const discovered = (wanted) => daemon.next(({ action, data }) => action === 'METRIC_DISCOVER_KEY_' && data.indicatorName === wanted, wanted);
+  const rows = async ({ data: { group, clientId } }, args) => (await daemon.ask(`MESSENGER_DOWNLINK_demo_${group}_${clientId}`, args)).data;
+
+  const own = await discovered('ProcessIndicator');
+  assert.deepStrictEqual({ ...own.data, clientId: '' }, { indicatorName: 'ProcessIndicator', appName: 'demo', group: 'process', clientId: '', type: 'multiton' });
+  const [row] = await rows(own, { appName: 'demo' });
+  assert.deepStrictEqual([row.key, row.scope], [String(pid), 'PROCESS']);
+  assert.deepStrictEqual(Object.keys(row.data), ['processName', 'ppid', 'pid', 'title', 'argv', 'execArgv', 'debugPort', 'execPath', 'cpu', 'memory', 'uptime']);
+  assert.strictEqual(row.data.processName, 'web');
+  assert.ok(row.data.memory > 1e7 && row.data.uptime > 0 && row.data.cpu >= 0);
+  const [pretty] = await rows(own, { pretty: '1' });
+  assert.match(pretty.data.cpu, /^\d+(\.\d{1,2})?%$/);
+
+  assert.deepStrictEqual(await rows(await discovered('BaseInfoIndicator'), {}),
+    [{ key: 'application', data: { appName: 'demo', appDir: dir }, scope: 'APP' }]);
+  const [node] = await rows(await discovered('NodeIndicator'), {});
+  assert.deepStrictEqual([node.key, node.scope, node.data.node, node.data.path], ['node', 'SYSTEM', process.version, process.execPath]);
+  assert.strictEqual(node.data.versions.v8, process.versions.v8);
+
+  // Garbage ends that connection only; the worker is back with everything.
+  daemon.packets = [];
+  daemon.write(Buffer.from('this is not a frame of any kind'));
+  await until(() => daemon.connections === 2, 'second connection');
+  await daemon.next(({ action, data }) => action === uplink && data.name === name, 'gauge again');
+  await discovered('ProcessIndicator');
+
+  // So it is when the daemon goes and another comes.
+  await daemon.close();
+  const next = new Daemon(dir);
+  await next.listen();
+  await next.next(({ action, data }) => action === uplink && data.name === name, 'gauge at the next daemon');
+  const asked = await next.ask(downlink, { metricKey: name, type: 'GAUGE' });
+  assert.ok(asked.data > 1e6);
+  assert.doesNotMatch(worker.output, /rror|arning/);
+  await stop(worker);
+  await next.close();
+});
+
+test('a daemon that appears late is found; what was said before is kept within bounds', async () => {
+  const dir = folder();
+  const daemon = new Daemon(dir);
+  const messenger = connect(daemon.path);
+  for (let i = 0; i < 1005; i += 1) messenger.send('said', i);
+  assert.strictEqual(messenger.dropped(), 5);
+  await daemon.listen();
+  const said = () => daemon.packets.filter(({ action }) => action === 'said').map(({ data }) => data);
+  await until(() => said().length === 1000, 'queued messages');
+  assert.deepStrictEqual([said()[0], said().at(-1)], [5, 1004]);
+  messenger.close();
+  await daemon.close();
+});
+
+test('a handler that throws or rejects answers without data', async () => {
+  const dir = folder();
+  const daemon = new Daemon(dir);
+  await daemon.listen();
+  const messenger = connect(daemon.path);
+  messenger.handle('throws', () => { throw new Error('no'); });
+  messenger.handle('rejects', () => Promise.reject(new Error('no')));
+  messenger.handle('later', async (data) => data * 2);
+  await until(() => daemon.sockets.size === 1, 'connection');
+  assert.strictEqual((await daemon.ask('throws', 1)).data, undefined);
+  assert.strictEqual((await daemon.ask('rejects', 1)).data, undefined);
+  assert.strictEqual((await daemon.ask('later', 21)).data, 42);
+  messenger.close();
+  await daemon.close();
+});
+
+test('a messenger does not keep its process alive, with or without a daemon', async () => {
+  const dir = folder();
+  const daemon = new Daemon(dir);
+  const run = (socketPath) => new Promise((resolve) => {
+    const code = `require(${JSON.stringify(require.resolve('../node/monitor/messenger'))}).connect(${JSON.stringify(socketPath)}).send('a', 1);
+      setTimeout(() => {}, 100);`;
+    spawn(process.execPath, ['-e', code], { stdio: 'inherit' }).once('exit', resolve);
+  });
+  assert.strictEqual(await run(path.join(dir, 'nobody.sock')), 0);
+  await daemon.listen();
+  assert.strictEqual(await run(daemon.path), 0);
+  await daemon.next(({ action }) => action === 'a', 'message');
+  await daemon.close();
+});
