@@ -40,7 +40,7 @@ func parseModule(name, source string) (*ast.Program, *ast.FunctionLiteral, *Erro
 	if strings.HasPrefix(source, "#!") {
 		source = "//" + source[2:]
 	}
-	program, err := goja.Parse(name, wrapperHead+source+"\n})", parser.WithDisableSourceMaps)
+	program, err := parser.ParseFile(nil, name, wrapperHead+source+"\n})", 0, parser.WithDisableSourceMaps)
 	if err != nil {
 		return nil, nil, syntax(name, err)
 	}
@@ -56,7 +56,10 @@ func parseModule(name, source string) (*ast.Program, *ast.FunctionLiteral, *Erro
 }
 
 // compileModule gives the wrapper function of a parsed module.
-func (r *Runtime) compileModule(name string, program *ast.Program) goja.Value {
+func (r *Runtime) compileModule(name string, program *ast.Program, size int) goja.Value {
+	if size <= maxTraced && !strings.HasPrefix(name, embeddedPrefix) {
+		traceLoops(program.Body)
+	}
 	compiled, err := goja.CompileAST(program, false)
 	if err != nil {
 		r.throw(syntax(name, err))
@@ -84,13 +87,21 @@ func (r *Runtime) throw(e *Error) {
 	panic(object)
 }
 
+// noteLoaded records a user's file.
+func (r *Runtime) noteLoaded(path string) {
+	r.loaded = append(r.loaded, path)
+	if r.onLoad != nil {
+		r.onLoad(path)
+	}
+}
+
 // readModule reads a user's file and records it as loaded.
 func (r *Runtime) readModule(path string) string {
 	source, err := readSource(path)
 	if err != nil {
 		r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path, Code: errorCode(err)})
 	}
-	r.loaded = append(r.loaded, path)
+	r.noteLoaded(path)
 	return source
 }
 
@@ -105,7 +116,7 @@ func (r *Runtime) refuseESM(path string) {
 		esm = pkg != nil && pkg.module
 	}
 	if esm {
-		r.loaded = append(r.loaded, path)
+		r.noteLoaded(path)
 		e := &Error{Kind: KindUnsupported, Message: "this file is an ES module, which only Node can load", File: path, Code: "ERR_REQUIRE_ESM"}
 		r.refuse(e)
 		r.throw(e)
@@ -136,19 +147,20 @@ func (r *Runtime) compileText(name, source string) goja.Value {
 	if failed != nil {
 		r.throw(failed)
 	}
-	return r.compileModule(name, program)
+	return r.compileModule(name, program, len(source))
 }
 
 // compileProcfile is the loader's native for a procfile: its wrapper and the requests that are only handed on.
 func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
 	r.refuseESM(path)
-	program, body, failed := parseModule(path, r.readModule(path))
+	source := r.readModule(path)
+	program, body, failed := parseModule(path, source)
 	if failed != nil {
 		r.throw(failed)
 	}
 	requests := r.vm.NewObject()
-	for request, exports := range opaqueRequests(body) {
+	for request, exports := range markOpaque(body) {
 		names := make([]any, len(exports))
 		for i, name := range exports {
 			names[i] = name
@@ -156,7 +168,7 @@ func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 		_ = requests.Set(request, r.vm.NewArray(names...))
 	}
 	result := r.vm.NewObject()
-	_ = result.Set("wrapper", r.compileModule(path, program))
+	_ = result.Set("wrapper", r.compileModule(path, program, len(source)))
 	_ = result.Set("requests", requests)
 	return result
 }
@@ -166,7 +178,7 @@ func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 func (r *Runtime) declarations(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
 	var wanted []string
-	if err := r.vm.ExportTo(call.Argument(1), &wanted); err != nil {
+	if err := r.vm.ExportTo(call.Argument(1), &wanted); err != nil || len(wanted) == 0 {
 		return goja.Undefined()
 	}
 	if ext := filepath.Ext(path); ext != ".js" && ext != ".cjs" {
@@ -187,7 +199,7 @@ func (r *Runtime) declarations(call goja.FunctionCall) goja.Value {
 	if hints == nil {
 		return goja.Undefined()
 	}
-	r.loaded = append(r.loaded, path)
+	r.noteLoaded(path)
 	result := r.vm.NewObject()
 	for _, name := range wanted {
 		hint := r.vm.NewObject()

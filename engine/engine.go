@@ -100,8 +100,9 @@ type Runtime struct {
 	output   output
 	invoke   goja.Callable
 
-	// loaded holds the user files read as modules, in order; asts the parsed ones that analysis may need again.
+	// loaded holds the user files read as modules, in order; onLoad, if set, is told of each.
 	loaded []string
+	onLoad func(path string)
 	// located remembers the position of error objects that carry none themselves.
 	located map[*goja.Object]*Error
 	// refused is the first use of something unsupported, whether or not the code caught the error.

@@ -296,13 +296,15 @@
       const { wrapper, requests } = native.compileProcfile(filename);
       const stands = new Map();
       const require = decorate((spec) => {
-        if (typeof spec !== 'string' || !requests[spec]) return module.require(spec);
-        if (!stands.has(spec)) {
-          const file = coreName(spec) ? undefined : Module._resolveFilename(spec, module);
-          const found = file && !cache[file] && native.declarations(file, requests[spec]);
-          stands.set(spec, found ? opaque(spec, file, found) : undefined);
+        if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return module.require(spec);
+        const request = spec.slice(native.opaquePrefix.length);
+        if (coreName(request)) return module.require(request);
+        if (!stands.has(request)) {
+          const file = Module._resolveFilename(request, module);
+          const found = !cache[file] && native.declarations(file, requests[request]);
+          stands.set(request, found ? opaque(request, file, found) : undefined);
         }
-        return stands.get(spec) || module.require(spec);
+        return stands.get(request) || module.require(request);
       }, module);
       let done = false;
       try {
