@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -61,7 +62,13 @@ func Load(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("load configuration: %w", err)
 	}
-	answer, err := engine.Isolate(ctx, o.Executable, engine.Request{
+	executable := o.Executable
+	if executable == "" {
+		if executable, err = os.Executable(); err != nil {
+			return Result{}, fmt.Errorf("load configuration: find the path of this program: %w", err)
+		}
+	}
+	answer, err := engine.Isolate(ctx, executable, engine.Request{
 		Options: engine.Options{Dir: base, Env: env},
 		Module:  "shared/config.js", Function: "load", Arg: arg,
 	})
