@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/procfile/evaluate"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitUnreachable = 4
+	exitTimeout     = 5
+	exitPartly      = 6
+	exitProcfile    = 7
+	// exitInterrupted is what a shell expects after SIGINT.
+	exitInterrupted = 130
+)
+
+// notRunning is the original's sentence.
+const notRunning = "Daemon is not running yet"
+
+// cli is one invocation: where it writes and what it was given.
+type cli struct {
+	out, err io.Writer
+	// outColour and errColour tell whether ANSI colours may be written.
+	outColour, errColour bool
+	// progress tells whether progress may be shown on err.
+	progress bool
+	environ  []string
+}
+
+// newCLI makes a cli; colours and progress are shown on terminals only.
+func newCLI(out, errw io.Writer, environ []string) *cli {
+	c := &cli{out: out, err: errw, environ: environ}
+	plain := c.getenv("NO_COLOR") != "" || c.getenv("TERM") == "dumb"
+	c.outColour = isTerminal(out) && !plain
+	c.errColour = isTerminal(errw) && !plain
+	c.progress = isTerminal(errw)
+	return c
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// getenv looks a variable up; the last one of a name counts, as in a shell.
+func (c *cli) getenv(key string) string {
+	for i := len(c.environ) - 1; i >= 0; i-- {
+		if name, value, _ := strings.Cut(c.environ[i], "="); name == key {
+			return value
+		}
+	}
+	return ""
+}
+
+// failure is an error with an exit code of its own.
+type failure struct {
+	code int
+	err  error
+	// sentence is true for texts of 1.x that scripts read from standard output.
+	sentence bool
+	// told is true when the user has seen the error already.
+	told bool
+}
+
+// Error returns the text.
+func (f *failure) Error() string { return f.err.Error() }
+
+// Unwrap returns the cause.
+func (f *failure) Unwrap() error { return f.err }
+
+// usageError is an error of the command line.
+func usageError(err error) error { return &failure{code: exitUsage, err: err} }
+
+// sentence is an error whose text 1.x wrote to standard output.
+func sentence(code int, format string, args ...any) error {
+	return &failure{code: code, err: fmt.Errorf(format, args...), sentence: true}
+}
+
+// exitCode maps an error to the exit code of the command.
+func exitCode(err error) int {
+	var f *failure
+	var bad *evaluate.Error
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &f):
+		return f.code
+	case errors.As(err, &bad):
+		return exitProcfile
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimeout
+	case control.CodeOf(err) == control.CodeNotFound, errors.Is(err, state.ErrNoRecord):
+		return exitNotFound
+	case control.CodeOf(err) == control.CodeVersion, errors.Is(err, control.ErrUnreachable):
+		return exitUnreachable
+	default:
+		return exitFailure
+	}
+}
+
+// run executes the verb that args name and returns the exit code.
+func (c *cli) run(ctx context.Context, args []string) int {
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var f *failure
+	switch {
+	case errors.As(err, &f) && f.told:
+	case f != nil && f.sentence:
+		fmt.Fprintln(c.out, red(c.outColour, err.Error()))
+	default:
+		fmt.Fprintln(c.err, red(c.errColour, "pandora: "+err.Error()))
+	}
+	return exitCode(err)
+}
+
+// root builds the tree of verbs.
+func (c *cli) root() *cobra.Command {
+	showVersion := false
+	root := &cobra.Command{
+		Use:   "pandora",
+		Short: "Run Node applications described by a procfile.js",
+		Long: `Pandora evaluates an application's procfile.js, runs the Node processes it describes under a guard, and serves
+their health and metrics.
+
+Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5 timed out, 6 partly done,
+7 invalid procfile.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			text := fmt.Sprintf("unknown command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				text += "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usageError(errors.New(text + " (run [ pandora --help ] for the commands)"))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return c.printVersion(cmd.Context(), false)
+			}
+			cmd.SetOut(c.err)
+			_ = cmd.Help()
+			return usageError(errors.New("not enough arguments: a command is needed"))
+		},
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.AddCommand(
+		c.startCommand(), c.devCommand(), c.stopCommand(), c.restartCommand(), c.listCommand(), c.psCommand(),
+		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
+		c.guardCommand(),
+	)
+	return root
+}
+
+// arguments is a cobra.PositionalArgs for least to most arguments, whose errors are usage errors.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usageError(fmt.Errorf("%s needs %s", cmd.CommandPath(), what))
+		case len(args) > most:
+			return usageError(fmt.Errorf("%s takes %s, got also %q", cmd.CommandPath(), what, args[most:]))
+		}
+		return nil
+	}
+}
+
+// say writes a line for the user to standard output.
+func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
+
+// warn writes a warning to standard error.
+func (c *cli) warn(format string, args ...any) {
+	fmt.Fprintln(c.err, yellow(c.errColour, "warning: "+fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/pandora-go/pandora/endpoints"
+	"github.com/pandora-go/pandora/internal/config"
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/socket"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/js"
+)
+
+// lockTimeout is how long a new daemon waits for the end of the one before it.
+const lockTimeout = 15 * time.Second
+
+func (c *cli) daemonCommand() *cobra.Command {
+	fd := 0
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "The background process that keeps the applications",
+		Long: `Without a sub-command this runs the daemon in the foreground. That is seldom needed: [ pandora start ] starts one.
+On SIGTERM it stops all applications and ends; the next daemon starts them again.`,
+		Args: arguments(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := c.daemon(cmd.Context(), fd)
+			if err != nil {
+				tellReady(fd, readiness{Error: err.Error()})
+			}
+			return err
+		},
+	}
+	cmd.Flags().IntVar(&fd, "ready-fd", 0, "descriptor to tell readiness on")
+	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
+	cmd.AddCommand(c.daemonStatusCommand())
+	return cmd
+}
+
+// daemon is everything a running daemon consists of.
+type daemon struct {
+	home     state.Home
+	spec     *state.Daemon
+	started  time.Time
+	problems []string
+	log      *zap.Logger
+	fleet    *control.Fleet
+	monitor  *monitor
+	actuator *actuator // nil when the configuration switches it off
+}
+
+// daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere.
+func (c *cli) daemon(ctx context.Context, fd int) error {
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	if err := home.Prepare(); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	lock, err := home.LockDaemon(waiting)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
+	log, closeLog, err := openLog(home.DaemonLog())
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	spec, err := c.daemonConfig(ctx, home, fd != 0)
+	if err != nil {
+		return err
+	}
+	d := &daemon{home: home, spec: spec, started: time.Now(), log: log.With(zap.Int("daemon", os.Getpid()))}
+	err = d.run(ctx, c, fd)
+	if err != nil {
+		d.log.Error("daemon failed", zap.Error(err))
+	}
+	return err
+}
+
+// daemonConfig is what the command that starts a daemon has written down; a daemon started by hand does that itself.
+func (c *cli) daemonConfig(ctx context.Context, home state.Home, byCommand bool) (*state.Daemon, error) {
+	if spec := home.ReadDaemon(); byCommand && spec != nil {
+		return spec, nil
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the current folder: %w", err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the path of this program: %w", err)
+	}
+	result, err := config.Load(ctx, config.Options{Env: c.environ, Cwd: cwd, Executable: executable})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range result.Warnings {
+		c.warn("%s", w)
+	}
+	spec := &state.Daemon{
+		Version: version, Executable: executable, Cwd: cwd, Env: daemonEnviron(c.environ, home),
+		Config: result.JSON, ConfigPaths: result.Paths,
+	}
+	return spec, home.WriteDaemon(spec)
+}
+
+// run builds the parts, tells that all is ready, and takes the parts down again in the reverse order.
+func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
+	jsDir, err := js.Install(d.home.JS)
+	if err != nil {
+		return fmt.Errorf("install the JavaScript parts: %w", err)
+	}
+	options, err := endpoints.DecodeOptions(d.spec.Config)
+	if err == nil {
+		options, err = actuatorPort(options, c.getenv("PANDORA_ACTUATOR_PORT"))
+	}
+	if err != nil {
+		// A mistake in the configuration must not keep applications from running.
+		d.problem(err.Error() + "; the defaults are used")
+		options = endpoints.DefaultOptions()
+	}
+	d.monitor, err = newMonitor(d.home.MetricSocket(), d, options, d.log)
+	if err != nil {
+		return err
+	}
+	defer d.monitor.close()
+	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
+	d.fleet = control.NewFleet(control.FleetConfig{
+		Home: d.home, JSDir: jsDir, Version: version, Spawn: guards.spawn, Observer: d.monitor, Log: d.log,
+	})
+	for _, p := range d.fleet.Adopt(ctx) {
+		d.problem(p)
+	}
+	listener, err := socket.Listen(d.home.ControlSocket())
+	if err != nil {
+		return err
+	}
+
+	// Everything below lives until the fleet is quiet, whatever the signal said.
+	living, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	exit := make(chan struct{})
+	var once sync.Once
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end()
+	wg.Go(func() { d.fleet.Run(living) })
+	wg.Go(func() { d.monitor.run(living) })
+	served := make(chan error, 1)
+	wg.Go(func() {
+		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
+			Fleet: d.fleet, Version: version, Info: d.info, Exit: func() { once.Do(func() { close(exit) }) },
+		}))
+	})
+	var tcp net.Listener
+	if options.Enabled {
+		d.actuator = &actuator{server: d.monitor.server, address: options.Address(), log: d.log}
+		tcp = d.actuator.listen(ctx)
+		if _, problem := d.actuator.state(); problem != "" {
+			d.log.Warn("actuator does not serve", zap.String("problem", problem))
+		}
+		wg.Go(func() { d.actuator.run(living, tcp) })
+	}
+	d.log.Info("daemon started", zap.String("version", version), zap.String("dir", d.home.Dir))
+	tellReady(fd, readiness{PID: os.Getpid(), Problems: d.allProblems()})
+
+	select {
+	case <-exit:
+	case err := <-served:
+		return errors.Join(err, errors.New("the daemon's control socket is lost; the guards go on, and the next command starts a new daemon"))
+	case <-ctx.Done():
+		d.log.Info("daemon stops all applications", zap.Error(context.Cause(ctx)))
+		if err := d.fleet.Close(living, false); err != nil {
+			return err
+		}
+	}
+	d.log.Info("daemon ends")
+	return nil
+}
+
+// problem notes a sentence that daemon status shows.
+func (d *daemon) problem(text string) {
+	d.problems = append(d.problems, text)
+	d.log.Warn("daemon has a problem", zap.String("problem", text))
+}
+
+// allProblems is what the user should know when the daemon starts.
+func (d *daemon) allProblems() []string {
+	all := d.problems
+	if d.actuator != nil {
+		if _, problem := d.actuator.state(); problem != "" {
+			all = append(all[:len(all):len(all)], problem)
+		}
+	}
+	return all
+}
+
+// info describes the daemon to commands.
+func (d *daemon) info() control.DaemonInfo {
+	info := control.DaemonInfo{
+		PID: os.Getpid(), Version: version, Dir: d.home.Dir, LogsDir: d.home.Logs, StartedAt: d.started,
+		Executable: d.spec.Executable, ConfigPaths: d.spec.ConfigPaths, Problems: d.problems,
+	}
+	if d.actuator != nil {
+		info.Actuator, info.ActuatorProblem = d.actuator.state()
+	}
+	if info.ConfigPaths == nil {
+		info.ConfigPaths = []string{}
+	}
+	if info.Problems == nil {
+		info.Problems = []string{}
+	}
+	return info
+}
+
+// Daemon describes the daemon to the endpoints.
+func (d *daemon) Daemon() endpoints.DaemonInfo {
+	return endpoints.DaemonInfo{
+		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
+		ConfigPaths: d.spec.ConfigPaths,
+	}
+}
+
+// Applications describes the applications to the endpoints.
+func (d *daemon) Applications() []endpoints.Application {
+	list := d.fleet.Snapshot()
+	apps := make([]endpoints.Application, len(list))
+	for i, a := range list {
+		apps[i] = endpointApplication(a)
+	}
+	return apps
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/pandora-go/pandora/endpoints"
+	"github.com/pandora-go/pandora/internal/config"
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/socket"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/js"
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+func (c *cli) devCommand() *cobra.Command {
+	var flags appFlags
+	cmd := &cobra.Command{
+		Use:   "dev [targetPath]",
+		Short: "Run an application in the foreground, for development",
+		Long: `Dev runs an application without daemon and log files: its output comes to this terminal, pandora.dev is true, and
+Ctrl+C stops it gracefully. It is never in the list.`,
+		Args: arguments(0, 1, "one folder"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.dev(cmd.Context(), first(args), flags)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+// dev runs the verb dev.
+func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the current folder: %w", err)
+	}
+	t, err := resolveTarget(cwd, argument, flags.name)
+	if err != nil {
+		return err
+	}
+	options, err := flags.options(t)
+	if err != nil {
+		return err
+	}
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	if err := home.Prepare(); err != nil {
+		return err
+	}
+	options.Dev, options.Env = true, withoutWorkerMarks(c.environ)
+	if c.getenv("NODE_ENV") == "" {
+		options.Env = append(options.Env, "NODE_ENV=local")
+	}
+	app, err := c.evaluate(ctx, options)
+	if err != nil {
+		return err
+	}
+	run, err := privateRun()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(run)
+	jsDir, err := js.Install(home.JS)
+	if err != nil {
+		return fmt.Errorf("install the JavaScript parts: %w", err)
+	}
+	d := &devSession{cli: c, home: home, started: time.Now(), output: newPrefixer(c)}
+	return d.run(ctx, cwd, &supervisor.Plan{
+		App: *app, Env: options.Env, Cwd: cwd, JSDir: jsDir, RunDir: run, Home: home.Dir, LogsDir: home.Logs, Dev: true,
+	})
+}
+
+// privateRun makes a run folder for one dev session, with a path short enough for sockets.
+func privateRun() (string, error) {
+	const longestName = "/pandora-dev-0123456789/pandorajs_pandora_metric.sock.0123456"
+	temp := os.TempDir()
+	if len(temp)+len(longestName) > socket.MaxPath {
+		temp = "/tmp"
+	}
+	dir, err := os.MkdirTemp(temp, "pandora-dev-") // mode 0700
+	if err != nil {
+		return "", fmt.Errorf("make a folder for sockets: %w", err)
+	}
+	return dir, nil
+}
+
+// devSession is one run of the verb dev: guard and daemon in one process.
+type devSession struct {
+	cli        *cli
+	home       state.Home
+	started    time.Time
+	output     *prefixer
+	supervisor *supervisor.Supervisor
+	config     config.Result
+	cwd        string
+}
+
+// run runs the application until a signal comes or it cannot be started.
+func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan) error {
+	d.cwd = cwd
+	var err error
+	if d.config, err = config.Load(ctx, config.Options{Env: d.cli.environ, Cwd: cwd}); err != nil {
+		return err
+	}
+	for _, w := range d.config.Warnings {
+		d.cli.warn("%s", w)
+	}
+	options, err := endpoints.DecodeOptions(d.config.JSON)
+	if err != nil {
+		return err
+	}
+	// The configured port is the daemon's.
+	options.Port = 0
+	if options, err = actuatorPort(options, d.cli.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
+		return err
+	}
+	d.supervisor = supervisor.New(supervisor.Config{Log: zap.NewNop(), Output: d.output.line})
+	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), d, options, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	defer monitor.close()
+
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	// The signal that ends ctx must not cut the supervisor off: it stops gracefully.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	supervised := make(chan error, 1)
+	wg.Go(func() { supervised <- d.supervisor.Run(working) })
+	wg.Go(func() { monitor.run(serving) })
+	wg.Go(func() { d.tell(serving) })
+	if options.Enabled {
+		a := &actuator{server: monitor.server, address: options.Address(), log: zap.NewNop()}
+		listener := a.listen(ctx)
+		address, problem := a.state()
+		if problem != "" {
+			d.cli.warn("%s", problem)
+		} else {
+			d.output.say(fmt.Sprintf("health and metrics: http://%s/", address))
+		}
+		wg.Go(func() { a.run(serving, listener) })
+	}
+	defer wg.Wait()
+	defer stopServing()
+	defer stop()
+	return d.start(plan, signals, stop, supervised)
+}
+
+// start starts the application, waits for a signal and stops it.
+func (d *devSession) start(plan *supervisor.Plan, signals <-chan os.Signal, stop func(), supervised <-chan error) error {
+	op, err := d.supervisor.Submit(supervisor.OpStart, plan)
+	if err != nil {
+		return err
+	}
+	watching, unwatch := context.WithCancel(context.Background())
+	defer unwatch()
+	changes := d.supervisor.Watch(watching, op.ID)
+	for {
+		select {
+		case last, open := <-changes:
+			if open {
+				op = last
+				continue
+			}
+			changes = nil
+			if op.State != supervisor.OpSucceeded {
+				stop()
+				<-supervised
+				return d.cli.verdict(op)
+			}
+			d.output.say("** Application start successful. **")
+		case s := <-signals:
+			d.output.say("")
+			d.output.say(fmt.Sprintf("** Receive a signal %s, trying to stop... **", unix.SignalName(s.(syscall.Signal))))
+			stop()
+			err := <-supervised
+			return err
+		case err := <-supervised:
+			return err
+		}
+	}
+}
+
+// tell prints what happens to workers that the output does not show: an end, a wait, a giving up.
+func (d *devSession) tell(ctx context.Context) {
+	var seen uint64
+	for range d.supervisor.Changes(ctx) {
+		for _, e := range d.supervisor.Events(seen) {
+			seen = e.Seq
+			switch e.Kind {
+			case "exited", "backoff", "fatal":
+				d.output.line(e.Process, e.Worker, grey(d.cli.outColour, e.Message), false)
+			}
+		}
+	}
+}
+
+// Daemon describes the session to the endpoints.
+func (d *devSession) Daemon() endpoints.DaemonInfo {
+	return endpoints.DaemonInfo{
+		Versions: versions(), Cwd: d.cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
+		ConfigPaths: d.config.Paths,
+	}
+}
+
+// Applications describes the one application to the endpoints.
+func (d *devSession) Applications() []endpoints.Application {
+	s := d.supervisor.Status()
+	if s.AppName == "" {
+		return nil
+	}
+	row := control.NewAppStatus(s, time.Now())
+	row.Structure = &s.Structure
+	return []endpoints.Application{endpointApplication(row)}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+// cancelTimeout bounds the stop of what an interrupted start has started.
+const cancelTimeout = time.Minute
+
+// follow shows the progress of an operation and waits for its end. An interrupt stops what a start has started. When the
+// daemon is lost in the middle, the guard goes on, and is followed instead.
+func (c *cli) follow(ctx context.Context, home state.Home, d *control.Daemon, op supervisor.Operation) error {
+	progress := &progress{cli: c}
+	last, err := d.Follow(ctx, op.ID, progress.show)
+	if ctx.Err() != nil {
+		return c.cancel(ctx, d, op)
+	}
+	if errors.Is(err, control.ErrUnreachable) {
+		guard := control.DialGuard(home.GuardSocket(op.AppName), version)
+		defer guard.Close()
+		if last, err = guard.Follow(ctx, op.ID, progress.show); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("follow the %s of %s: daemon and guard are gone; run [ pandora list ] to see what runs, [ pandora log --daemon ] for why: %w", op.Kind, op.AppName, err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.verdict(last)
+}
+
+// cancel stops an operation that the user interrupted.
+func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Operation) error {
+	fmt.Fprintln(c.err)
+	if op.Kind != supervisor.OpStart {
+		fmt.Fprintf(c.err, "interrupted; the %s of %s goes on in the background\n", op.Kind, op.AppName)
+		return &failure{code: exitInterrupted, err: ctx.Err(), told: true}
+	}
+	// The user's context has ended.
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer done()
+	ended, err := d.Stop(stop, op.AppName)
+	if err == nil {
+		_, err = d.Follow(stop, ended.ID, nil)
+	}
+	if err != nil && control.CodeOf(err) != control.CodeNotFound {
+		return fmt.Errorf("cancel the start of %s: %w; run [ pandora stop %s ]", op.AppName, err, op.AppName)
+	}
+	fmt.Fprintf(c.err, "the start of %s was cancelled, and what it had started is stopped\n", op.AppName)
+	return &failure{code: exitInterrupted, err: ctx.Err(), told: true}
+}
+
+// verdict turns the end of an operation into an error, after showing what the failing worker said.
+func (c *cli) verdict(op supervisor.Operation) error {
+	verb := map[supervisor.OpKind]string{supervisor.OpStart: "started", supervisor.OpStop: "stopped", supervisor.OpRestart: "restarted"}[op.Kind]
+	switch op.State {
+	case supervisor.OpSucceeded:
+		return nil
+	case supervisor.OpCanceled:
+		return fmt.Errorf("%s %s failed, it was cancelled by another command", op.AppName, verb)
+	}
+	f := op.Failure
+	if f == nil {
+		return fmt.Errorf("%s %s failed; run [ pandora log %s ] to get more information", op.AppName, verb, op.AppName)
+	}
+	fmt.Fprintln(c.err, red(c.errColour, fmt.Sprintf("%s %s failed, %s", op.AppName, verb, f.Message)))
+	if f.Exit != nil {
+		c.showExit(f)
+	}
+	if f.LogPath != "" {
+		fmt.Fprintf(c.err, "its log is %s\n", f.LogPath)
+	}
+	return &failure{code: exitFailure, err: errors.New(f.Message), told: true}
+}
+
+// showExit shows the last output of the worker that failed, and what its bootstrap reported if that is not part of it.
+func (c *cli) showExit(f *supervisor.Failure) {
+	output := strings.Join(f.Exit.Output, "\n")
+	if f.Exit.Error != "" && !strings.Contains(output, strings.SplitN(f.Exit.Error, "\n", 2)[0]) && !strings.Contains(f.Message, f.Exit.Error) {
+		fmt.Fprintf(c.err, "it reported:\n%s\n", indent(f.Exit.Error))
+	}
+	if output != "" {
+		fmt.Fprintf(c.err, "the last output of %s-%d:\n%s\n", f.Process, f.Worker, indent(output))
+	}
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}
+
+// progress shows each process of an operation once it is done, on a terminal.
+type progress struct {
+	cli   *cli
+	shown map[string]bool
+}
+
+func (p *progress) show(op supervisor.Operation) {
+	if !p.cli.progress {
+		return
+	}
+	if p.shown == nil {
+		p.shown = map[string]bool{}
+	}
+	for _, s := range op.Steps {
+		if s.State == "waiting" || s.State == "running" || p.shown[s.Process] {
+			continue
+		}
+		p.shown[s.Process] = true
+		took := s.FinishedAt.Sub(s.StartedAt).Round(10 * time.Millisecond)
+		mark := green(p.cli.errColour, "✓")
+		if s.State == "failed" {
+			mark = red(p.cli.errColour, "✗")
+		}
+		fmt.Fprintf(p.cli.err, "  %s %s %d/%d %s\n", mark, s.Process, s.Done, s.Total, grey(p.cli.errColour, took.String()))
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/socket"
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+// guardGC makes a guard collect garbage early: it allocates rarely, and there is one for every application.
+const guardGC = 50
+
+func (c *cli) guardCommand() *cobra.Command {
+	fd := 0
+	cmd := &cobra.Command{
+		Use:    "guard APP",
+		Short:  "Run one application; started by the daemon",
+		Hidden: true,
+		Args:   arguments(1, 1, "one application name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := c.guard(cmd.Context(), args[0], func(r readiness) { tellReady(fd, r) })
+			if err != nil {
+				tellReady(fd, readiness{Error: err.Error()})
+			}
+			return err
+		},
+	}
+	cmd.Flags().IntVar(&fd, "ready-fd", 0, "descriptor to tell readiness on")
+	return cmd
+}
+
+// guard runs the process that is parent of an application's Node processes: a supervisor and its control socket, nothing
+// else. It ends when the daemon lets it go, or on SIGTERM, and then stops its workers first. The end of the daemon does
+// not concern it.
+func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) error {
+	debug.SetGCPercent(guardGC)
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	log, closeLog, err := openLog(home.DaemonLog())
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	log = log.With(zap.Int("guard", os.Getpid()))
+
+	listener, err := socket.Listen(home.GuardSocket(name))
+	if err != nil {
+		return err
+	}
+	// Two steps, so that whoever follows the status learns how the workers ended.
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+
+	s := supervisor.New(supervisor.Config{Log: log, RosterPath: home.Roster(name)})
+	var wg sync.WaitGroup
+	var serveErr error
+	wg.Go(func() {
+		serveErr = control.Serve(serving, listener, control.GuardHandler(control.GuardConfig{Supervisor: s, Version: version, Exit: stop}))
+		stop() // without its socket nobody could stop it any more
+	})
+	ready(readiness{PID: os.Getpid()})
+	log.Info("guard started", zap.String("app", name), zap.String("version", version))
+	err = s.Run(working)
+	if err != nil {
+		log.Error("guard cannot work", zap.String("app", name), zap.Error(err))
+		err = fmt.Errorf("guard application %q: %w", name, err)
+	}
+	stopServing()
+	wg.Wait()
+	log.Info("guard ended", zap.String("app", name))
+	if err == nil {
+		err = serveErr
+	}
+	return err
+}

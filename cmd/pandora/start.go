@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandora-go/pandora/internal/config"
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/procfile"
+	"github.com/pandora-go/pandora/procfile/evaluate"
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+// startTries is how often a start is tried when the daemon it talks to ends just then.
+const startTries = 3
+
+// appFlags are the flags of start, dev and structure.
+type appFlags struct {
+	name, env, args, nodeArgs string
+}
+
+func (f *appFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.name, "name", "n", "", "application name (default: the name in package.json, else the folder's name)")
+	flags.StringVarP(&f.env, "env", "E", "", `environment for all processes, as "A=1 B=x"`)
+	flags.StringVarP(&f.args, "args", "a", "", `arguments for all processes, as "--one two"`)
+	flags.StringVarP(&f.nodeArgs, "node-args", "A", "", `Node's own options for all processes, as "--max-old-space-size=512"`)
+}
+
+// options makes the options of an evaluation.
+func (f *appFlags) options(t target) (evaluate.Options, error) {
+	env, err := procfile.SplitEnvFlag(f.env)
+	if err != nil {
+		return evaluate.Options{}, usageError(fmt.Errorf("read --env: %w", err))
+	}
+	return evaluate.Options{
+		Dir: t.Dir, AppName: t.Name, GlobalEnv: env,
+		GlobalArgs: procfile.SplitArgsFlag(f.args), GlobalExecArgv: procfile.SplitArgsFlag(f.nodeArgs),
+	}, nil
+}
+
+func (c *cli) startCommand() *cobra.Command {
+	var flags appFlags
+	cmd := &cobra.Command{
+		Use:   "start [targetPath]",
+		Short: "Start an application and wait until it is ready",
+		Args:  arguments(0, 1, "one folder"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.start(cmd.Context(), first(args), flags)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+// first returns the first argument, or "".
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// start runs the verb start.
+func (c *cli) start(ctx context.Context, argument string, flags appFlags) error {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the current folder: %w", err)
+	}
+	t, err := resolveTarget(cwd, argument, flags.name)
+	if err != nil {
+		return err
+	}
+	options, err := flags.options(t)
+	if err != nil {
+		return err
+	}
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	if err := home.Prepare(); err != nil {
+		return err
+	}
+	c.say("Starting %s at %s", t.Name, t.Dir)
+	options.Env = withoutWorkerMarks(c.environ)
+	app, err := c.evaluate(ctx, options)
+	if err != nil {
+		return err
+	}
+	request := control.StartRequest{
+		App: *app, Env: options.Env, Cwd: cwd, GlobalEnv: options.GlobalEnv,
+		GlobalArgs: options.GlobalArgs, GlobalExecArgv: options.GlobalExecArgv,
+	}
+	d, op, err := c.submitStart(ctx, home, request)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := c.follow(ctx, home, d, op); err != nil {
+		return err
+	}
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s started successfully! Run command [ pandora log %s ] to get more information", t.Name, t.Name)))
+	return nil
+}
+
+// evaluate evaluates a procfile, shows its warnings and refuses a graph with nothing to run.
+func (c *cli) evaluate(ctx context.Context, options evaluate.Options) (*procfile.Application, error) {
+	result, err := evaluate.Evaluate(ctx, options)
+	if err != nil {
+		return nil, procfileError(ctx, err)
+	}
+	for _, w := range result.App.Warnings {
+		c.warn("%s", w)
+	}
+	if len(result.App.Processes) == 0 {
+		return nil, fmt.Errorf("Start failed, looks like not a pandora project, in appDir %s", options.Dir)
+	}
+	return result.App, nil
+}
+
+// procfileError marks an error of an evaluation, unless the user interrupted it.
+func procfileError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &failure{code: exitProcfile, err: err}
+}
+
+// submitStart begins the start, with a daemon that it starts where there is none.
+func (c *cli) submitStart(ctx context.Context, home state.Home, request control.StartRequest) (*control.Daemon, supervisor.Operation, error) {
+	for try := 1; ; try++ {
+		d, started, err := c.ensure(ctx, home)
+		if err != nil {
+			return nil, supervisor.Operation{}, err
+		}
+		if started != nil {
+			c.say("Daemon [ pid = %d ] Started successfully.", started.PID)
+			for _, p := range started.Problems {
+				c.warn("%s", p)
+			}
+		} else {
+			c.warnAboutConfig(ctx, home)
+		}
+		op, err := d.Start(ctx, request)
+		if err == nil {
+			return d, op, nil
+		}
+		d.Close()
+		ending := control.CodeOf(err) == control.CodeClosing || errors.Is(err, control.ErrUnreachable)
+		if !ending || try == startTries {
+			return nil, supervisor.Operation{}, startError(request.App.AppName, err)
+		}
+		// The daemon we met was about to end.
+		if err := awaitDaemonEnd(ctx, home); err != nil {
+			return nil, supervisor.Operation{}, err
+		}
+	}
+}
+
+// startError words the refusal of a daemon.
+func startError(name string, err error) error {
+	if control.CodeOf(err) == control.CodeExists {
+		return sentence(exitFailure, "%s started failed, %w; run [ pandora restart %s ] to start it anew", name, err, name)
+	}
+	return err
+}
+
+// warnAboutConfig tells when the running daemon was started with another global configuration.
+func (c *cli) warnAboutConfig(ctx context.Context, home state.Home) {
+	if c.getenv("PANDORA_CONFIG") == "" {
+		return
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return
+	}
+	result, err := config.Load(ctx, config.Options{Env: c.environ, Cwd: cwd})
+	if err != nil {
+		c.warn("%v", err)
+		return
+	}
+	if spec := home.ReadDaemon(); spec != nil && !sameJSON(spec.Config, result.JSON) {
+		c.warn("the running daemon was started with another PANDORA_CONFIG and keeps it; run [ pandora exit ] first to change it")
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) daemonStatusCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell the daemon's process id, version, folder and HTTP address",
+		Args:  arguments(0, 0, "no argument"),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.daemonStatus(cmd.Context(), asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// daemonStatus runs the verb daemon status; any version of daemon answers it.
+func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	d, err := c.attach(ctx, home)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return &failure{code: exitUnreachable, err: errors.New(notRunning + "; [ pandora start ] starts it")}
+	}
+	defer d.Close()
+	info, err := d.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return c.printJSON(info)
+	}
+	c.say("pid       %d", info.PID)
+	c.say("version   %s", info.Version)
+	c.say("dir       %s", info.Dir)
+	c.say("logs      %s", info.LogsDir)
+	c.say("running   %s", duration(time.Since(info.StartedAt)))
+	if info.Actuator != "" {
+		c.say("actuator  http://%s/", info.Actuator)
+	} else {
+		c.say("actuator  off")
+	}
+	for _, p := range info.ConfigPaths {
+		c.say("config    %s", p)
+	}
+	if info.Version != version {
+		c.warn("this command is of version %s; run [ pandora exit ] and start the applications again to use it", version)
+	}
+	if info.ActuatorProblem != "" {
+		c.warn("%s", info.ActuatorProblem)
+	}
+	for _, p := range info.Problems {
+		c.warn("%s", p)
+	}
+	return nil
+}

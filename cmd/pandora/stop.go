@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandora-go/pandora/internal/control"
+)
+
+func (c *cli) stopCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop [appName]",
+		Short: "Stop an application; its record is kept",
+		Args:  arguments(0, 1, "one application name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := nameArgument(args)
+			if err != nil {
+				return err
+			}
+			return c.stop(cmd.Context(), name)
+		},
+	}
+}
+
+// stop runs the verb stop. With the last application the daemon ends, too.
+func (c *cli) stop(ctx context.Context, name string) error {
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	d, err := c.attach(ctx, home)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		c.say(notRunning)
+		return unwish(ctx, home, name)
+	}
+	defer d.Close()
+	op, err := d.Stop(ctx, name)
+	switch {
+	case control.CodeOf(err) == control.CodeNotFound:
+		return sentence(exitNotFound, "%s stopped failed, Error: %s does not exists!", name, name)
+	case control.CodeOf(err) == control.CodeClosing:
+		return awaitDaemonEnd(ctx, home)
+	case err != nil:
+		return err
+	}
+	if err := c.follow(ctx, home, d, op); err != nil {
+		return err
+	}
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s stopped successfully!", name)))
+	exiting, err := d.Exit(ctx, true)
+	if err != nil || !exiting {
+		return err
+	}
+	c.say("No application remind, will exit the pandora daemon automatically")
+	return awaitDaemonEnd(ctx, home)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const logo = `                       _
+ _ __   __ _ _ __   __| | ___  _ __ __ _
+| '_ \ / _' | '_ \ / _' |/ _ \| '__/ _' |
+| |_) | (_| | | | | (_| | (_) | | | (_| |
+| .__/ \__,_|_| |_|\__,_|\___/|_|  \__,_|
+|_|
+`
+
+func (c *cli) versionCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of Pandora and Node",
+		Args:  arguments(0, 0, "no argument"),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.printVersion(cmd.Context(), asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printVersion runs the verb version.
+func (c *cli) printVersion(ctx context.Context, asJSON bool) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the path of this program: %w", err)
+	}
+	node := nodeVersion(ctx)
+	if asJSON {
+		return c.printJSON(struct {
+			Version string `json:"version"`
+			BaseDir string `json:"baseDir"`
+			Go      string `json:"go"`
+			Node    string `json:"node"`
+		}{version, filepath.Dir(executable), runtime.Version(), node})
+	}
+	if node == "" {
+		node = "not found in PATH"
+	}
+	fmt.Fprint(c.out, logo+"\n")
+	c.say("BaseDir: %s", filepath.Dir(executable))
+	c.say("Pandora: %s (%s)", version, executable)
+	c.say("Node: %s", node)
+	return nil
+}
+
+// nodeVersion asks the Node in PATH; "" when there is none.
+func nodeVersion(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
