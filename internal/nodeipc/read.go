@@ -1,0 +1,197 @@
+package nodeipc
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	cmdHandle      = "NODE_HANDLE"
+	cmdHandleAck   = "NODE_HANDLE_ACK"
+	cmdHandleNack  = "NODE_HANDLE_NACK"
+	cmdGetCount    = "NODE_SOCKET_GET_COUNT"
+	cmdNotifyClose = "NODE_SOCKET_NOTIFY_CLOSE"
+)
+
+// read is the reading half of Serve.
+func (c *Channel) read(handle func(Message)) error {
+	buf := make([]byte, readSize)
+	oob := make([]byte, unix.CmsgSpace(maxPendingFDs*4))
+	var lines splitter
+	var fds []int
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
+	for {
+		n, oobn, _, _, err := c.conn.ReadMsgUnix(buf, oob)
+		if oobn > 0 {
+			fds = append(fds, receivedFDs(oob[:oobn])...)
+			for len(fds) > maxPendingFDs {
+				unix.Close(fds[0])
+				fds = fds[1:]
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		rest := buf[:n]
+		for len(rest) > 0 {
+			var line []byte
+			if line, rest, err = lines.next(rest); err != nil {
+				return err
+			}
+			if line == nil {
+				break
+			}
+			if err := c.receive(line, &fds, handle); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// receivedFDs lists the descriptors of a control message. Go receives them close-on-exec.
+func receivedFDs(oob []byte) []int {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	var all []int
+	for i := range messages {
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			all = append(all, fds...)
+		}
+	}
+	return all
+}
+
+// splitter cuts a stream into lines.
+type splitter struct {
+	// partial is the beginning of a line whose end has not arrived.
+	partial []byte
+}
+
+// next returns the first line of data without its newline, and what follows it. line is nil when data holds no end of
+// a line; data is then kept. A returned line is valid until the next call.
+func (s *splitter) next(data []byte) (line, rest []byte, err error) {
+	i := bytes.IndexByte(data, '\n')
+	size := i
+	if i < 0 {
+		size = len(data)
+	}
+	if len(s.partial)+size > maxLine {
+		return nil, nil, fmt.Errorf("read an IPC message: longer than %d MiB", maxLine>>20)
+	}
+	if i < 0 {
+		s.partial = append(s.partial, data...)
+		return nil, nil, nil
+	}
+	line, rest = data[:i:i], data[i+1:]
+	if len(s.partial) > 0 {
+		line = append(s.partial, line...)
+		s.partial = nil
+	}
+	return line, rest, nil
+}
+
+// frame is what a line says.
+type frame struct {
+	cmd string
+	// fields are the members of an internal message; nil for a user's.
+	fields map[string]json.RawMessage
+}
+
+// parse reads one line. Only an object whose "cmd" is a string that is longer than "NODE_" and begins with it is an
+// internal message, which is Node's own test.
+func parse(line []byte) (frame, error) {
+	if !json.Valid(line) {
+		return frame{}, fmt.Errorf("read an IPC message: not JSON: %.80q", line)
+	}
+	// A user's message, the common case, is not decoded.
+	if !bytes.Contains(line, []byte(`"NODE_`)) {
+		return frame{}, nil
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(line, &fields) != nil {
+		return frame{}, nil
+	}
+	var cmd string
+	if json.Unmarshal(fields["cmd"], &cmd) != nil || !strings.HasPrefix(cmd, "NODE_") || len(cmd) == len("NODE_") {
+		return frame{}, nil
+	}
+	return frame{cmd: cmd, fields: fields}, nil
+}
+
+// receive answers or delivers one line. fds are the descriptors that arrived and have not found their line.
+func (c *Channel) receive(line []byte, fds *[]int, handle func(Message)) error {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil
+	}
+	f, err := parse(line)
+	if err != nil {
+		return err
+	}
+	switch f.cmd {
+	case cmdHandleAck, cmdHandleNack:
+		c.acknowledged(f.cmd)
+		return nil
+	case cmdHandle:
+		return c.receiveHandle(f, fds, handle)
+	case cmdGetCount:
+		// The child counts the connections of a server of which it gave some away. We keep none of them.
+		return c.answer(map[string]any{"cmd": "NODE_SOCKET_COUNT", "key": f.fields["key"], "count": 0}, false)
+	case cmdNotifyClose:
+		return c.answer(map[string]any{"cmd": "NODE_SOCKET_ALL_CLOSED", "key": f.fields["key"]}, false)
+	}
+	handle(Message{Cmd: f.cmd, Raw: bytes.Clone(line), FD: -1})
+	return nil
+}
+
+// receiveHandle acknowledges a message with a descriptor, delivers it and closes the descriptor.
+func (c *Channel) receiveHandle(f frame, fds *[]int, handle func(Message)) error {
+	if len(*fds) == 0 {
+		return c.answer(map[string]any{"cmd": cmdHandleNack}, true)
+	}
+	fd := (*fds)[0]
+	*fds = (*fds)[1:]
+	defer unix.Close(fd)
+	// Until it is acknowledged the child holds back everything else it sends.
+	if err := c.answer(map[string]any{"cmd": cmdHandleAck}, true); err != nil {
+		return err
+	}
+	m := Message{Raw: bytes.Clone(f.fields["msg"]), FD: fd}
+	if m.Raw == nil {
+		m.Raw = json.RawMessage("null")
+	}
+	// A type that is no string is no type we know; the message is still the user's.
+	_ = json.Unmarshal(f.fields["type"], &m.Type)
+	inner, err := parse(m.Raw)
+	if err != nil {
+		return err
+	}
+	m.Cmd = inner.cmd
+	handle(m)
+	return nil
+}
+
+// answer queues a reply of the protocol itself. A closed channel needs none.
+func (c *Channel) answer(v any, urgent bool) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an IPC answer: %w", err)
+	}
+	err = c.enqueue(&outgoing{data: append(data, '\n'), fd: -1}, urgent)
+	if err == ErrClosed {
+		return nil
+	}
+	return err
+}

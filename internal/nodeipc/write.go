@@ -1,0 +1,120 @@
+package nodeipc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// write sends what is queued until the channel closes. A write error closes the channel.
+func (c *Channel) write() error {
+	for {
+		o, closed := c.next()
+		if closed {
+			return nil
+		}
+		if o == nil {
+			<-c.wake
+			continue
+		}
+		if err := c.writeOne(o); err != nil {
+			c.Close()
+			// A child that closed its end, or is gone, is no news: the reader sees the end as well.
+			if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return fmt.Errorf("write to an IPC channel: %w", err)
+		}
+		if o.fd >= 0 {
+			c.handleWritten()
+		}
+	}
+}
+
+// next takes the next message to write; nil when there is none now. A message with a descriptor becomes the one in
+// flight, behind which the queue waits.
+func (c *Channel) next() (o *outgoing, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return nil, true
+	case len(c.urgent) > 0:
+		o, c.urgent = c.urgent[0], c.urgent[1:]
+	case c.resend:
+		c.resend, c.writing = false, true
+		return c.inFlight, false
+	case c.inFlight != nil || len(c.queue) == 0:
+		return nil, false
+	default:
+		o, c.queue = c.queue[0], c.queue[1:]
+	}
+	if o.fd >= 0 {
+		c.inFlight, c.writing = o, true
+	} else {
+		c.queued -= len(o.data)
+	}
+	return o, false
+}
+
+// writeOne writes the whole of o. The kernel may take a part; the descriptor goes with the first one only, else the
+// child would get it twice.
+func (c *Channel) writeOne(o *outgoing) error {
+	rest := o.data
+	if o.fd >= 0 {
+		n, _, err := c.conn.WriteMsgUnix(rest, unix.UnixRights(o.fd), nil)
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	_, err := c.conn.Write(rest)
+	return err
+}
+
+// handleWritten notes that the handle in flight is with the kernel, and takes the answer if that was quicker.
+func (c *Channel) handleWritten() {
+	c.mu.Lock()
+	early := c.early
+	c.writing, c.early = false, ""
+	c.mu.Unlock()
+	if early != "" {
+		c.acknowledged(early)
+	}
+}
+
+// acknowledged handles the child's answer, cmdHandleAck or cmdHandleNack, to the handle in flight. An answer nobody
+// waits for is ignored.
+func (c *Channel) acknowledged(answer string) {
+	c.mu.Lock()
+	o := c.inFlight
+	switch {
+	case o == nil || c.resend:
+		c.mu.Unlock()
+		return
+	case c.writing:
+		c.early = answer
+		c.mu.Unlock()
+		return
+	case answer == cmdHandleNack && o.retries < maxRetransmits:
+		o.retries++
+		c.resend = true
+		c.signal()
+		c.mu.Unlock()
+		return
+	}
+	c.inFlight = nil
+	c.queued -= len(o.data)
+	c.signal()
+	c.mu.Unlock()
+	if answer == cmdHandleNack {
+		o.finish(ErrNotDelivered)
+		return
+	}
+	o.finish(nil)
+}
