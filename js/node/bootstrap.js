@@ -10,8 +10,10 @@
 
 const { createLane, describeError } = require('./lane');
 
-/** What a stopping application without services may still do after its channel was closed. */
+/** How long a stopping application without services may go on after its channel was closed. */
 const FAREWELL_MS = 5000;
+/** A signal sent before the channel was closed may be delivered a moment after. */
+const SIGNAL_LAG_MS = 100;
 const SIGNALS = /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
 /**
@@ -109,8 +111,9 @@ function answer(lane, worker, drain) {
   });
   // This listener also keeps a process with nothing left to do alive, as long as its guard is there.
   process.on('disconnect', () => {
-    if (drain.active() && worker.stoppable() === 0) setTimeout(() => process.exit(exitCode), FAREWELL_MS).unref();
-    else process.exit(exitCode);
+    if (!drain.active() || worker.stoppable() > 0) process.exit(exitCode);
+    setTimeout(() => process.exit(exitCode), FAREWELL_MS).unref();
+    setTimeout(() => {}, SIGNAL_LAG_MS);
   });
 }
 

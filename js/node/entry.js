@@ -31,14 +31,16 @@ function isModuleFile(file) {
 }
 
 /**
+ * Whether loading file itself needs import(), rather than something that file requires: importing would run a CommonJS
+ * file twice. Only the message tells; its words differ between Node's versions.
  * @param {any} error
  * @param {string} file
- * @returns {boolean} whether loading file itself needs import(), rather than something that file requires
+ * @returns {boolean}
  */
 function needsImport(error, file) {
   if (!ESM_ONLY.has(error?.code)) return false;
-  const frames = String(error.stack).split('\n').filter((line) => /^\s+at /.test(line));
-  return !frames.some((line) => line.includes(`${file}:`));
+  const text = `${error.message}\n`.replaceAll(file, '<file>');
+  return /(?:ES Module|Requiring|Required module:) <file>\s/.test(text);
 }
 
 /**

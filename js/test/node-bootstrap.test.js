@@ -42,12 +42,13 @@ test('entries: directory, package, ES modules', async (t) => {
     'node_modules/framework/package.json': '{"name":"framework","exports":{"./server":"./lib/server.js"}}',
     'node_modules/framework/lib/server.js': "console.log('> package');",
     'plain.mjs': "import fs from 'node:fs'; await null; console.log('> mjs ' + typeof fs.readFileSync);",
+    'untyped.cjs': "console.log('> cjs');",
     'esm/package.json': '{"type":"module"}',
     'esm/app.js': "await null; console.log('> type module ' + import.meta.url.startsWith('file:'));",
   });
   const cases = {
     './': 'directory', 'framework/server': 'package', './plain.mjs': 'mjs function',
-    './esm/app.js': 'type module true', [path.join(dir, 'index.js')]: 'directory',
+    './untyped.cjs': 'cjs', './esm/app.js': 'type module true', [path.join(dir, 'index.js')]: 'directory',
   };
   await Promise.all(Object.entries(cases).map(([entryFile, line]) => t.test(entryFile, async () => {
     const worker = launch(dir, { entryFile });
