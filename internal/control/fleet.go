@@ -15,7 +15,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pandora-go/pandora/internal/state"
-	"github.com/pandora-go/pandora/procfile"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
@@ -149,11 +148,27 @@ func (f *Fleet) adopt(ctx context.Context, app *application, path string) {
 		app.keeping = app.record.Desired == state.DesiredRunning
 		return
 	}
-	app.guard, app.gone, app.status, app.keeping = guard, make(chan struct{}), status, true
+	f.mu.Lock()
+	f.attach(app, guard, status)
+	app.keeping = true
+	f.mu.Unlock()
+	f.cfg.Log.Info("guard adopted", zap.String("app", app.name), zap.Int("pid", status.GuardPID))
+	if app.record.Desired == state.DesiredStopped && status.State != supervisor.AppStopped {
+		// The daemon before us ended between noting the wish and passing it on.
+		if op, err := guard.Submit(ask, supervisor.OpStop, nil); err == nil {
+			f.mu.Lock()
+			f.remember(op)
+			f.mu.Unlock()
+		}
+	}
+}
+
+// attach gives an application a guard that lives. Fleet.mu is held.
+func (f *Fleet) attach(app *application, guard *Guard, status supervisor.Status) {
+	app.guard, app.leaving, app.gone, app.status = guard, false, make(chan struct{}), status
 	if status.Operation != nil {
 		f.remember(*status.Operation)
 	}
-	f.cfg.Log.Info("guard adopted", zap.String("app", app.name), zap.Int("pid", status.GuardPID))
 }
 
 // adoptStranger adopts a guard whose record is lost and writes the record again.
@@ -352,8 +367,7 @@ func sameOperation(a, b supervisor.Operation) bool {
 	return a.State == b.State && slices.Equal(a.Steps, b.Steps)
 }
 
-// remember notes the newest state of an operation, unless a final one is known. Fleet.mu is held, or nobody else has
-// the fleet yet.
+// remember notes the newest state of an operation, unless a final one is known. Fleet.mu is held.
 func (f *Fleet) remember(op supervisor.Operation) {
 	old, known := f.ops[op.ID]
 	if known && final(old) {
@@ -382,12 +396,4 @@ func (f *Fleet) done(kind supervisor.OpKind, app string) supervisor.Operation {
 	f.remember(op)
 	f.mu.Unlock()
 	return op
-}
-
-// graphOf is the graph a status shows before its guard has told anything.
-func graphOf(r *state.Record) procfile.Application {
-	if r == nil {
-		return procfile.Application{}
-	}
-	return r.App
 }

@@ -23,6 +23,8 @@ const (
 	callTimeout = 30 * time.Second
 	// lineTimeout is how long a reader of a stream may take to accept one line.
 	lineTimeout = 10 * time.Second
+	// bodyTimeout is how long a caller may take to send a request's body.
+	bodyTimeout = 30 * time.Second
 	// closeTimeout bounds how long a closing server waits for its answers to be read.
 	closeTimeout = 5 * time.Second
 )
@@ -33,7 +35,6 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -59,7 +60,16 @@ type handlerFunc func(r *http.Request) (any, error)
 
 // ServeHTTP writes what the function returns as JSON.
 func (h handlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	// Server.ReadTimeout would end the contexts of long answers, so the body has a deadline of its own.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	if err != nil {
+		writeError(w, &Error{Code: CodeInvalid, Message: "read request: " + err.Error()})
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	value, err := h(r)
 	if err != nil {
 		writeError(w, err)

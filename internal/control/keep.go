@@ -262,9 +262,22 @@ func (f *Fleet) revive(ctx context.Context, app *application, attempt int) {
 	if !needed || ctx.Err() != nil {
 		return
 	}
-	f.cfg.Log.Info("guard is started again", zap.String("app", app.name), zap.Int("attempt", attempt))
 	limited, cancel := context.WithTimeout(ctx, spawnTimeout+askTimeout)
 	defer cancel()
+	// It may only have been slow to answer.
+	guard := DialGuard(f.cfg.Home.GuardSocket(app.name), f.cfg.Version)
+	ask, done := context.WithTimeout(ctx, adoptTimeout)
+	status, err := guard.Status(ask)
+	done()
+	if err == nil {
+		f.cfg.Log.Info("guard answers again", zap.String("app", app.name))
+		f.mu.Lock()
+		f.attach(app, guard, status)
+		f.mu.Unlock()
+		return
+	}
+	guard.Close()
+	f.cfg.Log.Info("guard is started again", zap.String("app", app.name), zap.Int("attempt", attempt))
 	if _, err := f.launch(limited, app, record); err != nil {
 		f.cfg.Log.Error("guard not started", zap.String("app", app.name), zap.Error(err))
 	}

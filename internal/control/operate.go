@@ -143,12 +143,10 @@ func (f *Fleet) launch(ctx context.Context, app *application, record *state.Reco
 		return supervisor.Operation{}, fmt.Errorf("start application %q: %w", app.name, err)
 	}
 	f.mu.Lock()
-	app.guard, app.leaving, app.gone = guard, false, make(chan struct{})
-	app.status = supervisor.Status{
+	f.attach(app, guard, supervisor.Status{
 		AppName: app.name, AppDir: record.AppDir, State: supervisor.AppPending, StartedAt: time.Now(),
-		Structure: graphOf(record), StdoutLogPath: f.cfg.Home.AppLog(app.name),
-	}
-	f.remember(op)
+		Structure: record.App, StdoutLogPath: f.cfg.Home.AppLog(app.name), Operation: &op,
+	})
 	fresh := !app.keeping
 	app.keeping = true
 	f.mu.Unlock()
