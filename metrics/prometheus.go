@@ -1,0 +1,232 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+)
+
+// The groups the daemon and its worker runtime make; their names need no label to tell them from users' groups.
+const (
+	// GroupSystem holds the sets of AddSystem.
+	GroupSystem = "system"
+	// GroupNode holds the V8 gauges of the workers.
+	GroupNode = "node"
+	// GroupDaemon holds the daemon's own instruments.
+	GroupDaemon = "pandora"
+)
+
+// namePrefix begins every metric of the text.
+const namePrefix = "pandora_"
+
+// WritePrometheus writes all numeric metrics of one application and of nobody, or of everything if app is "", in a
+// format of expfmt.NegotiateIncludingOpenMetrics. The package comment has the rules of names and labels. An error is
+// one of writing.
+func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expfmt.Format, app string) error {
+	families := families{}
+	for _, c := range r.collect(ctx, "", app, true) {
+		families.addGroup(c)
+	}
+	enc := expfmt.NewEncoder(w, format)
+	for _, name := range sortedKeys(families) {
+		if err := enc.Encode(families[name].build(name)); err != nil {
+			return fmt.Errorf("write metric %q: %w", name, err)
+		}
+	}
+	if closer, ok := enc.(expfmt.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// families are the metrics of a text by name, counters without their suffix.
+type families map[string]*family
+
+// family is the series of one metric name.
+type family struct {
+	kind   dto.MetricType
+	help   string
+	series map[string]*dto.Metric // by labels
+}
+
+// add puts a series into the family of that name. A name that another type has gets the type as a suffix; of two
+// series with the same labels the later one stays.
+func (f families) add(name, help string, kind dto.MetricType, m *dto.Metric) {
+	if other, ok := f[name]; ok && other.kind != kind {
+		name += "_" + strings.ToLower(kind.String())
+	}
+	fam := f[name]
+	if fam == nil {
+		fam = &family{kind: kind, help: help, series: map[string]*dto.Metric{}}
+		f[name] = fam
+	}
+	if fam.kind != kind {
+		return // a user took even the suffixed name for something else
+	}
+	var key strings.Builder
+	for _, l := range m.Label {
+		fmt.Fprintf(&key, "%q=%q,", l.GetName(), l.GetValue())
+	}
+	fam.series[key.String()] = m
+}
+
+// build returns the family for the encoder.
+func (fam *family) build(name string) *dto.MetricFamily {
+	if fam.kind == dto.MetricType_COUNTER {
+		name += "_total"
+	}
+	out := &dto.MetricFamily{Name: &name, Help: &fam.help, Type: &fam.kind}
+	for _, key := range sortedKeys(fam.series) {
+		out.Metric = append(out.Metric, fam.series[key])
+	}
+	return out
+}
+
+// addGroup adds the metrics of one group.
+func (f families) addGroup(c collected) {
+	for _, s := range c.gauges {
+		f.addGauge(c.group, s)
+	}
+	for _, e := range c.counters {
+		help := fmt.Sprintf("Counter %s of group %s.", e.name.Key, c.group)
+		f.add(textName(e.name.Key, dto.MetricType_COUNTER), help, dto.MetricType_COUNTER, &dto.Metric{
+			Label: f.labels(c.group, e.name.Tags, nil), Counter: &dto.Counter{Value: new(e.counter.Count())},
+		})
+	}
+	for _, e := range c.histograms {
+		help := fmt.Sprintf("Histogram %s of group %s.", e.name.Key, c.group)
+		f.add(textName(e.name.Key, dto.MetricType_HISTOGRAM), help, dto.MetricType_HISTOGRAM, &dto.Metric{
+			Label: f.labels(c.group, e.name.Tags, nil), Histogram: e.histogram.dto(),
+		})
+	}
+}
+
+// addGauge adds a gauge that has a number.
+func (f families) addGauge(group string, s Sample) {
+	value, ok := number(usable(s.Value))
+	if !ok || s.Text.Omit {
+		return
+	}
+	if s.Text.Scale != 0 {
+		value *= s.Text.Scale
+	}
+	name := s.Text.Name
+	if name == "" {
+		name = textName(s.Name.Key, dto.MetricType_GAUGE)
+	}
+	help := cmp.Or(s.Text.Help, fmt.Sprintf("Gauge %s of group %s.", s.Name.Key, group))
+	m := &dto.Metric{Label: f.labels(group, s.Name.Tags, s.Text.Labels)}
+	kind := dto.MetricType_GAUGE
+	if s.Text.Counter {
+		kind = dto.MetricType_COUNTER
+		m.Counter = &dto.Counter{Value: &value}
+	} else {
+		m.Gauge = &dto.Gauge{Value: &value}
+	}
+	f.add(name, help, kind, m)
+}
+
+// labels turns tags into sorted labels. Where the tags name process and worker, the pid, which changes with every
+// restart, is told by pandora_worker_info instead.
+func (f families) labels(group string, tags, extra map[string]string) []*dto.LabelPair {
+	all := map[string]string{}
+	if group != GroupSystem && group != GroupNode && group != GroupDaemon {
+		all["group"] = group
+	}
+	worker := tags["process"] != "" && tags["worker"] != ""
+	for _, tag := range sortedKeys(tags) {
+		if tag == "pid" && worker {
+			continue
+		}
+		label := labelName(tag)
+		if _, taken := all[label]; taken {
+			label = "tag_" + label
+		}
+		all[label] = tags[tag]
+	}
+	for label, value := range extra {
+		all[label] = value
+	}
+	if worker && tags["pid"] != "" {
+		f.add("pandora_worker_info", "The process that a worker is at the moment.", dto.MetricType_GAUGE, &dto.Metric{
+			Label: pairs(map[string]string{
+				"app": tags["appName"], "process": tags["process"], "worker": tags["worker"], "pid": tags["pid"],
+			}),
+			Gauge: &dto.Gauge{Value: new(1.0)},
+		})
+	}
+	return pairs(all)
+}
+
+// pairs returns sorted labels. An empty value is the same as no label.
+func pairs(labels map[string]string) []*dto.LabelPair {
+	var out []*dto.LabelPair
+	for _, name := range sortedKeys(labels) {
+		if value := strings.ToValidUTF8(labels[name], "\uFFFD"); value != "" {
+			out = append(out, &dto.LabelPair{Name: &name, Value: &value})
+		}
+	}
+	return out
+}
+
+// textName is the general rule of names, without the suffix of counters.
+func textName(key string, kind dto.MetricType) string {
+	name := identifier(key)
+	if !strings.HasPrefix(name, namePrefix) {
+		name = namePrefix + name
+	}
+	if kind == dto.MetricType_COUNTER {
+		return strings.TrimSuffix(name, "_total")
+	}
+	// Suffixes with a meaning of their own would make the name look like a part of another metric.
+	for _, suffix := range []string{"_total", "_count", "_sum", "_bucket", "_created", "_info"} {
+		if strings.HasSuffix(name, suffix) {
+			return name + "_value"
+		}
+	}
+	return name
+}
+
+// labelName turns a tag into a label.
+func labelName(tag string) string {
+	if tag == "appName" {
+		return "app"
+	}
+	name := identifier(tag)
+	if name == "" || name[0] >= '0' && name[0] <= '9' || strings.HasPrefix(name, "__") || name == "le" || name == "quantile" {
+		return "tag_" + strings.TrimLeft(name, "_")
+	}
+	return name
+}
+
+// identifier replaces what names cannot hold by underscores.
+func identifier(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// dto returns the histogram for the encoder.
+func (h *histogram) dto() *dto.Histogram {
+	buckets, count, sum := h.read()
+	out := &dto.Histogram{SampleCount: &count, SampleSum: &sum}
+	cumulative := uint64(0)
+	for i, bound := range h.bounds {
+		cumulative += buckets[i]
+		out.Bucket = append(out.Bucket, &dto.Bucket{CumulativeCount: new(cumulative), UpperBound: new(bound)})
+	}
+	return out
+}
+
+// DefaultBuckets are upper bounds in seconds for durations of requests.
+func DefaultBuckets() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+}

@@ -1,0 +1,170 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrUnknownGroup is what NormalRows gives for a group that no metric was ever registered in. The text is the
+// original's answer.
+var ErrUnknownGroup = errors.New("The specified group is not found!")
+
+// notBucketed is the interval of a row that is not counted in buckets.
+const notBucketed = -1
+
+// Kind is how a row's value is to be read: COUNTER grows, GAUGE is of the moment, DELTA is per bucket.
+type Kind string
+
+// The kinds.
+const (
+	KindCounter Kind = "COUNTER"
+	KindGauge   Kind = "GAUGE"
+	KindDelta   Kind = "DELTA"
+)
+
+// Row is one value in the original's JSON shape.
+type Row struct {
+	Metric string `json:"metric"`
+	// Timestamp is in milliseconds since 1970.
+	Timestamp int64             `json:"timestamp"`
+	Value     any               `json:"value"`
+	Type      Kind              `json:"type"`
+	Level     Level             `json:"level"`
+	Tags      map[string]string `json:"tags"`
+	// Interval is the bucket width in seconds, -1 where there are no buckets.
+	Interval int `json:"interval"`
+}
+
+// Entry is what the lists tell about a Row.
+type Entry struct {
+	Metric   string            `json:"metric"`
+	Type     Kind              `json:"type"`
+	Level    Level             `json:"level"`
+	Tags     map[string]string `json:"tags"`
+	Interval int               `json:"interval"`
+}
+
+// Grouped is something per group, in order of the groups. Its JSON is an object with the groups as keys.
+type Grouped[T any] []Group[T]
+
+// Group is the part of one group.
+type Group[T any] struct {
+	Name string
+	Rows []T // never nil
+}
+
+// MarshalJSON keeps the order of the groups.
+func (g Grouped[T]) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i, group := range g {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		key, err := json.Marshal(group.Name)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := json.Marshal(group.Rows)
+		if err != nil {
+			return nil, err
+		}
+		out.Write(key)
+		out.WriteByte(':')
+		out.Write(rows)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+// NormalRows reads one group for one application, "" for all. Metrics without the tag appName belong to every
+// application. Gauges come first, then counters, then histograms, each in order of registration. Workers that do not
+// answer in time leave their rows out. An unknown group gives ErrUnknownGroup; the rows are never nil otherwise.
+func (r *Registry) NormalRows(ctx context.Context, group, app string) ([]Row, error) {
+	if group == "" {
+		return nil, ErrUnknownGroup
+	}
+	all := r.collect(ctx, group, app, true)
+	if len(all) == 0 {
+		return nil, ErrUnknownGroup
+	}
+	return all[0].rows(time.Now()), nil
+}
+
+// Snapshot reads all groups for one application, "" for all.
+func (r *Registry) Snapshot(ctx context.Context, app string) Grouped[Row] {
+	now := time.Now()
+	grouped := Grouped[Row]{}
+	for _, c := range r.collect(ctx, "", app, true) {
+		grouped = append(grouped, Group[Row]{c.group, c.rows(now)})
+	}
+	return grouped
+}
+
+// List tells what there is in one group, "" for all, for one application, "" for all, without asking any worker.
+// An unknown group gives an empty result.
+func (r *Registry) List(group, app string) Grouped[Entry] {
+	grouped := Grouped[Entry]{}
+	for _, c := range r.collect(context.Background(), group, app, false) {
+		entries := []Entry{}
+		for _, s := range c.gauges {
+			entries = append(entries, entry(s.Name, "", KindGauge))
+		}
+		for _, e := range c.counters {
+			entries = append(entries, entry(e.name, "count", KindCounter))
+		}
+		for _, e := range c.histograms {
+			entries = append(entries, entry(e.name, "count", KindCounter), entry(e.name, "mean", KindGauge))
+		}
+		grouped = append(grouped, Group[Entry]{c.group, entries})
+	}
+	return grouped
+}
+
+// entry describes one row. A suffix the name already ends with is not added again.
+func entry(n Name, suffix string, kind Kind) Entry {
+	metric := n.Key
+	if !strings.HasSuffix(metric, suffix) {
+		metric = n.Resolve(suffix).Key
+	}
+	level := n.Level
+	if level == "" {
+		level = Normal
+	}
+	return Entry{Metric: metric, Type: kind, Level: level, Tags: sanitizeTags(n.Tags), Interval: notBucketed}
+}
+
+func (e Entry) row(now time.Time, value any) Row {
+	return Row{e.Metric, now.UnixMilli(), value, e.Type, e.Level, e.Tags, e.Interval}
+}
+
+// rows turns a group into the original's rows. Gauges without a value have none.
+func (c collected) rows(now time.Time) []Row {
+	rows := []Row{}
+	for _, s := range c.gauges {
+		if v := usable(s.Value); v != nil {
+			rows = append(rows, entry(s.Name, "", KindGauge).row(now, v))
+		}
+	}
+	for _, e := range c.counters {
+		rows = append(rows, entry(e.name, "count", KindCounter).row(now, e.counter.Count()))
+	}
+	for _, e := range c.histograms {
+		_, count, sum := e.histogram.read()
+		mean := 0.0
+		if count > 0 {
+			mean = sum / float64(count)
+		}
+		rows = append(rows, entry(e.name, "count", KindCounter).row(now, count), entry(e.name, "mean", KindGauge).row(now, mean))
+	}
+	return rows
+}
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
