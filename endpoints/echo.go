@@ -58,6 +58,9 @@ func (s *Server) serve(h handler) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusBadRequest)
 		}
 		r := request{query: q, group: c.Param("group"), header: c.Request().Header}
+		if strings.HasSuffix(c.Path(), "/:group") && (r.group == "" || strings.Contains(r.group, "/")) {
+			return echo.ErrNotFound // echo lets the last parameter run over slashes
+		}
 		if c.Request().URL.RawPath != "" {
 			if plain, err := url.PathUnescape(r.group); err == nil {
 				r.group = plain

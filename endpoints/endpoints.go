@@ -3,7 +3,7 @@
 // without asking.
 //
 //	options, err := endpoints.DecodeOptions(globalConfigJSON)
-//	s := endpoints.New(endpoints.Config{Source: daemon, Options: options, Log: log})
+//	s := endpoints.New(endpoints.Config{Source: daemon, Metrics: registry, Options: options, Log: log})
 //	endpoints.Attach(wireServer, s)  // Indicators may register from now on
 //	err = s.Serve(ctx, listener)     // once per listener, TCP or unix; returns when ctx ends and requests are answered
 //
@@ -94,6 +94,8 @@ type Observer interface {
 // Config is what New needs.
 type Config struct {
 	Source Source
+	// Metrics serves /metrics and its sub-routes; nil leaves them out.
+	Metrics Metrics
 	Options Options
 	// Observer may be nil.
 	Observer Observer
@@ -106,6 +108,7 @@ type Config struct {
 // Server serves the EndPoints. The zero value is not usable; New makes one.
 type Server struct {
 	source   Source
+	metrics  Metrics
 	options  Options
 	observer Observer
 	log      *zap.Logger
@@ -116,7 +119,7 @@ type Server struct {
 
 // New makes a server that listens nowhere yet.
 func New(c Config) *Server {
-	s := &Server{source: c.Source, options: c.Options, observer: c.Observer, log: c.Log}
+	s := &Server{source: c.Source, metrics: c.Metrics, options: c.Options, observer: c.Observer, log: c.Log}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

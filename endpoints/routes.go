@@ -43,18 +43,26 @@ func (s *Server) routes() []route {
 			list = append(list, e.routes...)
 		}
 	}
+	if s.hasMetrics() {
+		list = append(list, route{"/metrics", s.metricsAll}, route{"/metrics/list", s.metricsList},
+			route{"/metrics/list/:group", s.metricsList}, route{"/metrics/:group", s.metricsGroup})
+	}
 	return list
 }
 
 // endPointNames lists the enabled EndPoints.
 func (s *Server) endPointNames() []string {
 	names := []string{}
-	for _, name := range []string{nameDaemon, nameHealth, nameInfo, nameProcess} {
-		if s.options.EndPoints[name].Enabled {
+	for _, name := range []string{nameDaemon, nameHealth, nameInfo, nameProcess, nameMetrics} {
+		if s.options.EndPoints[name].Enabled && (name != nameMetrics || s.hasMetrics()) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+func (s *Server) hasMetrics() bool {
+	return s.metrics != nil && s.options.EndPoints[nameMetrics].Enabled
 }
 
 func (s *Server) banner(context.Context, request) (answer, error) {
