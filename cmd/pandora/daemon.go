@@ -133,7 +133,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 		d.problem(err.Error() + "; the defaults are used")
 		options = endpoints.DefaultOptions()
 	}
-	d.monitor, err = newMonitor(d.home.MetricSocket(), d, options, d.log)
+	d.monitor, err = newMonitor(d.home.MetricSocket(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
 	if err != nil {
 		return err
 	}

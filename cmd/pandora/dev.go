@@ -128,7 +128,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 		return err
 	}
 	d.supervisor = supervisor.New(supervisor.Config{Log: zap.NewNop(), Output: d.output.line})
-	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), d, options, zap.NewNop())
+	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), d, d.list, options, zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -219,13 +219,22 @@ func (d *devSession) Daemon() endpoints.DaemonInfo {
 	}
 }
 
-// Applications describes the one application to the endpoints.
-func (d *devSession) Applications() []endpoints.Application {
+// list is the one application, once it is being started.
+func (d *devSession) list() []control.AppStatus {
 	s := d.supervisor.Status()
 	if s.AppName == "" {
 		return nil
 	}
 	row := control.NewAppStatus(s, time.Now())
 	row.Structure = &s.Structure
-	return []endpoints.Application{endpointApplication(row)}
+	return []control.AppStatus{row}
+}
+
+// Applications describes the one application to the endpoints.
+func (d *devSession) Applications() []endpoints.Application {
+	var apps []endpoints.Application
+	for _, a := range d.list() {
+		apps = append(apps, endpointApplication(a))
+	}
+	return apps
 }

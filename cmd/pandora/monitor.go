@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"runtime"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -10,54 +12,150 @@ import (
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/internal/wire"
+	"github.com/pandora-go/pandora/metrics"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
-// monitor is the observing half of a daemon: the socket that workers report to, and the endpoints that show it.
+// countInterval is how often applications and workers are counted for the metrics.
+const countInterval = time.Second
+
+// monitor is the observing half of a daemon, or of dev: the socket that workers report to, the metrics, and the
+// endpoints that show them.
 type monitor struct {
-	wire   *wire.Server
-	server *endpoints.Server
-	log    *zap.Logger
+	wire        *wire.Server
+	server      *endpoints.Server
+	instruments *metrics.Instruments
+	closer      io.Closer
+	// list tells about all applications.
+	list func() []control.AppStatus
+	log  *zap.Logger
+	once sync.Once
 }
 
 // newMonitor listens on the socket at path; nothing is served before run.
-func newMonitor(path string, source endpoints.Source, options endpoints.Options, log *zap.Logger) (*monitor, error) {
+func newMonitor(path string, source endpoints.Source, list func() []control.AppStatus, options endpoints.Options, log *zap.Logger) (*monitor, error) {
 	w, err := wire.Listen(path, log.Named("wire"))
 	if err != nil {
 		return nil, err
 	}
-	m := &monitor{wire: w, log: log}
-	m.server = endpoints.New(endpoints.Config{Source: source, Options: options, Observer: m, Log: log.Named("endpoints")})
+	registry := metrics.NewRegistry()
+	if err := metrics.AddSystem(registry, metrics.SystemOptions{}); err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	m := &monitor{wire: w, list: list, log: log}
+	m.instruments, m.closer = metrics.NewInstruments(registry, workerStates())
+	metrics.ServeClients(w, registry, metrics.ClientOptions{Log: log.Named("metrics"), Missed: m.instruments.PullMissed})
+	m.server = endpoints.New(endpoints.Config{
+		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
+	})
 	endpoints.Attach(w, m.server)
 	return m, nil
 }
 
-// run serves the workers until ctx ends.
-func (m *monitor) run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, m.close)
-	defer stop()
-	if err := m.wire.Serve(); err != nil && ctx.Err() == nil {
-		m.log.Error("metric socket failed", zap.Error(err))
+// workerStates are all the states of a worker.
+func workerStates() []string {
+	return []string{
+		string(supervisor.StatePending), string(supervisor.StateStarting), string(supervisor.StateRunning),
+		string(supervisor.StateStopping), string(supervisor.StateStopped), string(supervisor.StateBackoff),
+		string(supervisor.StateFatal),
 	}
 }
 
+// run serves the workers and counts them until ctx ends.
+func (m *monitor) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		if err := m.wire.Serve(); err != nil && ctx.Err() == nil {
+			m.log.Error("metric socket failed", zap.Error(err))
+		}
+	})
+	tick := time.NewTicker(countInterval)
+	defer tick.Stop()
+	restarts := map[[2]string]int{}
+	for {
+		m.count(restarts)
+		select {
+		case <-ctx.Done():
+			m.close()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// count updates the gauges, and counts what was restarted since the last time.
+func (m *monitor) count(restarts map[[2]string]int) {
+	running, stopped := 0, 0
+	states := map[string]int{}
+	seen := map[[2]string]bool{}
+	for _, a := range m.list() {
+		if a.State == supervisor.AppStopped {
+			stopped++
+		} else {
+			running++
+		}
+		for _, p := range a.Processes {
+			key, n := [2]string{a.AppName, p.Name}, 0
+			for _, w := range p.Workers {
+				states[string(w.State)]++
+				n += w.Restarts
+			}
+			seen[key] = true
+			for old := restarts[key]; old < n; old++ {
+				m.instruments.Restarted(a.AppName, p.Name)
+			}
+			restarts[key] = n
+		}
+	}
+	for key := range restarts {
+		if !seen[key] {
+			delete(restarts, key)
+		}
+	}
+	m.instruments.Applications(running, stopped)
+	m.instruments.Workers(states)
+}
+
 // close ends the connections; it may be called twice.
-func (m *monitor) close() { _ = m.wire.Close() }
+func (m *monitor) close() {
+	m.once.Do(func() {
+		_ = m.wire.Close()
+		_ = m.closer.Close()
+	})
+}
 
 // Served counts a request to the endpoints.
-func (m *monitor) Served(route string, status int, took time.Duration) {}
+func (m *monitor) Served(route string, status int, took time.Duration) {
+	m.instruments.Request(route, status, took)
+	if route == "/metrics" {
+		m.instruments.Scraped(took)
+	}
+}
 
 // Missed counts an Indicator that gave no rows.
-func (m *monitor) Missed(group, reason string) {}
+func (m *monitor) Missed(group, reason string) {
+	m.instruments.Scope().Tagged(map[string]string{"group": group, "reason": reason}).Counter("indicator.misses").Inc(1)
+}
 
 // GuardStarted counts a new guard.
-func (m *monitor) GuardStarted(string) {}
+func (m *monitor) GuardStarted(app string) {
+	m.instruments.Scope().Tagged(map[string]string{"appName": app}).Counter("guard.starts").Inc(1)
+}
 
 // GuardLost counts a guard that ended without being asked to.
-func (m *monitor) GuardLost(string) {}
+func (m *monitor) GuardLost(app string) {
+	m.instruments.Scope().Tagged(map[string]string{"appName": app}).Counter("guard.losses").Inc(1)
+}
 
-// OperationEnded counts an operation.
-func (m *monitor) OperationEnded(supervisor.Operation) {}
+// OperationEnded counts an operation and its duration.
+func (m *monitor) OperationEnded(op supervisor.Operation) {
+	m.instruments.Scope().Tagged(map[string]string{"kind": string(op.Kind), "result": string(op.State)}).Counter("operations").Inc(1)
+	if !op.FinishedAt.IsZero() && !op.StartedAt.IsZero() {
+		m.instruments.Scope().Tagged(map[string]string{"kind": string(op.Kind)}).Timer("operation.seconds").Record(op.FinishedAt.Sub(op.StartedAt))
+	}
+}
 
 // versions are the components that /daemon shows.
 func versions() map[string]string {
