@@ -8,8 +8,8 @@ const { createReconciler } = require('../shared/reconciler');
 const { createHost } = require('../shared/host');
 const { unwrap } = require('../shared/entry');
 const { loadFrom } = require('./entry');
-const { DefaultEnvironment } = require('./environment');
-const { createServices } = require('./service/reconciler');
+const { DefaultEnvironment } = require('../shared/environment');
+const { Services } = require('./service/reconciler');
 
 /**
  * @typedef {object} Options what the guard says in PANDORA_WORKER
@@ -18,12 +18,6 @@ const { createServices } = require('./service/reconciler');
  * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null}} process
  * @property {number} worker the slot number
  * @property {boolean} [dev]
- */
-
-/**
- * @typedef {object} Classes
- * @property {any} r the reconciler, after discover()
- * @property {import('./logger/files').LogFiles} files
  */
 
 /**
@@ -133,7 +127,7 @@ function createWorker(options, { onStoppable }) {
   const { appName, appDir } = options;
   const { processName } = options.process;
   const files = require('./logger/files').createLogFiles();
-  /** @type {ReturnType<typeof createServices> | null} */
+  /** @type {Services | null} */
   let services = null;
 
   async function bind() {
@@ -142,7 +136,7 @@ function createWorker(options, { onStoppable }) {
       appDir,
       dev: options.dev,
       host: createHost(),
-      workerCount: Number.parseInt(process.env.DEFAULT_WORKER_COUNT ?? '', 10) || os.cpus().length,
+      workerCount: 1, // only the structure counts workers
       environment: DefaultEnvironment,
     });
     r.discover();
@@ -159,10 +153,9 @@ function createWorker(options, { onStoppable }) {
       facts.configurator = new Configurator({ appName, appDir, processName, env, environment });
       facts.config = await facts.configurator.getAllProperties();
     }
-    const define1 = (/** @type {'service' | 'applet'} */ unit) => (/** @type {any} */ each) => define(each, unit, r, files);
-    return createServices({
-      services: await Promise.all(serviceList.map(define1('service'))),
-      applets: await Promise.all(appletList.map(define1('applet'))),
+    return new Services({
+      services: await Promise.all(serviceList.map((each) => define(each, 'service', r, files))),
+      applets: await Promise.all(appletList.map((each) => define(each, 'applet', r, files))),
       facts,
       makeLogger: serviceLoggers(options, files),
       onStoppable,
@@ -179,7 +172,7 @@ function createWorker(options, { onStoppable }) {
     },
 
     /** How many services and applets need a stop. */
-    stoppable: () => services?.stoppable() ?? 0,
+    stoppable: () => services?.stoppable ?? 0,
 
     /** Writes log lines at once from now on: the end may come by a signal. */
     flushLogs() {

@@ -36,10 +36,8 @@ function opaque(value) {
  * @returns {any}
  */
 function unwrap(value) {
-  if (typeof value === 'object' && value !== null && !opaque(value) && typeof value.default === 'function') {
-    return value.default;
-  }
-  return value;
+  if (typeof value !== 'object' || value === null || opaque(value)) return value;
+  return typeof value.default === 'function' || opaque(value.default) ? value.default : value;
 }
 
 /**

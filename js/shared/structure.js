@@ -3,6 +3,7 @@
 // The one call that evaluates an application folder: Goja's engine and Node's probe both make it.
 
 const { createHost } = require('./host');
+const { DefaultEnvironment } = require('./environment');
 const { createReconciler } = require('./reconciler');
 
 /**
@@ -17,6 +18,7 @@ function structure(options) {
     dev: options.dev,
     workerCount: options.workerCount,
     host: createHost(),
+    environment: DefaultEnvironment,
   });
   reconciler.discover();
   return { ...reconciler.structure(options), procfiles: reconciler.procfiles };

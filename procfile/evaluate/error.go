@@ -37,6 +37,8 @@ type Error struct {
 	// Path, Line and Column are the place in the user's code; Path is "" and the numbers are 0 when not known.
 	Path         string
 	Line, Column int
+	// Code is the code of the thrown error, such as PANDORA_SCALE or MODULE_NOT_FOUND; "" when it has none.
+	Code string
 	// Message is what was thrown, with the name of the error's class.
 	Message string
 	// Excerpt shows the source around the place, Stack the calls that led there; "" when not known.
@@ -90,17 +92,28 @@ func (e *evaluation) procfile() string {
 	return found
 }
 
-// hint says what to do about a kind of failure whose message does not tell.
-func (e *evaluation) hint(kind Kind) string {
-	switch kind {
-	case KindTimeout:
-		return "a procfile only describes processes: leave loops, waiting and connections to the application itself"
-	case KindMemory:
-		return "a procfile only describes processes: leave loading of data to the application itself"
-	case KindExit:
-		return "a procfile must return: leave process.exit() to the application itself"
+// advise fills in what to do about a failure whose message does not tell.
+func (e *Error) advise() {
+	switch {
+	case e.Kind == KindTimeout:
+		e.Hint = "a procfile only describes processes: leave loops, waiting and connections to the application itself"
+	case e.Kind == KindMemory:
+		e.Hint = "a procfile only describes processes: leave loading of data to the application itself"
+	case e.Kind == KindExit:
+		e.Hint = "a procfile must return: leave process.exit() to the application itself"
+	case e.Kind == KindLoad:
+		e.Hint = "check the path, or run `npm install` in the application's folder"
+	case e.Kind == KindSyntax && strings.HasSuffix(e.Path, ".ts"):
+		e.Hint = "TypeScript needs Node 22.18 or newer, or a loader: NODE_OPTIONS='-r ts-node/register'"
+	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax.MatchString(e.Message):
+		e.Hint = "write it as CommonJS (module.exports = …), or use Node 20.19 or newer, which can load ES modules with require()"
+	case e.Code == "PANDORA_PROCFILE":
+		e.Hint = "write module.exports = (pandora) => { … }"
+	case e.Code == "PANDORA_PLACEMENT":
+		e.Hint = "place it on a defined process: agent, worker, background, or one defined with pandora.process('…') or pandora.fork('…')"
+	case e.Code == "PANDORA_RESERVED":
+		e.Hint = "give it another name"
 	}
-	return ""
 }
 
 var (
@@ -108,6 +121,8 @@ var (
 	frame = regexp.MustCompile(`^\s+at (?:.*\()?(?:file://)?(/.*):(\d+):(\d+)\)?$`)
 	// header stands before the stack of a syntax error.
 	header = regexp.MustCompile(`^(?:file://)?(/.*):(\d+)$`)
+	// esmSyntax is in what an engine says of an ES module that it reads as CommonJS.
+	esmSyntax = regexp.MustCompile(`import statement|import\.meta|Unexpected token '?export`)
 )
 
 // locate takes the place and the stack from a stack of V8, leaving out frames in our own files in dir.

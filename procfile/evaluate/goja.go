@@ -36,9 +36,9 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 	}
 	failed := &Error{Procfile: e.procfile(), Engine: EngineGoja, Kind: KindUnsupported, Message: err.Error()}
 	if typed, ok := errors.AsType[*engine.Error](err); ok {
-		failed.Kind, failed.Message, failed.Path = Kind(typed.Kind), withoutRequireStack(typed.Message), typed.File
+		failed.Kind, failed.Code, failed.Message, failed.Path = Kind(typed.Kind), typed.Code, withoutRequireStack(typed.Message), typed.File
 		failed.Line, failed.Column, failed.Excerpt, failed.Stack = typed.Line, typed.Column, typed.Excerpt, typed.Stack
 	}
-	failed.Hint = e.hint(failed.Kind)
+	failed.advise()
 	return answer{}, failed
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/mod/semver"
 
 	"github.com/pandora-go/pandora/engine"
 	"github.com/pandora-go/pandora/js"
@@ -39,13 +40,14 @@ func needNode(t *testing.T) {
 }
 
 // golden is one file of procfile/testdata/golden. Its comment may hold the directives `dev`, `goja fails`,
-// `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`, `globalExecArgv …` and `symlink path -> target`; other
+// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`, `globalExecArgv …` and `symlink path -> target`; other
 // lines are for the reader. $DIR in a want file is the application folder.
 type golden struct {
 	path      string
 	archive   *txtar.Archive
 	options   Options
 	gojaFails bool
+	needs     string
 	wantJSON  string
 	wantError string
 }
@@ -89,6 +91,8 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.Dev = true
 	case len(words) == 2 && words[0] == "goja" && words[1] == "fails":
 		g.gojaFails = true
+	case len(words) == 2 && words[0] == "node":
+		g.needs = "v" + words[1]
 	case len(words) == 2 && words[0] == "env":
 		o.Env = append(o.Env, words[1])
 		if strings.HasPrefix(words[1], "DEFAULT_WORKER_COUNT=") {
@@ -158,6 +162,11 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := nodeVersion(t.Context(), node)
 	paths, err := filepath.Glob("../testdata/golden/*.txtar")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no golden files: %v", err)
@@ -166,6 +175,9 @@ func TestGolden(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			g := readGolden(t, path)
 			g.options.JSDir = jsDir
+			if g.needs != "" && semver.Compare(version, g.needs) < 0 {
+				return
+			}
 			if g.wantError != "" {
 				g.checkError(t)
 			} else {

@@ -121,7 +121,7 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 
 // nodeFailure describes what the procfile threw.
 func (e *evaluation) nodeFailure(dir string, got *probeAnswer) *Error {
-	failed := &Error{Procfile: e.procfile(), Engine: EngineNode, Kind: KindThrow, Message: withoutRequireStack(got.Error.Message)}
+	failed := &Error{Procfile: e.procfile(), Engine: EngineNode, Kind: KindThrow, Code: got.Error.Code, Message: withoutRequireStack(got.Error.Message)}
 	if got.Error.Name != "" {
 		failed.Message = got.Error.Name + ": " + failed.Message
 	}
@@ -134,7 +134,7 @@ func (e *evaluation) nodeFailure(dir string, got *probeAnswer) *Error {
 		failed.Kind = KindSyntax
 	}
 	failed.locate(got.Error.Stack, dir)
-	failed.Hint = e.hint(failed.Kind)
+	failed.advise()
 	return failed
 }
 
@@ -159,7 +159,7 @@ func (e *evaluation) noAnswer(dir string, late, large bool, waitErr error, stder
 		}
 		failed.locate(stderr, dir)
 	}
-	failed.Hint = e.hint(failed.Kind)
+	failed.advise()
 	return failed
 }
 
@@ -211,11 +211,13 @@ func nodeVersion(ctx context.Context, node string) string {
 
 // bounded keeps the first limit bytes written to it.
 type bounded struct {
-	bytes.Buffer
+	kept  []byte
 	limit int
 }
 
 func (b *bounded) Write(data []byte) (int, error) {
-	b.Buffer.Write(data[:min(len(data), b.limit-b.Len())])
+	b.kept = append(b.kept, data[:min(len(data), b.limit-len(b.kept))]...)
 	return len(data), nil
 }
+
+func (b *bounded) String() string { return string(b.kept) }

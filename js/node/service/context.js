@@ -7,7 +7,7 @@
  * @property {string} appName
  * @property {string} appDir
  * @property {string} processName
- * @property {import('../environment').Environment} environment
+ * @property {import('../../shared/environment').Environment} environment
  * @property {any} [config] all properties of the configurator
  * @property {any} [configurator] undefined without one
  */
