@@ -30,8 +30,9 @@ type DiskSpace struct {
 }
 
 // AddSystem registers the system's gauges in group GroupSystem: cpu, network, tcp, memory, load and disk, with the
-// names and units of the original. Percentages of cpu time and rates are those since the reading before, which is at
-// least five seconds old; the first one is taken here. What the system does not tell has no value.
+// names and units of the original. Percentages of cpu time and rates are those since the reading before, readings being at
+// least five seconds apart; the first one is taken here. Where there is no time in between, cpu time is that since boot and
+// rates have no value. What the system does not tell has no value.
 func AddSystem(r *Registry, o SystemOptions) error {
 	read := newSystemReader(o)
 	set := &systemSet{read: read, previous: read(), taken: time.Now()}
@@ -110,7 +111,11 @@ func (s *systemSet) Samples(context.Context) []Sample {
 	now := time.Now()
 	if elapsed := now.Sub(s.taken); s.samples == nil || elapsed >= systemInterval {
 		current := s.read()
-		s.samples = systemSamples(s.previous, current, elapsed)
+		before := s.previous
+		if elapsed < time.Second {
+			before = newSystemReading() // a difference over so little time is noise
+		}
+		s.samples = systemSamples(before, current, elapsed)
 		s.previous, s.taken = current, now
 	}
 	return slices.Clone(s.samples)
@@ -212,7 +217,7 @@ func tcpSamples(before, now []float64) []Sample {
 	retry := at(now, tcpRetransmitted) - at(before, tcpRetransmitted)
 	if sent := at(now, tcpOutSegments) - at(before, tcpOutSegments); sent > 0 {
 		retry = max(0, retry) / sent
-	} else if !math.IsNaN(retry) {
+	} else if len(now) > 0 {
 		retry = 0
 	}
 	return append(all, systemSample("tcp.retry.rate", retry, Text{
