@@ -7,7 +7,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { FrameParser, encode, HEADER_BYTES, MAX_BODY_BYTES } = require('../node/monitor/frames');
-const { connect } = require('../node/monitor/messenger');
+const { Messenger } = require('../node/monitor/messenger');
 const { nameKey } = require('../node/monitor/metric-name');
 const { folder, launch, stop, until } = require('./node-helper');
 
@@ -179,9 +179,9 @@ test('a worker registers its metrics and indicators and answers for them', async
 test('a daemon that appears late is found; what was said before is kept within bounds', async () => {
   const dir = folder();
   const daemon = new Daemon(dir);
-  const messenger = connect(daemon.path);
+  const messenger = new Messenger(daemon.path);
   for (let i = 0; i < 1005; i += 1) messenger.send('said', i);
-  assert.strictEqual(messenger.dropped(), 5);
+  assert.strictEqual(messenger.dropped, 5);
   await daemon.listen();
   const said = () => daemon.packets.filter(({ action }) => action === 'said').map(({ data }) => data);
   await until(() => said().length === 1000, 'queued messages');
@@ -194,7 +194,7 @@ test('a handler that throws or rejects answers without data', async () => {
   const dir = folder();
   const daemon = new Daemon(dir);
   await daemon.listen();
-  const messenger = connect(daemon.path);
+  const messenger = new Messenger(daemon.path);
   messenger.handle('throws', () => { throw new Error('no'); });
   messenger.handle('rejects', () => Promise.reject(new Error('no')));
   messenger.handle('later', async (data) => data * 2);
@@ -210,7 +210,7 @@ test('a messenger does not keep its process alive, with or without a daemon', as
   const dir = folder();
   const daemon = new Daemon(dir);
   const run = (socketPath) => new Promise((resolve) => {
-    const code = `require(${JSON.stringify(require.resolve('../node/monitor/messenger'))}).connect(${JSON.stringify(socketPath)}).send('a', 1);
+    const code = `const { Messenger } = require(${JSON.stringify(require.resolve('../node/monitor/messenger'))}); new Messenger(${JSON.stringify(socketPath)}).send('a', 1);
       setTimeout(() => {}, 100);`;
     spawn(process.execPath, ['-e', code], { stdio: 'inherit' }).once('exit', resolve);
   });

@@ -3,7 +3,8 @@
 // The built-in service `logger`: named loggers with files of their own.
 
 const path = require('node:path');
-const { Logger } = require('./logger');
+
+/** @typedef {import('./logger').Logger} Logger */
 
 /**
  * @param {boolean} condition
@@ -55,6 +56,7 @@ function loggerServiceClass(files) {
       check(!this.loggers.has(name), `Logger named ${name} already has`);
       check(typeof config?.dir === 'string' && config.dir !== '',
         `logger ${name}: dir expects the folder for its file, got ${require('node:util').inspect(config?.dir)}`);
+      const { Logger } = require('./logger'); // most applications make none
       const file = path.resolve(config.dir, config.name || `${name}.log`);
       const logger = new Logger({ ...config, files, file });
       this.loggers.set(name, logger);

@@ -4,7 +4,7 @@
 
 const os = require('node:os');
 const path = require('node:path');
-const { connect } = require('./messenger');
+const { Messenger } = require('./messenger');
 const { createMetricsClient } = require('./metrics-client');
 const { registerV8Gauges } = require('./v8-gauges');
 const indicators = require('./indicators');
@@ -21,10 +21,10 @@ function socketPath() {
 
 /**
  * @param {{appName: string, appDir: string, processName: string, worker: number}} facts worker: the slot number
- * @returns {import('./messenger').Messenger}
+ * @returns {Messenger}
  */
 function startMonitor({ appName, appDir, processName, worker }) {
-  const messenger = connect(socketPath());
+  const messenger = new Messenger(socketPath());
   const client = createMetricsClient(messenger, { appName, clientId: newClientId() });
   registerV8Gauges(client, { pid: process.pid, process: processName, worker });
   const own = { appName, newClientId };

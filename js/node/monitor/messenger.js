@@ -13,123 +13,132 @@ const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const MAX_ID = 2 ** 30;
 const REPLY = 'response_callback_';
 
-/**
- * @typedef {object} Messenger
- * @property {(action: string, data: any) => void} send a message that expects no reply
- * @property {(action: string, handler: (data: any) => any) => void} handle answers requests; what the handler returns,
- *   or what its promise resolves to, is the reply; none when it throws
- * @property {(listener: () => void) => void} onConnect called at each connection, before anything queued is sent; at
- *   once if there is one
- * @property {() => void} close
- * @property {() => number} dropped how many messages were dropped so far
- */
-
-/**
- * @param {string} socketPath
- * @returns {Messenger}
- */
-function connect(socketPath) {
+class Messenger {
   /** @type {net.Socket | null} */
-  let socket = null;
-  let connected = false;
-  let closed = false;
-  let lastId = 0;
-  let dropped = 0;
+  #socket = null;
+  #connected = false;
+  #closed = false;
+  #lastId = 0;
   /** @type {{action: string, data: any}[]} */
-  let queue = [];
+  #queue = [];
   /** @type {Map<string, (data: any) => any>} */
-  const handlers = new Map();
+  #handlers = new Map();
   /** @type {(() => void)[]} */
-  const listeners = [];
+  #listeners = [];
+  /** How many messages were dropped so far. */
+  dropped = 0;
+
+  /** @param {string} socketPath */
+  constructor(socketPath) {
+    this.socketPath = socketPath;
+    this.#open();
+  }
+
+  /**
+   * Sends a message that expects no reply; queues it while there is no connection.
+   * @param {string} action
+   * @param {any} data
+   */
+  send(action, data) {
+    if (this.#connected) {
+      this.#write(action, data);
+      return;
+    }
+    if (this.#queue.length >= MAX_QUEUE) {
+      this.#queue.shift();
+      this.dropped += 1;
+    }
+    this.#queue.push({ action, data });
+  }
+
+  /**
+   * Answers the requests of that action.
+   * @param {string} action
+   * @param {(data: any) => any} handler what it returns, or its promise resolves to, is the reply; when it throws the
+   *   reply has no data
+   */
+  handle(action, handler) {
+    this.#handlers.set(action, handler);
+  }
+
+  /**
+   * @param {() => void} listener called at each connection, before anything queued is sent; at once if there is one
+   */
+  onConnect(listener) {
+    this.#listeners.push(listener);
+    if (this.#connected) listener();
+  }
+
+  close() {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+
+  #open() {
+    if (this.#closed) return;
+    const socket = net.connect(this.socketPath);
+    const parser = new FrameParser();
+    this.#socket = socket;
+    socket.unref();
+    socket.on('connect', () => this.#connect(socket));
+    socket.on('data', (chunk) => {
+      // The answers to one batch of questions leave together.
+      socket.cork();
+      setImmediate(() => socket.uncork());
+      try {
+        for (const packet of parser.push(/** @type {Buffer} */ (chunk))) void this.#receive(socket, packet);
+      } catch (error) {
+        socket.destroy(error);
+      }
+    });
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => {
+      this.#connected = false;
+      this.#socket = null;
+      if (!this.#closed) setTimeout(() => this.#open(), RETRY_MS).unref();
+    });
+  }
+
+  /** @param {net.Socket} socket */
+  #connect(socket) {
+    this.#connected = true;
+    this.#lastId = 0;
+    socket.cork();
+    for (const listener of this.#listeners) listener();
+    const unsent = this.#queue;
+    this.#queue = [];
+    for (const { action, data } of unsent) this.#write(action, data);
+    socket.uncork();
+  }
 
   /**
    * @param {string} action
    * @param {any} data
    */
-  function write(action, data) {
-    if (!socket || !connected || socket.writableLength > MAX_UNSENT_BYTES) {
-      dropped += 1;
+  #write(action, data) {
+    if (!this.#socket || this.#socket.writableLength > MAX_UNSENT_BYTES) {
+      this.dropped += 1;
       return;
     }
-    lastId = lastId >= MAX_ID ? 1 : lastId + 1;
-    socket.write(encode(lastId, action, data));
+    this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
+    this.#socket.write(encode(this.#lastId, action, data));
   }
 
-  /** @param {import('./frames').Packet} packet */
-  async function receive(packet) {
-    const handler = handlers.get(packet.action);
+  /**
+   * @param {net.Socket} socket
+   * @param {import('./frames').Packet} packet
+   */
+  async #receive(socket, { id, action, data }) {
+    const handler = this.#handlers.get(action);
     if (!handler) return;
-    const from = socket;
-    let data;
+    let result;
     try {
-      data = await handler(packet.data);
+      result = await handler(data);
     } catch {
-      data = undefined; // the daemon leaves the row out
+      result = undefined; // the daemon leaves the row out
     }
-    if (from === socket) write(REPLY + packet.id, data);
+    if (socket === this.#socket && this.#connected) this.#write(REPLY + id, result);
   }
-
-  function open() {
-    if (closed) return;
-    const current = net.connect(socketPath);
-    const parser = new FrameParser();
-    socket = current;
-    current.unref();
-    current.setNoDelay(true);
-    current.on('connect', () => {
-      connected = true;
-      lastId = 0;
-      current.cork();
-      for (const listener of listeners) listener();
-      const unsent = queue;
-      queue = [];
-      for (const { action, data } of unsent) write(action, data);
-      current.uncork();
-    });
-    current.on('data', (chunk) => {
-      // The answers to one batch of questions leave together.
-      current.cork();
-      setImmediate(() => current.uncork());
-      try {
-        for (const packet of parser.push(/** @type {Buffer} */ (chunk))) void receive(packet);
-      } catch (error) {
-        current.destroy(error);
-      }
-    });
-    current.on('error', () => {}); // 'close' follows
-    current.on('close', () => {
-      connected = false;
-      socket = null;
-      if (!closed) setTimeout(open, RETRY_MS).unref();
-    });
-  }
-
-  open();
-  return {
-    send(action, data) {
-      if (connected) {
-        write(action, data);
-        return;
-      }
-      if (queue.length >= MAX_QUEUE) {
-        queue.shift();
-        dropped += 1;
-      }
-      queue.push({ action, data });
-    },
-    handle(action, handler) {
-      handlers.set(action, handler);
-    },
-    onConnect(listener) {
-      listeners.push(listener);
-      if (connected) listener();
-    },
-    close() {
-      closed = true;
-      socket?.destroy();
-    },
-    dropped: () => dropped,
-  };
 }
 
-module.exports = { connect };
+module.exports = { Messenger };

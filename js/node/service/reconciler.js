@@ -45,83 +45,118 @@ function resolveConfig(representation, context) {
 }
 
 /**
- * @param {Options} options
- * @throws when dependencies are unknown or cyclic, and whatever a config function throws
+ * The services and applets of one process. Constructing it constructs none of them.
  */
-function createServices(options) {
-  const { facts } = options;
-  /** @type {Unit[]} */
-  const services = options.services.map((each) => ({ ...each, config: {}, instance: null, started: false }));
-  /** @type {Unit[]} */
-  const applets = options.applets.map((each) => ({ ...each, config: {}, instance: null, started: false }));
-  /** @type {Map<string, Unit>} */
-  const byName = new Map(services.map((unit) => [unit.name, unit]));
-  const context = processContext(facts, {
-    getService(name) {
-      const unit = byName.get(name);
-      if (!unit) throw problem(`Could not found service id: ${name}`);
-      if (!unit.instance) throw problem(`Service id: ${name} have not instance yet`);
-      return unit.instance;
-    },
-    getServiceClass: (name) => byName.get(name)?.Class ?? null,
-    getApplet(name) {
-      const unit = applets.find((each) => each.name === name);
-      if (!unit?.instance) throw problem(`Could not found applet: ${name}`);
-      return unit.instance;
-    },
-  });
+class Services {
+  /** How many services and applets have a stop(), the built-in logger left out. */
+  stoppable = 0;
 
-  const sequence = order(services);
-  // All config functions run before anything is constructed.
-  for (const unit of [...services, ...applets]) unit.config = resolveConfig(unit.representation, context);
-
-  let stoppable = 0;
   /** Set once stopping: nothing starts any more. @type {Promise<Error | null> | null} */
-  let stopping = null;
+  #stopping = null;
 
-  /** @param {Unit} unit */
-  function constructed(unit) {
-    if (unit.name !== 'logger' && typeof unit.instance.stop === 'function' && (stoppable += 1) === 1) options.onStoppable();
+  /**
+   * @param {Options} options
+   * @throws when dependencies are unknown or cyclic, and whatever a config function throws
+   */
+  constructor(options) {
+    this.options = options;
+    /** @type {Unit[]} */
+    this.services = options.services.map((each) => ({ ...each, config: {}, instance: null, started: false }));
+    /** @type {Unit[]} */
+    this.applets = options.applets.map((each) => ({ ...each, config: {}, instance: null, started: false }));
+    this.byName = new Map(this.services.map((unit) => [unit.name, unit]));
+    this.context = processContext(options.facts, {
+      getService: (name) => this.#instance(name),
+      getServiceClass: (name) => this.byName.get(name)?.Class ?? null,
+      getApplet: (name) => this.#applet(name),
+    });
+    this.sequence = order(this.services);
+    // All config functions run before anything is constructed.
+    for (const unit of [...this.services, ...this.applets]) unit.config = resolveConfig(unit.representation, this.context);
+  }
+
+  /** @param {string} name */
+  #instance(name) {
+    const unit = this.byName.get(name);
+    if (!unit) throw problem(`Could not found service id: ${name}`);
+    if (!unit.instance) throw problem(`Service id: ${name} have not instance yet`);
+    return unit.instance;
+  }
+
+  /** @param {string} name */
+  #applet(name) {
+    const unit = this.applets.find((each) => each.name === name);
+    if (!unit?.instance) throw problem(`Could not found applet: ${name}`);
+    return unit.instance;
+  }
+
+  /** Applets are constructed, services constructed and started one by one, then applets started. */
+  async start() {
+    for (const unit of this.applets) this.#constructApplet(unit);
+    for (const unit of this.sequence.start) {
+      if (this.#stopping) return;
+      this.#constructService(unit);
+      await startUnit(unit);
+    }
+    for (const unit of this.applets) {
+      if (this.#stopping) return;
+      await startUnit(unit);
+    }
+  }
+
+  /**
+   * Stops applets, then services, in the reverse of their start; each is awaited, one that throws does not keep the
+   * others. Idempotent.
+   * @returns {Promise<Error | null>} the first error thrown by a stop()
+   */
+  stop() {
+    this.#stopping ??= this.#stopUnits([...[...this.applets].reverse(), ...this.sequence.stop]);
+    return this.#stopping;
   }
 
   /** @param {Unit} unit */
-  function construct(unit) {
+  #constructApplet(unit) {
+    const { category } = unit.representation;
+    unit.instance = new unit.Class({ appletName: unit.name, category, config: unit.config, context: this.context });
+    this.#constructed(unit);
+  }
+
+  /** @param {Unit} unit */
+  #constructService(unit) {
     const dependencies = Object.fromEntries(unit.dependencies
       .filter((name) => name !== ALL)
-      .map((name) => [name, context.getService(name)]));
-    const core = serviceCore({
-      context,
+      .map((name) => [name, this.#instance(name)]));
+    const facts = {
+      context: this.context,
       representation: unit.representation,
       serviceName: unit.name,
       config: unit.config,
       dependencies,
-      makeLogger: () => options.makeLogger(unit.name),
+      makeLogger: () => this.options.makeLogger(unit.name),
       getInstance: () => unit.instance,
-    });
+    };
+    const core = serviceCore(facts);
     if (unit.representation.form === 'single') {
       unit.instance = new unit.Class(core);
       unit.instance.core = core;
     } else {
-      unit.instance = new unit.Class(serviceContext({
-        context, representation: unit.representation, serviceName: unit.name, config: unit.config, dependencies,
-        makeLogger: () => core.logger, getInstance: () => unit.instance,
-      }, core));
+      unit.instance = new unit.Class(serviceContext(facts, core));
     }
-    constructed(unit);
+    this.#constructed(unit);
   }
 
   /** @param {Unit} unit */
-  async function startUnit(unit) {
-    // Set before start() runs: whatever it has begun, stop() may end.
-    unit.started = true;
-    if (typeof unit.instance.start === 'function') await unit.instance.start();
+  #constructed(unit) {
+    if (unit.representation.entry.kind === 'builtin' || typeof unit.instance.stop !== 'function') return;
+    this.stoppable += 1;
+    if (this.stoppable === 1) this.options.onStoppable();
   }
 
   /**
    * @param {Unit[]} units
    * @returns {Promise<Error | null>} the first error; every unit is stopped all the same
    */
-  async function stopUnits(units) {
+  async #stopUnits(units) {
     let first = null;
     for (const unit of units) {
       if (!unit.started) continue;
@@ -129,50 +164,19 @@ function createServices(options) {
       try {
         if (typeof unit.instance.stop === 'function') await unit.instance.stop();
       } catch (error) {
-        console.error(`Stop of ${unit.name} in process ${facts.processName}:`, error);
+        console.error(`Stop of ${unit.name} in process ${this.options.facts.processName}:`, error);
         first = first ?? (error instanceof Error ? error : new Error(String(error)));
       }
     }
     return first;
   }
-
-  return {
-    context,
-
-    /** How many services and applets have a stop(), the built-in logger left out. */
-    stoppable: () => stoppable,
-
-    /** Applets are constructed, services constructed and started one by one, then applets started. */
-    async start() {
-      for (const unit of applets) {
-        unit.instance = new unit.Class({ appletName: unit.name, category: unit.representation.category, config: unit.config, context });
-        constructed(unit);
-      }
-      for (const unit of sequence.start) {
-        if (stopping) return;
-        construct(unit);
-        await startUnit(unit);
-      }
-      for (const unit of applets) {
-        if (stopping) return;
-        await startUnit(unit);
-      }
-    },
-
-    /**
-     * Stops applets, then services, in the reverse of their start; each is awaited, one that throws does not keep the
-     * others. Idempotent.
-     * @returns {Promise<Error | null>} the first error thrown by a stop()
-     */
-    stop() {
-      stopping ??= (async () => {
-        const ofApplets = await stopUnits([...applets].reverse());
-        const ofServices = await stopUnits(sequence.stop);
-        return ofApplets ?? ofServices;
-      })();
-      return stopping;
-    },
-  };
 }
 
-module.exports = { createServices };
+/** @param {Unit} unit */
+async function startUnit(unit) {
+  // Set before start() runs: what it has begun, stop() may have to end.
+  unit.started = true;
+  if (typeof unit.instance.start === 'function') await unit.instance.start();
+}
+
+module.exports = { Services };
