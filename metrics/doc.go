@@ -16,8 +16,8 @@
 //
 // A dotted key becomes pandora_ and the key with everything but letters, digits and underscores replaced by
 // underscores; a key that begins with "pandora." is not prefixed again. Counters end in _total. A gauge or histogram
-// whose name would end in _total, _count, _sum, _bucket, _created or _info gets _value behind it. A name that another
-// type has already gets its type behind it. Of two series with the same name and labels the one registered later is
+// whose name would end in _total, _count, _sum, _bucket, _created or _info gets _value behind it. A name that a
+// gauge has already gets _counter or _histogram behind it. Of two series with the same name and labels the one registered later is
 // shown, so that nothing appears twice. Only numbers are shown: no strings, objects or NaN.
 //
 // Tags become labels, replaced in the same way, with their values unchanged: appName is app; a label that Prometheus

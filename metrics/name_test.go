@@ -30,13 +30,13 @@ func TestNameGoldens(t *testing.T) {
 
 func TestParseName(t *testing.T) {
 	tests := map[string]Name{
-		"a.b":                            {Key: "a.b", Level: Normal},
-		"a@%^pid%^&24171":                {Key: "a", Tags: map[string]string{"pid": "24171"}, Level: Normal},
-		"a@%^@%^BOGUS":                   {Key: "a", Level: Normal},
-		"a@%^x!*&k%^&v@%^TRIVIAL":        {Key: "a", Tags: map[string]string{"k": "v"}, Level: Trivial},
-		"a@%^b@%^MAJOR@%^c":              {Level: Normal},
-		"":                               {Level: Normal},
-		"a@%^k%^&v%^&w@%^MINOR":          {Key: "a", Tags: map[string]string{"k": "v%^&w"}, Level: Minor},
+		"a.b":                             {Key: "a.b", Level: Normal},
+		"a@%^pid%^&24171":                 {Key: "a", Tags: map[string]string{"pid": "24171"}, Level: Normal},
+		"a@%^@%^BOGUS":                    {Key: "a", Level: Normal},
+		"a@%^x!*&k%^&v@%^TRIVIAL":         {Key: "a", Tags: map[string]string{"k": "v"}, Level: Trivial},
+		"a@%^b@%^MAJOR@%^c":               {Level: Normal},
+		"":                                {Level: Normal},
+		"a@%^k%^&v%^&w@%^MINOR":           {Key: "a", Tags: map[string]string{"k": "v%^&w"}, Level: Minor},
 		"中@%^appName%^&demo x@%^CRITICAL": {Key: "中", Tags: map[string]string{"appName": "demo x"}, Level: Critical},
 	}
 	for raw, want := range tests {

@@ -29,8 +29,18 @@ const namePrefix = "pandora_"
 // one of writing.
 func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expfmt.Format, app string) error {
 	families := families{}
-	for _, c := range r.collect(ctx, "", app, true) {
-		families.addGroup(c)
+	all := r.collect(ctx, "", app, true)
+	// By type, so that who gets a suffix in a clash of names does not hang on the order of registration.
+	for _, c := range all {
+		for _, s := range c.gauges {
+			families.addGauge(c.group, s)
+		}
+	}
+	for _, c := range all {
+		families.addCounters(c)
+	}
+	for _, c := range all {
+		families.addHistograms(c)
 	}
 	enc := expfmt.NewEncoder(w, format)
 	for _, name := range sortedKeys(families) {
@@ -87,17 +97,16 @@ func (fam *family) build(name string) *dto.MetricFamily {
 	return out
 }
 
-// addGroup adds the metrics of one group.
-func (f families) addGroup(c collected) {
-	for _, s := range c.gauges {
-		f.addGauge(c.group, s)
-	}
+func (f families) addCounters(c collected) {
 	for _, e := range c.counters {
 		help := fmt.Sprintf("Counter %s of group %s.", e.name.Key, c.group)
 		f.add(textName(e.name.Key, dto.MetricType_COUNTER), help, dto.MetricType_COUNTER, &dto.Metric{
 			Label: f.labels(c.group, e.name.Tags, nil), Counter: &dto.Counter{Value: new(e.counter.Count())},
 		})
 	}
+}
+
+func (f families) addHistograms(c collected) {
 	for _, e := range c.histograms {
 		help := fmt.Sprintf("Histogram %s of group %s.", e.name.Key, c.group)
 		f.add(textName(e.name.Key, dto.MetricType_HISTOGRAM), help, dto.MetricType_HISTOGRAM, &dto.Metric{
