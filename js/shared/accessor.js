@@ -93,11 +93,13 @@ class ProcfileReconcilerAccessor {
 
   /**
    * service(name, entry?), or service(entry) as in 0.1 to 1.2.
-   * @param {any} name @param {any} [entry] @returns {any}
+   * @param {any[]} given how many were given matters: service(name, undefined) is not service(entry)
+   * @returns {any}
    */
-  service(name, entry) {
+  service(...given) {
+    const [name, entry] = given;
     const reconciler = this.#reconciler;
-    if (entry !== undefined) return reconciler.namedService(name, entry);
+    if (given.length > 1) return reconciler.namedService(name, entry);
     if (typeof name !== 'string' || name === '') return reconciler.singleService(name);
     const path = /^[./]/.test(name) || (!reconciler.findService(name) && reconciler.resolvable(name));
     return path ? reconciler.singleService(name) : reconciler.namedService(name, undefined);

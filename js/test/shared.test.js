@@ -86,10 +86,11 @@ test('forms of fork, cluster and service', (t) => {
 test('a one-argument service that resolves as a package is a path', (t) => {
   const result = application(t, {
     'node_modules/pkg/index.js': 'module.exports = class {}',
-    'procfile.js': 'module.exports = (p) => { p.service("pkg"); p.service("util"); }',
+    'procfile.js': 'module.exports = (p) => { p.service("pkg"); p.service("util");'
+      + ' p.service("pkg", undefined).name("two"); }',
   }).discover().structure();
   assert.deepStrictEqual(result.services.map(({ serviceName, category, entry }) => [serviceName, category, entry.kind]),
-    [['pkg', 'weak-all', 'path'], ['util', 'worker', 'none']]);
+    [['two', 'weak-all', 'path'], ['util', 'worker', 'none']]);
 });
 
 test('modifiers set with truthy, read with falsy arguments; what is read is live', (t) => {

@@ -99,7 +99,7 @@ func (e *Error) advise() {
 		e.Hint = "a procfile only describes processes: leave loops, waiting and connections to the application itself"
 	case e.Kind == KindMemory:
 		e.Hint = "a procfile only describes processes: leave loading of data to the application itself"
-	case e.Kind == KindExit:
+	case e.Kind == KindExit && e.Code != "":
 		e.Hint = "a procfile must return: leave process.exit() to the application itself"
 	case e.Kind == KindLoad:
 		e.Hint = "check the path, or run `npm install` in the application's folder"
@@ -181,7 +181,7 @@ func excerpt(path string, line, column int) string {
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
 	if line > len(lines) {
 		return ""
 	}

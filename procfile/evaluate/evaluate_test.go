@@ -153,6 +153,13 @@ func TestNodeMissing(t *testing.T) {
 	if _, err := evaluate(t, fine, EngineNode); err == nil || !strings.Contains(err.Error(), "there is no Node program at") {
 		t.Fatalf("error %v", err)
 	}
+	write(t, fine.Node, "#!/bin/sh\necho v16.20.2\n")
+	if err := os.Chmod(fine.Node, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evaluate(t, fine, EngineNode); err == nil || !strings.Contains(err.Error(), "v16.20.2\ninstall Node 18") {
+		t.Fatalf("error %v", err)
+	}
 	write(t, fine.Node, "not a program")
 	if err := os.Chmod(fine.Node, 0o755); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -46,7 +47,14 @@ func (e *evaluation) node(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, &Error{
 			Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode, Message: err.Error(),
-			Hint: "install Node 18 or newer, or put the folder of its `node` program into PATH",
+			Hint: fmt.Sprintf("install Node %d or newer, or put the folder of its `node` program into PATH", oldestNode),
+		}
+	}
+	if version := nodeVersion(ctx, node); tooOld(version) {
+		return answer{}, &Error{
+			Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode,
+			Message: fmt.Sprintf("the Node program %s has the version %s", node, version),
+			Hint:    fmt.Sprintf("install Node %d or newer", oldestNode),
 		}
 	}
 	dir := e.JSDir
@@ -193,6 +201,16 @@ func (e *evaluation) findNode() (string, error) {
 func executable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// oldestNode is the first major version of Node that our JavaScript runs on.
+const oldestNode = 18
+
+// tooOld reports whether a version such as "v16.20.0" is known and older than oldestNode.
+func tooOld(version string) bool {
+	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	number, err := strconv.Atoi(major)
+	return err == nil && number < oldestNode
 }
 
 // nodeVersion asks Node for its version, such as "v20.20.2"; "" when it does not say.
