@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -37,6 +38,7 @@ func (r *Runtime) natives() *goja.Object {
 		return goja.Undefined()
 	})
 	set("exit", r.exit)
+	set("frames", r.frames)
 	set("process", r.process)
 	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))
@@ -83,6 +85,7 @@ func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 	var e *moduleError
 	if errors.As(err, &e) {
 		_ = answer.Set("code", e.Code)
+		_ = answer.Set("asked", e.Asked)
 	}
 	return answer
 }
@@ -95,6 +98,24 @@ func (r *Runtime) unsupported(call goja.FunctionCall) goja.Value {
 	r.located[object] = e
 	r.refuse(e)
 	return goja.Undefined()
+}
+
+// frames lists the callers for Error.prepareStackTrace, innermost first, without our own files.
+func (r *Runtime) frames(goja.FunctionCall) goja.Value {
+	var list []any
+	for _, frame := range r.vm.CaptureCallStack(0, nil) {
+		p := position(frame.Position())
+		if p.Filename == "" || strings.HasPrefix(p.Filename, embeddedPrefix) {
+			continue
+		}
+		o := r.vm.NewObject()
+		_ = o.Set("file", p.Filename)
+		_ = o.Set("line", p.Line)
+		_ = o.Set("column", p.Column)
+		_ = o.Set("name", frame.FuncName())
+		list = append(list, o)
+	}
+	return r.vm.NewArray(list...)
 }
 
 // finished interrupts the script once the result is there: nothing that it left behind may run.

@@ -55,7 +55,7 @@ func newRuntime(t testing.TB, dir string, env map[string]string) *Runtime {
 		t.Fatal(err)
 	}
 	rt.files = overlay{rt.files, `
-exports.run = (file) => require('module').createRequire(file)(file);
+exports.run = (file) => require('module')._load(file);
 exports.procfile = (file) => {
   const opaque = Symbol.for('pandora.opaque');
   const entries = [];

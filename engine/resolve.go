@@ -14,8 +14,8 @@ import (
 // moduleError is an error of module resolution or loading, thrown to JavaScript with its code as Node does.
 type moduleError struct {
 	Code, Message string
-	// RequireStack names the files that asked, innermost first; only for MODULE_NOT_FOUND.
-	RequireStack []string
+	// Asked is set where the error is to name the files that asked, as Node does for a name or path not found.
+	Asked bool
 }
 
 // Error returns the message alone, as Node shows it.
@@ -260,7 +260,7 @@ func realPath(path string) (string, error) {
 }
 
 func notFound(spec string) error {
-	return &moduleError{Code: "MODULE_NOT_FOUND", Message: fmt.Sprintf("Cannot find module '%s'", spec)}
+	return &moduleError{Code: "MODULE_NOT_FOUND", Message: fmt.Sprintf("Cannot find module '%s'", spec), Asked: true}
 }
 
 func isMissing(err error) bool {

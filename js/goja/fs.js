@@ -100,7 +100,7 @@ const reading = {
     }
   },
   readdir: (path, options) => list(path, options, '', []),
-  realpath: (path) => run('realpath', 'lstat', path),
+  realpath: (path) => run('realpath', 'lstat', pathModule.resolve(toPath(path))),
   readlink: (path) => run('readlink', 'readlink', path),
   access(path, mode = 0) {
     run('access', 'access', path, mode);

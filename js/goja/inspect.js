@@ -55,7 +55,12 @@ function shapeOf(value, show, options) {
   if (Array.isArray(value) || ArrayBuffer.isView(value) || isArguments(value)) {
     const entries = [];
     const length = value.length ?? 0;
-    for (let i = 0; i < Math.min(length, limit); i += 1) entries.push(i in value ? show(value[i]) : '<1 empty item>');
+    for (let i = 0; i < Math.min(length, limit); i += 1) {
+      let empty = 0;
+      while (i + empty < length && !(i + empty in value)) empty += 1;
+      entries.push(empty === 0 ? show(value[i]) : `<${empty} empty item${empty > 1 ? 's' : ''}>`);
+      if (empty > 0) i += empty - 1;
+    }
     const prefix = Array.isArray(value) ? (name === 'Array' ? '' : `${name}(${length}) `) : isArguments(value) ? '[Arguments] ' : `${name}(${length}) `;
     return { prefix, open: '[', close: ']', entries: [...entries, ...more(length)], skipIndexes: true };
   }

@@ -25,14 +25,6 @@
     'util/types': ['util', 'types'], perf_hooks: ['perf_hooks'],
   };
 
-  // Facts that code reads at load time; everything else of these modules is refused at its first use.
-  const facts = {
-    __proto__: null,
-    cluster: { isMaster: true, isPrimary: true, isWorker: false, worker: undefined },
-    worker_threads: { isMainThread: true, parentPort: null, workerData: null, threadId: 0 },
-    tty: { isatty: () => false },
-  };
-
   /** Ends up as an error of kind "unsupported", also when the user's code catches it. */
   function refuse(what) {
     const error = new Error(`${what} is not available while the structure of an application is evaluated`);
@@ -90,7 +82,7 @@
     else if (shims[name]) {
       exports = requireEmbedded(`goja/${shims[name][0]}.js`);
       if (shims[name][1]) exports = exports[shims[name][1]];
-    } else exports = inert(name, facts[name]);
+    } else exports = inert(name, requireEmbedded('goja/misc.js')[name]);
     natives[name] = exports;
     return exports;
   }
@@ -142,13 +134,16 @@
     return stack;
   }
 
+  const typeErrors = new Set(['ERR_INVALID_ARG_VALUE', 'ERR_PACKAGE_IMPORT_NOT_DEFINED']);
+
   function resolveFrom(spec, dir, parent, paths) {
     const found = native.resolve(spec, dir, paths);
     if (typeof found === 'string') return found;
     let message = found.message;
-    const error = new Error(message);
+    const ErrorType = typeErrors.has(found.code) ? TypeError : Error;
+    const error = new ErrorType(message);
     error.code = found.code;
-    if (found.code === 'MODULE_NOT_FOUND') {
+    if (found.asked) {
       error.requireStack = requireStack(parent);
       if (error.requireStack.length > 0) message += `\nRequire stack:\n- ${error.requireStack.join('\n- ')}`;
       error.message = message;
@@ -337,7 +332,7 @@
   lazy('global', () => globalThis);
   lazy('process', () => requireCore('process'));
   lazy('console', () => requireCore('console'));
-  lazy('Buffer', () => requireCore('buffer').Buffer);
+  for (const name of ['Buffer', 'atob', 'btoa']) lazy(name, () => requireCore('buffer')[name]);
   for (const name of ['URL', 'URLSearchParams']) lazy(name, () => requireCore('url')[name]);
   for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate']) {
     lazy(name, () => requireCore('timers')[name]);
@@ -350,8 +345,31 @@
   for (const name of ['fetch', 'Intl', 'WebAssembly', 'crypto', 'MessageChannel', 'BroadcastChannel', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));
   }
+  class CallSite {
+    #frame;
+    constructor(frame) { this.#frame = frame; }
+    getFileName() { return this.#frame.file; }
+    getScriptNameOrSourceURL() { return this.#frame.file; }
+    getLineNumber() { return this.#frame.line; }
+    getColumnNumber() { return this.#frame.column; }
+    getFunctionName() { return this.#frame.name || null; }
+    getMethodName() { return null; }
+    getTypeName() { return null; }
+    getThis() { return undefined; }
+    getFunction() { return undefined; }
+    getEvalOrigin() { return undefined; }
+    isNative() { return false; }
+    isEval() { return false; }
+    isToplevel() { return true; }
+    isConstructor() { return false; }
+    isAsync() { return false; }
+    toString() { return `${this.#frame.name || '<anonymous>'} (${this.#frame.file}:${this.#frame.line}:${this.#frame.column})`; }
+  }
   Error.captureStackTrace = (object) => {
-    if (!object.stack) Object.defineProperty(object, 'stack', { value: new Error(object.message).stack, configurable: true, writable: true });
+    const prepare = Error.prepareStackTrace;
+    if (typeof prepare !== 'function' && object.stack) return;
+    const value = typeof prepare === 'function' ? prepare(object, native.frames().map((frame) => new CallSite(frame))) : new Error(object.message).stack;
+    Object.defineProperty(object, 'stack', { value, configurable: true, writable: true });
   };
   Error.stackTraceLimit = 10;
   if (!Symbol.asyncIterator) Object.defineProperty(Symbol, 'asyncIterator', { value: Symbol('Symbol.asyncIterator') });

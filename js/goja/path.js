@@ -67,6 +67,7 @@ function dirname(path) {
 function basename(path, suffix) {
   check(path, 'path');
   if (suffix !== undefined) check(suffix, 'suffix');
+  if (suffix !== undefined && suffix === path) return '';
   const own = trimmed(path);
   const name = own.slice(own.lastIndexOf('/') + 1);
   return suffix && name !== suffix && name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;

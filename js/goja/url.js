@@ -1,6 +1,8 @@
 'use strict';
 
-const { URL, URLSearchParams, domainToASCII, domainToUnicode } = require('pandora:binding').nodeURL();
+const { domainToASCII, domainToUnicode } = require('pandora:binding').nodeURL();
+const { URLSearchParams } = require('./searchparams');
+const { URL } = require('./whatwg');
 
 function fileURLToPath(input) {
   const url = typeof input === 'string' ? new URL(input) : input;
@@ -49,10 +51,14 @@ function parse(text, parseQuery = false, slashesDenoteHost = false) {
     url.protocol = scheme[1].toLowerCase();
     rest = rest.slice(scheme[1].length);
   }
-  if (rest.startsWith('//') && (url.protocol || slashesDenoteHost)) {
+  const slashes = rest.startsWith('//') && (url.protocol !== null || slashesDenoteHost);
+  if (slashes) {
     url.slashes = true;
-    const end = rest.indexOf('/', 2);
-    let host = end < 0 ? rest.slice(2) : rest.slice(2, end);
+    rest = rest.slice(2);
+  }
+  if (slashes || (url.protocol && !slashed.has(url.protocol) && url.protocol !== 'javascript:')) {
+    const end = rest.indexOf('/');
+    let host = end < 0 ? rest : rest.slice(0, end);
     rest = end < 0 ? '' : rest.slice(end);
     const at = host.lastIndexOf('@');
     if (at >= 0) {
@@ -93,9 +99,9 @@ function format(input) {
 }
 
 function resolve(from, to) {
-  const base = new URL(from, 'resolve://');
+  const base = new URL(from, 'http://resolve.invalid');
   const target = new URL(to, base);
-  if (target.protocol !== 'resolve:') return target.href;
+  if (target.host !== 'resolve.invalid') return target.href;
   return target.pathname + target.search + target.hash;
 }
 
