@@ -200,7 +200,7 @@ func (c *client) create(kind, group, rawName string) error {
 		return errors.New("too many metrics of one client")
 	}
 	switch kind {
-	case "GAUGE":
+	case "GAUGE", "": // the npm client sends the members of a set without a type
 		if err := c.receiver.registry.addGauge(group, name, source{owner: c.owner, batch: c}); err != nil {
 			return err
 		}
@@ -219,13 +219,13 @@ func (c *client) create(kind, group, rawName string) error {
 	return nil
 }
 
-// update changes the counters of that name.
+// update changes the counters of that name. There is none where create has ignored the metric, and said so.
 func (c *client) update(rawName, method string, value json.RawMessage) error {
 	c.mu.Lock()
 	counters := c.counters[ParseName(rawName).String()]
 	c.mu.Unlock()
 	if len(counters) == 0 {
-		return errors.New("no counter of that name")
+		return nil
 	}
 	n, err := amount(value)
 	if err != nil {
