@@ -15,6 +15,7 @@ type Error struct {
 	Message string
 }
 
+// Error returns "application graph: <path>: <message>".
 func (e *Error) Error() string {
 	return fmt.Sprintf("application graph: %s: %s", e.Path, e.Message)
 }
