@@ -35,7 +35,7 @@ class Daemon {
     const parser = new FrameParser();
     this.connections += 1;
     this.sockets.add(socket);
-    socket.on('data', (chunk) => this.packets.push(...parser.push(chunk))).on('error', () => {})
+    socket.on('data', (chunk) => parser.push(chunk, (packet) => this.packets.push(packet))).on('error', () => {})
       .on('close', () => this.sockets.delete(socket));
   }
 
@@ -69,8 +69,30 @@ test('frames: split anywhere, several in one chunk', () => {
   for (const size of [1, 2, 7, HEADER_BYTES, 1000, 65536, stream.length]) {
     const parser = new FrameParser();
     const got = [];
-    for (let at = 0; at < stream.length; at += size) got.push(...parser.push(stream.subarray(at, at + size)));
+    for (let at = 0; at < stream.length; at += size) parser.push(stream.subarray(at, at + size), (packet) => got.push(packet));
     assert.deepStrictEqual(got, want, `chunks of ${size}`);
+  }
+});
+
+test('frames: the vectors that the daemon is tested with', () => {
+  const vectors = JSON.parse(fs.readFileSync(path.resolve(__dirname, '../../internal/wire/testdata/frames.json'), 'utf8'));
+  assert.ok(vectors.length > 0);
+  for (const { name, hex, frames, end } of vectors) {
+    const bytes = Buffer.from(hex, 'hex');
+    for (const size of [1, Math.max(bytes.length, 1)]) {
+      const parser = new FrameParser();
+      const got = [];
+      let ended = 'end';
+      try {
+        for (let at = 0; at < bytes.length; at += size) parser.push(bytes.subarray(at, at + size), (packet) => got.push(packet));
+        if (parser.size > 0) ended = 'incomplete';
+      } catch (error) {
+        assert.strictEqual(error.name, 'PacketParsedError');
+        ended = 'malformed';
+      }
+      assert.deepStrictEqual(got, frames.map(({ id, action, data }) => ({ id, action, data })), name);
+      assert.strictEqual(ended, end, name);
+    }
   }
 });
 
@@ -93,7 +115,7 @@ test('frames: what is wrong is refused', () => {
     ...['{', 'null', '3', '[]', '{"action":1}', '{"data":1}'].map((text) => Buffer.concat([header(text.length), Buffer.from(text)])),
   ];
   for (const bytes of wrong) {
-    assert.throws(() => new FrameParser().push(bytes), { name: 'PacketParsedError' }, bytes.toString('latin1'));
+    assert.throws(() => new FrameParser().push(bytes, () => {}), { name: 'PacketParsedError' }, bytes.toString('latin1'));
   }
 });
 
@@ -105,7 +127,7 @@ test('frames: random bytes never hang or throw anything else', () => {
     try {
       for (let part = 0; part < 5; part += 1) {
         const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => (random() < 0.6 ? 0 : Math.floor(random() * 256))));
-        parser.push(bytes);
+        parser.push(bytes, () => {});
       }
     } catch (error) {
       assert.strictEqual(error.name, 'PacketParsedError');

@@ -56,15 +56,13 @@ class FrameParser {
 
   /**
    * @param {Buffer} chunk
-   * @returns {Packet[]} the packets that are complete now
+   * @param {(packet: Packet) => void} receive called for each packet that is complete now
    * @throws {Error} PacketParsedError: a body that is too long, or no JSON object with an action
    */
-  push(chunk) {
+  push(chunk, receive) {
     this.chunks.push(chunk);
     this.size += chunk.length;
-    /** @type {Packet[]} */
-    const packets = [];
-    if (this.size < this.needed) return packets;
+    if (this.size < this.needed) return;
     const all = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks, this.size);
     let at = 0;
     this.needed = HEADER_BYTES;
@@ -76,12 +74,11 @@ class FrameParser {
         this.needed = HEADER_BYTES + length;
         break;
       }
-      packets.push(parsePacket(all.readUInt32BE(at + 1), all.toString('utf8', at + HEADER_BYTES, end)));
+      receive(parsePacket(all.readUInt32BE(at + 1), all.toString('utf8', at + HEADER_BYTES, end)));
       at = end;
     }
     this.chunks = at < all.length ? [all.subarray(at)] : [];
     this.size = all.length - at;
-    return packets;
   }
 }
 

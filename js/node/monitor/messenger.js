@@ -13,6 +13,7 @@ const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const MAX_ID = 2 ** 30;
 const REPLY = 'response_callback_';
 
+/** One connection to the daemon, made anew whenever it ends. */
 class Messenger {
   /** @type {net.Socket | null} */
   #socket = null;
@@ -86,7 +87,7 @@ class Messenger {
       socket.cork();
       setImmediate(() => socket.uncork());
       try {
-        for (const packet of parser.push(/** @type {Buffer} */ (chunk))) void this.#receive(socket, packet);
+        parser.push(/** @type {Buffer} */ (chunk), (packet) => void this.#receive(socket, packet));
       } catch (error) {
         socket.destroy(error);
       }
