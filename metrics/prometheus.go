@@ -147,9 +147,12 @@ func (f families) labels(group string, tags, extra map[string]string) []*dto.Lab
 	if group != GroupSystem && group != GroupNode && group != GroupDaemon {
 		all["group"] = group
 	}
+	if name, ok := tags["appName"]; ok {
+		all[labelName("appName")] = name // before a tag that only looks like it
+	}
 	worker := tags["process"] != "" && tags["worker"] != ""
 	for _, tag := range sortedKeys(tags) {
-		if tag == "pid" && worker {
+		if tag == "appName" || tag == "pid" && worker {
 			continue
 		}
 		label := labelName(tag)

@@ -115,7 +115,7 @@ func TestPrometheusNames(t *testing.T) {
 		`pandora_both_counter_total{group="test"} 3`,
 		`pandora_queue_count_value{group="test"} 4`,
 		`pandora__{group="test"} 5`,
-		`pandora_tags{a_b="q\"\\\n",app="second",bad="`+"\uFFFD"+`",group="test",tag_9="n",tag_app="first",tag_group="mine",tag_le="1",tag_name__="x"} 6`,
+		`pandora_tags{a_b="q\"\\\n",app="first",bad="`+"\uFFFD"+`",group="test",tag_9="n",tag_app="second",tag_group="mine",tag_le="1",tag_name__="x"} 6`,
 		`pandora_level{group="test"} 2`,
 	)
 	open := text(t, r, expfmt.TypeOpenMetrics, "")
