@@ -16,9 +16,9 @@ import (
 // defaultReadyTimeout is generous: it is for a worker that hangs, not for a slow one.
 const defaultReadyTimeout = 2 * time.Minute
 
-// Config is what a Supervisor works with; only Spawner is needed.
+// Config is what a Supervisor works with; the zero value runs real Node processes and lists them in no file.
 type Config struct {
-	// Spawner makes the processes; NewNodeSpawner makes the real one.
+	// Spawner makes the processes; nil is a NodeSpawner.
 	Spawner Spawner
 	// Log is where the supervisor tells what it does; nil is nowhere.
 	Log *zap.Logger
@@ -93,6 +93,9 @@ func New(c Config) *Supervisor {
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	if s.spawner == nil {
+		s.spawner = NewNodeSpawner(s.log, s.changed)
 	}
 	if s.readyTimeout <= 0 {
 		s.readyTimeout = defaultReadyTimeout

@@ -30,8 +30,23 @@ func bootID() string {
 	return id
 }
 
-// awaitExit does nothing: the caller's own wait follows.
-func awaitExit(int) {}
+// awaitExit waits until a child has ended but does not reap it: until then its pid, and so the number of its process
+// group, belongs to nobody else.
+func awaitExit(pid int) {
+	queue, err := unix.Kqueue()
+	if err != nil {
+		return
+	}
+	defer unix.Close(queue)
+	watch := unix.Kevent_t{Filter: unix.EVFILT_PROC, Flags: unix.EV_ADD | unix.EV_ONESHOT, Fflags: unix.NOTE_EXIT}
+	watch.Ident = uint64(pid)
+	for {
+		_, err := unix.Kevent(queue, []unix.Kevent_t{watch}, make([]unix.Kevent_t, 1), nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
 
 // killTree sends SIGKILL to a process group (0: none). The environment of other processes cannot be read here, so those
 // that left the group are not found.

@@ -1,0 +1,254 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/pandora-go/pandora/internal/nodecluster"
+	"github.com/pandora-go/pandora/internal/nodeipc"
+)
+
+const (
+	// lane is the cmd of the messages between guard and bootstrap, which user code does not see.
+	lane = "NODE_PANDORA"
+	// treeTime is how long the processes that a worker leaves behind may take to be gone after SIGKILL.
+	treeTime = 5 * time.Second
+	// farewellTime is how long what a dead worker has written may take to be read.
+	farewellTime = time.Second
+	// maxErrorText bounds the error that a bootstrap reports.
+	maxErrorText = 16 << 10
+)
+
+// nodeChild is one Node process.
+type nodeChild struct {
+	spawner *NodeSpawner
+	spec    SpawnSpec
+	output  *output
+	node    string
+	dir     string
+	env     []string
+	args    []string
+
+	cmd     *exec.Cmd
+	pid     int
+	channel *nodeipc.Channel
+	member  *nodecluster.Member // nil for a plain process
+	logPath string
+	logFrom int64
+	tail    lastLines // of pipes
+	readers sync.WaitGroup
+
+	events chan ChildEvent
+	served chan struct{} // closed when the channel is no longer read
+	exit   Exit          // valid once events is closed
+
+	mu     sync.Mutex
+	report string // the error it reported, or what was wrong with it
+	ended  bool   // reaped: its pid may be another's
+}
+
+// PID is the process id.
+func (c *nodeChild) PID() int { return c.pid }
+
+// LogPath is the file with the output.
+func (c *nodeChild) LogPath() string { return c.logPath }
+
+// Events delivers what the worker says.
+func (c *nodeChild) Events() <-chan ChildEvent { return c.events }
+
+// Exit tells how it ended.
+func (c *nodeChild) Exit() Exit { return c.exit }
+
+// message is one message of the private lane, either way.
+type message struct {
+	Cmd       string `json:"cmd"`
+	Act       string `json:"act"`
+	TimeoutMs int64  `json:"timeoutMs,omitempty"`
+}
+
+// Drain sends drain.
+func (c *nodeChild) Drain(within time.Duration) error {
+	if c.member != nil {
+		c.member.Retire()
+	}
+	return c.channel.Send(message{Cmd: lane, Act: "drain", TimeoutMs: within.Milliseconds()})
+}
+
+// Shutdown sends shutdown.
+func (c *nodeChild) Shutdown() error { return c.channel.Send(message{Cmd: lane, Act: "shutdown"}) }
+
+// Disconnect tells a cluster worker to leave and closes the channel of a plain process.
+func (c *nodeChild) Disconnect() {
+	if c.member != nil {
+		c.member.Disconnect()
+		return
+	}
+	c.channel.Close()
+}
+
+// Terminate sends SIGTERM to the process.
+func (c *nodeChild) Terminate() { c.signal(false, syscall.SIGTERM) }
+
+// Kill sends SIGKILL to the process group; wait then ends what left the group.
+func (c *nodeChild) Kill() { c.signal(true, syscall.SIGKILL) }
+
+// signal signals the process or its group, unless it was reaped.
+func (c *nodeChild) signal(group bool, sig syscall.Signal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	target := c.pid
+	if group {
+		target = -c.pid
+	}
+	if err := syscall.Kill(target, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		c.spawner.log.Warn("signal not sent", zap.Int("pid", c.pid), zap.String("signal", unix.SignalName(sig)), zap.Error(err))
+	}
+}
+
+// serve reads the channel until it ends. A worker that sends what is not the protocol cannot be guided any more and
+// is ended; that costs nobody but itself.
+func (c *nodeChild) serve() {
+	defer close(c.served)
+	if err := c.channel.Serve(c.receive); err != nil {
+		c.setReport("its IPC channel broke: " + err.Error())
+		c.Kill()
+	}
+}
+
+// receive handles one message. Those of the user have no receiver here.
+func (c *nodeChild) receive(m nodeipc.Message) {
+	if c.member != nil && c.member.Receive(m) || m.Cmd != lane {
+		return
+	}
+	var in struct {
+		Act      string `json:"act"`
+		Services int    `json:"services"`
+		Error    *struct {
+			Name, Message, Stack, Code string
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(m.Raw, &in); err != nil {
+		c.spawner.log.Warn("message of a worker not understood", zap.Int("pid", c.pid), zap.Error(err))
+		return
+	}
+	switch in.Act {
+	case "ready":
+		c.line(fmt.Sprintf("Process [name = %s, pid = %d] Started successfully!", c.spec.Process.ProcessName, c.pid))
+		c.events <- ChildEvent{Kind: ChildReady, Services: in.Services}
+	case "error":
+		e := ChildEvent{Kind: ChildError}
+		if in.Error != nil {
+			text := in.Error.Message
+			if in.Error.Name != "" {
+				text = in.Error.Name + ": " + text
+			}
+			if _, at, found := strings.Cut(in.Error.Stack, "\n    at "); found {
+				text += "\n    at " + at
+			}
+			c.setReport(text)
+			e.Permanent = c.entryMissing(in.Error.Code, in.Error.Message)
+		}
+		c.events <- e
+	case "drained":
+		c.events <- ChildEvent{Kind: ChildDrained}
+	case "finish_shutdown":
+		if in.Error != nil {
+			c.spawner.log.Warn("a service did not stop", zap.Int("pid", c.pid), zap.String("err", in.Error.Message))
+		}
+		c.events <- ChildEvent{Kind: ChildFinished}
+	}
+}
+
+// entryMissing tells a missing or useless entry, which another try does not mend, from other errors.
+func (c *nodeChild) entryMissing(code, message string) bool {
+	switch entry := c.spec.Process.EntryFile; code {
+	case "PANDORA_ENTRY":
+		return true
+	case "MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND":
+		return entry != "" && strings.Contains(firstLine(message), "'"+entry+"'")
+	}
+	return false
+}
+
+// setReport notes what was wrong with the worker; the first report counts.
+func (c *nodeChild) setReport(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.report == "" {
+		c.report = text[:min(len(text), maxErrorText)]
+	}
+}
+
+// line writes a line of our own into the application's log.
+func (c *nodeChild) line(text string) {
+	if c.output != nil {
+		c.output.line(text)
+	}
+}
+
+// read passes lines of a pipe on and keeps the last ones.
+func (c *nodeChild) read(r io.Reader, stderr bool) {
+	readLines(r, func(line string) {
+		c.tail.add(line)
+		c.spec.Output(line, stderr)
+	})
+}
+
+// wait waits for the end of the process, ends what it left behind, and lets go of everything.
+func (c *nodeChild) wait(f *files) {
+	defer close(c.events)
+	awaitExit(c.pid)
+	if !killTree(c.pid, treeOfWorker(c.spec.AppID, c.spec.ID), treeTime) {
+		c.spawner.log.Error("processes of a worker survive SIGKILL", zap.Int("pid", c.pid))
+	}
+	c.mu.Lock() // no signal may hit whoever gets the pid next
+	c.cmd.Wait()
+	c.ended = true
+	c.mu.Unlock()
+	timeout := time.AfterFunc(farewellTime, func() { // only when somebody else holds the other ends
+		c.channel.Close()
+		f.closeOurs()
+	})
+	<-c.served
+	c.readers.Wait()
+	timeout.Stop()
+	f.closeOurs()
+	if c.member != nil {
+		c.member.Detach()
+	}
+	c.setExit(c.cmd.ProcessState)
+}
+
+// setExit makes the exit report and writes the line that the original writes.
+func (c *nodeChild) setExit(state *os.ProcessState) {
+	c.exit = Exit{At: time.Now(), Code: state.ExitCode()}
+	code, signal := fmt.Sprint(c.exit.Code), "null"
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		c.exit.Signal = unix.SignalName(status.Signal())
+		code, signal = "null", c.exit.Signal
+	}
+	c.mu.Lock()
+	c.exit.Error = c.report
+	c.mu.Unlock()
+	if c.spec.Output != nil {
+		c.exit.Output = c.tail.get()
+	} else if c.output != nil {
+		c.output.flush(c.logPath)
+		c.exit.Output = c.output.tail(c.logPath, c.logFrom, maxTail)
+	}
+	c.line(fmt.Sprintf("Process [name = %s, pid = %d] Exit with code %s and signal %s", c.spec.Process.ProcessName, c.pid, code, signal))
+}

@@ -1,0 +1,79 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pandora-go/pandora/procfile"
+)
+
+// workerOptions is PANDORA_WORKER: what the bootstrap needs to know.
+type workerOptions struct {
+	AppName                string           `json:"appName"`
+	AppDir                 string           `json:"appDir"`
+	Process                procfile.Process `json:"process"`
+	Worker                 int              `json:"worker"`
+	Generation             int              `json:"generation"`
+	Dev                    bool             `json:"dev"`
+	DefaultServiceCategory string           `json:"defaultServiceCategory"`
+}
+
+// environment is the environment of a worker: the plan's, over it the process's own, over it what makes it a worker.
+func environment(spec SpawnSpec) ([]string, error) {
+	options, err := json.Marshal(workerOptions{
+		AppName: spec.Plan.App.AppName, AppDir: spec.Plan.App.AppDir, Process: spec.Process, Worker: spec.Worker,
+		Generation: spec.Generation, Dev: spec.Plan.Dev, DefaultServiceCategory: spec.Plan.App.DefaultServiceCategory,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describe the worker: %w", err)
+	}
+	env := map[string]string{}
+	for _, entry := range spec.Plan.Env {
+		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
+			env[name] = value
+		}
+	}
+	if _, set := env["NODE_ENV"]; !set && spec.Plan.Dev {
+		env["NODE_ENV"] = "local"
+	}
+	maps.Copy(env, spec.Process.Env)
+	// Of a worker that pandora itself may have been called from.
+	delete(env, "NODE_UNIQUE_ID")
+	maps.Copy(env, map[string]string{
+		"NODE_CHANNEL_FD": "3", "NODE_CHANNEL_SERIALIZATION_MODE": "json",
+		"NODE_APP_INSTANCE": strconv.Itoa(spec.Worker),
+		"PANDORA_CWD":       spec.Plan.Cwd, "PANDORA_DIR": spec.Plan.Home, "PANDORA_TMP_DIR": spec.Plan.RunDir,
+		"PANDORA_LOGS_DIR": spec.Plan.LogsDir, "PANDORA_WORKER": string(options),
+	})
+	delete(env, "PANDORA_DEV")
+	if spec.Plan.Dev {
+		env["PANDORA_DEV"] = "true"
+	}
+	if spec.Process.Kind == procfile.KindWorker {
+		env["NODE_UNIQUE_ID"] = strconv.Itoa(spec.ID)
+	}
+	name, value, _ := strings.Cut(treeOfWorker(spec.AppID, spec.ID), "=")
+	env[name] = value
+	all := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if strings.ContainsRune(name+env[name], 0) {
+			return nil, &PermanentError{fmt.Errorf("environment variable %q holds a NUL character", name)}
+		}
+		all = append(all, name+"="+env[name])
+	}
+	return all, nil
+}
+
+// lookup returns the value of a variable in a list of KEY=VALUE, the last one winning; "" when it is not there.
+func lookup(env []string, name string) string {
+	for _, entry := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
