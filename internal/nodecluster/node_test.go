@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -18,6 +19,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -673,4 +676,72 @@ func TestNothingLeaks(t *testing.T) {
 		}
 		eventually(t, "descriptors are closed", func() bool { return openFDs(t) <= before })
 	})
+}
+
+// TestKillsUnderLoad kills all workers again and again under load. What a dead worker had accepted breaks; nobody is
+// refused and nobody waits for ever.
+func TestKillsUnderLoad(t *testing.T) {
+	both(t, func(t *testing.T, policy Policy) {
+		c := newCluster(t, policy)
+		port := freePort(t)
+		stop, failures := make(chan struct{}), make(chan error, 1000)
+		var clients sync.WaitGroup
+		answered := atomic.Int64{}
+		load := func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := get("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+					answered.Add(1)
+				} else if errors.Is(err, unix.ECONNREFUSED) || os.IsTimeout(err) {
+					failures <- err
+					return
+				}
+			}
+		}
+		for round := range 4 {
+			a, b := c.start("web", httpWorker, where(port)), c.start("web", httpWorker, where(port))
+			a.want(fmt.Sprintf("listening %d", port))
+			b.want(fmt.Sprintf("listening %d", port))
+			if round == 0 {
+				for range 4 {
+					clients.Go(load)
+				}
+			}
+			before := answered.Load()
+			eventually(t, "requests are answered", func() bool { return answered.Load() > before+50 })
+			if round < 3 {
+				unix.Kill(a.pid, unix.SIGKILL)
+				b.kill()
+				a.waitEnd()
+			}
+		}
+		close(stop)
+		clients.Wait()
+		close(failures)
+		for err := range failures {
+			t.Error(err)
+		}
+	})
+}
+
+func TestIPv6Only(t *testing.T) {
+	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here")
+	} else {
+		l.Close()
+	}
+	c := newCluster(t, RoundRobin)
+	port := freePort(t)
+	w := c.start("web", httpWorker, where(map[string]any{"port": port, "host": "::", "ipv6Only": true}))
+	w.want(fmt.Sprintf("listening %d", port))
+	if _, err := get("tcp", fmt.Sprintf("[::1]:%d", port)); err != nil {
+		t.Error(err)
+	}
+	if _, err := get("tcp", fmt.Sprintf("127.0.0.1:%d", port)); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("over IPv4: %v", err)
+	}
 }
