@@ -134,6 +134,10 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	}
 	defer monitor.close()
 
+	orphans, err := newReaper()
+	if err != nil {
+		d.cli.warn("orphans of workers are left to process 1: %v", err)
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -145,6 +149,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	wg.Go(func() { supervised <- d.supervisor.Run(working) })
 	wg.Go(func() { monitor.run(serving) })
 	wg.Go(func() { d.tell(serving) })
+	wg.Go(func() { orphans.run(serving) })
 	if options.Enabled {
 		a := &actuator{server: monitor.server, address: options.Address(), log: zap.NewNop()}
 		listener := a.listen(ctx)

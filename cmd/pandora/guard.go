@@ -63,6 +63,10 @@ func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) err
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 
+	orphans, err := newReaper()
+	if err != nil {
+		log.Warn("orphans of workers are left to process 1", zap.String("app", name), zap.Error(err))
+	}
 	s := supervisor.New(supervisor.Config{Log: log, RosterPath: home.Roster(name)})
 	var wg sync.WaitGroup
 	var serveErr error
@@ -70,6 +74,7 @@ func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) err
 		serveErr = control.Serve(serving, listener, control.GuardHandler(control.GuardConfig{Supervisor: s, Version: version, Exit: stop}))
 		stop() // without its socket nobody could stop it any more
 	})
+	wg.Go(func() { orphans.run(serving) })
 	ready(readiness{PID: os.Getpid()})
 	log.Info("guard started", zap.String("app", name), zap.String("version", version))
 	err = s.Run(working)
@@ -77,6 +82,7 @@ func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) err
 		log.Error("guard cannot work", zap.String("app", name), zap.Error(err))
 		err = fmt.Errorf("guard application %q: %w", name, err)
 	}
+	orphans.all() // no worker is left; before the socket closes, which tells that all is over
 	stopServing()
 	wg.Wait()
 	log.Info("guard ended", zap.String("app", name))
