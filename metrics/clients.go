@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -87,8 +88,8 @@ type client struct {
 	owner    Owner
 	receiver *receiver
 
-	mu       sync.Mutex          // guards everything below
-	gauges   map[string]struct{} // serialised names
+	mu       sync.Mutex        // guards everything below
+	gauges   map[string]string // by our serialised name, the name as the worker spells it
 	counters map[string][]*Counter
 	last     *pull
 }
@@ -111,7 +112,7 @@ func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any))
 	}
 	c := &client{
 		app: m.AppName, id: m.ClientID, conn: conn, receiver: rc,
-		owner: rc.registry.NewOwner(), gauges: map[string]struct{}{}, counters: map[string][]*Counter{},
+		owner: rc.registry.NewOwner(), gauges: map[string]string{}, counters: map[string][]*Counter{},
 	}
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
@@ -204,7 +205,7 @@ func (c *client) create(kind, group, rawName string) error {
 		if err := c.receiver.registry.addGauge(group, name, source{owner: c.owner, batch: c}); err != nil {
 			return err
 		}
-		c.gauges[key] = struct{}{}
+		c.gauges[key] = rawName
 	case "COUNTER":
 		counter, err := c.receiver.registry.Counter(c.owner, group, name)
 		if err != nil {
@@ -272,11 +273,11 @@ func (c *client) read(ctx context.Context) map[string]any {
 	c.mu.Lock()
 	p := c.last
 	mine := p == nil || time.Since(p.began) >= pullInterval
-	var gauges []string
+	var gauges map[string]string
 	if mine {
 		p = &pull{began: time.Now(), done: make(chan struct{})}
 		c.last = p
-		gauges = sortedKeys(c.gauges)
+		gauges = maps.Clone(c.gauges)
 	}
 	c.mu.Unlock()
 	if mine {
@@ -294,7 +295,7 @@ func (c *client) read(ctx context.Context) map[string]any {
 }
 
 // ask reads the gauges from the worker.
-func (c *client) ask(ctx context.Context, gauges []string) map[string]any {
+func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]any {
 	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
 	action := downlinkPrefix + c.app + "_metrics_" + c.id
@@ -309,7 +310,7 @@ func (c *client) ask(ctx context.Context, gauges []string) map[string]any {
 				if ctx.Err() != nil {
 					continue // too late to ask
 				}
-				data, err := c.conn.Request(ctx, action, map[string]string{"metricKey": key, "type": "GAUGE"})
+				data, err := c.conn.Request(ctx, action, map[string]string{"metricKey": gauges[key], "type": "GAUGE"})
 				value := gaugeValue(data)
 				mu.Lock()
 				missed = missed || errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrSlowPeer)
@@ -320,7 +321,7 @@ func (c *client) ask(ctx context.Context, gauges []string) map[string]any {
 			}
 		})
 	}
-	for _, key := range gauges {
+	for key := range gauges {
 		next <- key
 	}
 	close(next)
