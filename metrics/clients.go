@@ -83,8 +83,9 @@ type receiver struct {
 
 // client is one MetricsClient in a worker.
 type client struct {
-	app, id  string
-	conn     *wire.Conn
+	app, id string
+	// request asks the worker.
+	request  func(ctx context.Context, action string, data any) (json.RawMessage, error)
 	owner    Owner
 	receiver *receiver
 
@@ -111,7 +112,7 @@ func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any))
 		return
 	}
 	c := &client{
-		app: m.AppName, id: m.ClientID, conn: conn, receiver: rc,
+		app: m.AppName, id: m.ClientID, request: conn.Request, receiver: rc,
 		owner: rc.registry.NewOwner(), gauges: map[string]string{}, counters: map[string][]*Counter{},
 	}
 	rc.mu.Lock()
@@ -310,7 +311,7 @@ func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]a
 				if ctx.Err() != nil {
 					continue // too late to ask
 				}
-				data, err := c.conn.Request(ctx, action, map[string]string{"metricKey": gauges[key], "type": "GAUGE"})
+				data, err := c.request(ctx, action, map[string]string{"metricKey": gauges[key], "type": "GAUGE"})
 				value := gaugeValue(data)
 				mu.Lock()
 				missed = missed || errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrSlowPeer)
