@@ -77,12 +77,13 @@ function boot(lane) {
   const worker = require('./worker').createWorker(options, { onStoppable: () => stopOnSignals(worker, options.process.processName) });
   answer(lane, worker, drain);
 
-  // Settled means: what failed synchronously, such as listening on a port in use, has been reported.
-  worker.start().then(() => new Promise((resolve) => setImmediate(resolve))).then(() => {
-    if (ended) return;
+  worker.start().then(async (started) => {
+    // What failed at once, such as listening on a port in use, is reported by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (ended || !started) return;
     process.removeListener('uncaughtException', onUncaught);
     lane.send('ready', { services: worker.stoppable() });
-  }, fail);
+  }).catch(fail);
 }
 
 /** @typedef {ReturnType<typeof import('./worker').createWorker>} Worker */

@@ -129,6 +129,7 @@ function createWorker(options, { onStoppable }) {
   const files = require('./logger/files').createLogFiles();
   /** @type {Services | null} */
   let services = null;
+  let stopping = false;
 
   async function bind() {
     const r = createReconciler({
@@ -163,12 +164,17 @@ function createWorker(options, { onStoppable }) {
   }
 
   return {
-    /** Starts everything and loads the entry; rejects with whatever was thrown on the way. */
+    /**
+     * Starts everything and loads the entry; rejects with whatever was thrown on the way.
+     * @returns {Promise<boolean>} false if a stop came between
+     */
     async start() {
       services = await bind();
-      await services.start();
+      if (!stopping) await services.start();
+      if (stopping) return false;
       const { entryFile, entryFileBaseDir } = options.process;
       if (entryFile) await loadFrom(entryFileBaseDir ?? appDir, entryFile);
+      return !stopping;
     },
 
     /** How many services and applets need a stop. */
@@ -184,6 +190,7 @@ function createWorker(options, { onStoppable }) {
      * @returns {Promise<Error | null>} the first error thrown by a stop()
      */
     async stop() {
+      stopping = true;
       files.writeThrough();
       return services ? services.stop() : null;
     },

@@ -296,3 +296,32 @@ test('a signal stops the services, then the process', async () => {
     assert.deepStrictEqual(worker.lines(), ['start a', 'stop a']);
   }
 });
+
+test('a stop during the start ends what has begun and starts nothing more', async () => {
+  const dir = folder({
+    'procfile.js': `${LOUD}
+      class Hangs {
+        start() { console.log('> hangs'); return new Promise(() => {}); }
+        stop() { console.log('> stop hangs'); }
+      }
+      module.exports = (pandora) => {
+        pandora.service('a', loud('a'));
+        pandora.service('hangs', Hangs).dependency('a');
+        pandora.service('c', loud('c')).dependency('hangs');
+      };`,
+  });
+  for (const how of ['signal', 'shutdown']) {
+    const worker = launch(dir);
+    await worker.printed('hangs');
+    if (how === 'signal') {
+      worker.child.kill('SIGTERM');
+    } else {
+      worker.send('shutdown');
+      await worker.next('finish_shutdown');
+      worker.child.disconnect();
+    }
+    assert.deepStrictEqual(await worker.end(), { code: 0, signal: null });
+    assert.deepStrictEqual(worker.lines(), ['start a', 'hangs', 'stop hangs', 'stop a']);
+    assert.deepStrictEqual(worker.messages, []);
+  }
+});
