@@ -23,6 +23,9 @@ import (
 // lockTimeout is how long a new daemon waits for the end of the one before it.
 const lockTimeout = 15 * time.Second
 
+// guardEndTime is how long an ending daemon waits for the processes of guards that have taken leave.
+const guardEndTime = 3 * time.Second
+
 func (c *cli) daemonCommand() *cobra.Command {
 	fd := 0
 	cmd := &cobra.Command{
@@ -188,6 +191,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 			return err
 		}
 	}
+	guards.wait(guardEndTime)
 	d.log.Info("daemon ends")
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -18,6 +20,8 @@ type guardYard struct {
 	home state.Home
 	env  []string
 	log  *zap.Logger
+	// reaping counts the guards that are waited for.
+	reaping sync.WaitGroup
 }
 
 // spawn starts the guard of an application and returns when it listens. It must have a session of its own, so that the
@@ -48,8 +52,23 @@ func (y *guardYard) spawn(ctx context.Context, app string) error {
 		}
 		return fmt.Errorf("start the guard of %q: %s; its log is %s", app, text, y.home.DaemonLog())
 	}
-	go y.reap(child.process, app)
+	y.reaping.Go(func() { y.reap(child.process, app) })
 	return nil
+}
+
+// wait gives guards that were told to end the time to do so; one that goes on is left alone.
+func (y *guardYard) wait(limit time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		y.reaping.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 // reap waits for the end of a guard, so that it leaves no zombie. It ends with the guard, or with the daemon.
