@@ -48,6 +48,7 @@ type nodeChild struct {
 	logFrom int64
 	tail    lastLines // of pipes
 	readers sync.WaitGroup
+	unclear sync.Once
 
 	events chan ChildEvent
 	served chan struct{} // closed when the channel is no longer read
@@ -142,7 +143,9 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(m.Raw, &in); err != nil {
-		c.spawner.log.Warn("message of a worker not understood", zap.Int("pid", c.pid), zap.Error(err))
+		c.unclear.Do(func() { // once, so that a worker cannot fill the log
+			c.spawner.log.Warn("message of a worker not understood", zap.Int("pid", c.pid), zap.Error(err))
+		})
 		return
 	}
 	switch in.Act {

@@ -120,7 +120,7 @@ func (r *roster) endAll() error {
 	apps := map[string]bool{}
 	for _, e := range old.Entries {
 		apps[e.AppID] = true
-		if e.PID < 2 || processStart(e.PID) != e.Start {
+		if e.PID < 2 || e.Start == "" || processStart(e.PID) != e.Start {
 			continue
 		}
 		r.log.Warn("ending a worker of an earlier guard", zap.Int("pid", e.PID))
