@@ -125,6 +125,21 @@ function checkEntryFile(value, process) {
 }
 
 /**
+ * What the original's structure record, which is JSON, makes of a value: a date becomes its ISO string, NaN null.
+ * @param {any} value
+ * @returns {any} undefined for what JSON drops
+ */
+function throughJSON(value) {
+  if (typeof value === 'bigint') return value;
+  try {
+    const text = JSON.stringify(value);
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return value; // it refers to itself
+  }
+}
+
+/**
  * The environment as a child process sees it: strings. What JSON drops (undefined, functions, symbols) is dropped.
  * @param {any} env
  * @param {string} process
@@ -135,8 +150,8 @@ function envStrings(env, process, warn) {
   /** @type {Record<string, string>} */
   const strings = {};
   for (const name of Object.keys(checkEnv(env, process))) {
-    const value = env[name];
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue;
+    const value = throughJSON(env[name]);
+    if (value === undefined) continue;
     if (name === '' || name.includes('=') || name.includes('\0')) {
       throw problem('PANDORA_ENV', `process "${process}": env has the impossible variable name ${show(name)}`);
     }

@@ -95,6 +95,8 @@ func (e *evaluation) procfile() string {
 // advise fills in what to do about a failure whose message does not tell.
 func (e *Error) advise() {
 	switch {
+	case strings.Contains(e.Message, "; a procfile "):
+		// Goja's limits say it themselves.
 	case e.Kind == KindTimeout:
 		e.Hint = "a procfile only describes processes: leave loops, waiting and connections to the application itself"
 	case e.Kind == KindMemory:

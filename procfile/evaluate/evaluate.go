@@ -136,13 +136,13 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	switch {
 	case !ok:
 		return answer{}, err
-	case second.Kind == KindNoNode:
-		if first.Kind == KindThrow || first.Kind == KindLoad || first.Kind == KindExit {
-			first.Hint = "Node might have evaluated it differently, but " + second.Message + "; " + second.Hint
-			return answer{}, first
-		}
+	case second.Kind == KindNoNode && (first.Kind == KindUnsupported || first.Kind == KindSyntax):
 		second.Message += fmt.Sprintf(", and the procfile needs Node, because goja cannot evaluate it (%s)", first.short())
+		second.Excerpt = first.Excerpt
 		return answer{}, second
+	case second.Kind == KindNoNode:
+		first.Hint = fmt.Sprintf("Node might evaluate it differently, but %s: %s", second.Message, second.Hint)
+		return answer{}, first
 	case (second.Kind == KindTimeout || second.Kind == KindMemory) && first.Line > 0 && second.Line == 0:
 		return answer{}, first
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func TestHarmfulProcfiles(t *testing.T) {
 		kind         Kind
 	}{
 		{"loop", "module.exports = () => {\n  for (;;) {}\n};", []string{EngineGoja, EngineNode, EngineAuto}, KindTimeout},
-		{"memory", "module.exports = () => {\n  const all = [];\n  for (;;) all.push(new Array(1000).fill(all.length));\n};",
+		{"memory", "module.exports = () => {\n  const all = [];\n  for (;;) all.push(new Array(100000).fill(all.length));\n};",
 			[]string{EngineGoja, EngineNode, EngineAuto}, KindMemory},
 		{"exit", "process.exit(0);", []string{EngineGoja, EngineNode, EngineAuto}, KindExit},
 		{"abort", "module.exports = () => process.abort();", []string{EngineNode, EngineAuto}, KindExit},
@@ -70,7 +71,7 @@ func TestHarmfulProcfiles(t *testing.T) {
 		for _, name := range c.engines {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				o := app(t, c.source)
-				o.Timeout, o.MemoryLimit = 4*time.Second, 64<<20
+				o.Timeout, o.MemoryLimit = 20*time.Second, 64<<20
 				if c.kind == KindTimeout {
 					o.Timeout = 500 * time.Millisecond
 				}
@@ -92,6 +93,9 @@ func TestHarmfulProcfiles(t *testing.T) {
 }
 
 func TestBuffersAreBounded(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return // see limit_other.go
+	}
 	needNode(t)
 	o := app(t, "module.exports = () => {\n  const all = [];\n  for (;;) all.push(Buffer.alloc(64 << 20, 1));\n};")
 	o.Timeout = 20 * time.Second
@@ -136,7 +140,8 @@ func TestNodeMissing(t *testing.T) {
 		kind         Kind
 		message      string
 	}{
-		{"needed", "module.exports = (pandora) => { for (;;) {} };", KindNoNode, "needs Node"},
+		{"needed", "async function* f() {}\nmodule.exports = () => {};", KindNoNode, "needs Node"},
+		{"loop", "module.exports = (pandora) => { for (;;) {} };", KindTimeout, "running"},
 		{"user error", "module.exports = (pandora) => { throw new Error('mine'); };", KindThrow, "mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -293,4 +298,43 @@ func TestWorkerCount(t *testing.T) {
 	if got := WorkerCount(); got < 1 {
 		t.Errorf("WorkerCount() = %d", got)
 	}
+}
+
+func TestLocate(t *testing.T) {
+	for _, c := range []struct {
+		name, stack  string
+		path         string
+		line, column int
+		frames       int
+	}{
+		{"thrown", "Error: x\n    at f (/js/shared/check.js:1:2)\n    at Object.scale (/app/a (1).js:3:4)\n    at /app/b.js:5:6\n    at node:internal/main:1:1",
+			"/app/a (1).js", 3, 4, 2},
+		{"module", "Error: x\n    at file:///app/a.mjs:3:4\n    at ModuleJob.run (node:internal/modules/esm/module_job:1:2)", "/app/a.mjs", 3, 4, 1},
+		{"syntax", "/app/a.js:2\nlet b = = 2;\n        ^\n\nSyntaxError: Unexpected token '='\n    at wrapSafe (node:internal/x:1:2)\n    at Object.<anonymous> (/app/b.js:7:8)",
+			"/app/a.js", 2, 9, 1},
+		{"nothing of the user", "Error: x\n    at f (/js/node/probe.js:1:2)", "", 0, 0, 0},
+		{"empty", "", "", 0, 0, 0},
+	} {
+		var e Error
+		e.locate(c.stack, "/js")
+		frames := 0
+		if e.Stack != "" {
+			frames = strings.Count(e.Stack, "\n") + 1
+		}
+		if e.Path != c.path || e.Line != c.line || e.Column != c.column || frames != c.frames {
+			t.Errorf("%s: %+v", c.name, e)
+		}
+	}
+}
+
+func FuzzLocate(f *testing.F) {
+	f.Add("/app/a.js:2\nlet b = = 2;\n        ^\n\nSyntaxError: x\n    at f (/app/b.js:7:8)")
+	f.Add("Error\n    at file:///a.mjs:99999999999999999999:4")
+	f.Fuzz(func(t *testing.T, stack string) {
+		e := Error{Message: "m"}
+		e.locate(stack, "/js")
+		if e.Line < 0 || e.Column < 0 || within(e.Path, "/js") || !strings.Contains(e.Error(), "m") {
+			t.Fatalf("%+v", e)
+		}
+	})
 }

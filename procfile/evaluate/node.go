@@ -108,12 +108,9 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 	data, readErr := io.ReadAll(io.LimitReader(answers, maxAnswer+1))
 	var got probeAnswer
 	complete := readErr == nil && len(data) <= maxAnswer && json.Unmarshal(data, &got) == nil && (got.Error != nil || got.Value != nil)
-	if complete {
-		// It has answered; whatever it left running is not wanted.
-		_ = kill()
-	}
-	waitErr := cmd.Wait()
+	// It has answered or ended; whatever it left running is not wanted. Before Wait the group's number is still its own.
 	_ = kill()
+	waitErr := cmd.Wait()
 	if err := ctx.Err(); err != nil {
 		return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
 	}
