@@ -2,6 +2,7 @@
 
 // The one call that evaluates an application folder: Goja's engine and Node's probe both make it.
 
+const { opaque } = require('./entry');
 const { createHost } = require('./host');
 const { DefaultEnvironment } = require('./environment');
 const { createReconciler } = require('./reconciler');
@@ -9,7 +10,8 @@ const { createReconciler } = require('./reconciler');
 /**
  * @param {{appName: string, appDir: string, dev?: boolean, workerCount: number, globalEnv?: Record<string, string>,
  *   globalArgs?: string[], globalExecArgv?: string[]}} options
- * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {procfiles: string[]}}
+ * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[]}} files: what the graph
+ *   depends on, the files of classes that Goja did not load included
  */
 function structure(options) {
   const reconciler = createReconciler({
@@ -21,7 +23,14 @@ function structure(options) {
     environment: DefaultEnvironment,
   });
   reconciler.discover();
-  return { ...reconciler.structure(options), procfiles: reconciler.procfiles };
+  const record = reconciler.structure(options);
+  const { services, applets, environment, configurator } = reconciler.definitions;
+  const files = reconciler.procfiles.slice();
+  for (const entry of [...services, ...applets].map((unit) => unit.entry).concat(environment || [], configurator || [])) {
+    const mark = opaque(entry.value);
+    if (mark && mark.file) files.push(mark.file);
+  }
+  return { ...record, files };
 }
 
 module.exports = { structure };

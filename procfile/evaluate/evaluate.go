@@ -72,7 +72,8 @@ type Options struct {
 // Result is an evaluated application.
 type Result struct {
 	App *procfile.Application
-	// Files are the real paths of the files that the evaluation loaded, sorted: procfiles and what they required.
+	// Files are the real paths of the files that the graph depends on, sorted: the procfiles, what they required, and the
+	// files of classes that they hand over, loaded or not.
 	Files []string
 	// Output is what the procfile printed, bounded.
 	Output string
@@ -221,9 +222,9 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		return nil, fmt.Errorf("evaluate application %q: %s returned no record: %w", e.AppName, engine, err)
 	}
 	files := found.loaded
-	procfiles, _ := record["procfiles"].([]any)
-	delete(record, "procfiles")
-	for _, file := range procfiles {
+	named, _ := record["files"].([]any)
+	delete(record, "files")
+	for _, file := range named {
 		if name, ok := file.(string); ok {
 			files = append(files, e.realpath(name))
 		}

@@ -47,8 +47,8 @@ func TestExamplesInBothEngines(t *testing.T) {
 			if len(goja.App.Processes) == 0 {
 				t.Error("no process")
 			}
-			if file, _ := filepath.Abs(path); !slices.Contains(goja.Files, file) || !slices.Contains(node.Files, file) {
-				t.Errorf("files %q and %q do not hold %s", goja.Files, node.Files, file)
+			if file, _ := filepath.Abs(path); !slices.Contains(goja.Files, file) || !slices.Equal(goja.Files, node.Files) {
+				t.Errorf("files %q and %q, want the same, with %s", goja.Files, node.Files, file)
 			}
 		})
 	}
