@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -127,14 +128,14 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	if err != nil {
 		return fmt.Errorf("install the JavaScript parts: %w", err)
 	}
+	// A mistake in the configuration must not keep applications from running.
 	options, err := endpoints.DecodeOptions(d.spec.Config)
-	if err == nil {
-		options, err = actuatorPort(options, c.getenv("PANDORA_ACTUATOR_PORT"))
-	}
 	if err != nil {
-		// A mistake in the configuration must not keep applications from running.
 		d.problem(err.Error() + "; the defaults are used")
 		options = endpoints.DefaultOptions()
+	}
+	if options, err = actuatorPort(options, c.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
+		d.problem(err.Error() + "; port " + strconv.Itoa(options.Port) + " is used")
 	}
 	d.monitor, err = newMonitor(d.home.MetricSocket(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
 	if err != nil {
