@@ -19,7 +19,7 @@ import (
 	"slices"
 )
 
-//go:embed goja node shared
+//go:embed shared goja node
 var files embed.FS
 
 // Files is the embedded tree with the folders shared, goja and node. Names use slashes and have no leading slash.
