@@ -97,7 +97,7 @@ func (r *Runtime) noteLoaded(path string) {
 
 // readModule reads a user's file and records it as loaded.
 func (r *Runtime) readModule(path string) string {
-	source, err := readSource(path)
+	source, err := r.sources(path)
 	if err != nil {
 		r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path, Code: errorCode(err)})
 	}

@@ -20,6 +20,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -96,9 +97,11 @@ type Runtime struct {
 	vm       *goja.Runtime
 	files    fs.FS
 	resolver *resolver
-	env      map[string]string
-	output   output
-	invoke   goja.Callable
+	// sources reads a file that is to be loaded as a module.
+	sources func(path string) (string, error)
+	env     map[string]string
+	output  output
+	invoke  goja.Callable
 
 	// loaded holds the user files read as modules, in order; onLoad, if set, is told of each.
 	loaded []string
@@ -124,6 +127,7 @@ func New(o Options) (*Runtime, error) {
 		vm:       goja.New(),
 		files:    js.Files(),
 		resolver: newResolver(o.Env["NODE_PATH"]),
+		sources:  readSource,
 		env:      maps.Clone(o.Env),
 		output:   output{limit: o.MaxOutput},
 		located:  map[*goja.Object]*Error{},
@@ -167,6 +171,10 @@ func (r *Runtime) Invoke(ctx context.Context, module, function string, arg json.
 		argument = r.vm.ToValue(string(arg))
 	}
 	err := r.call(module, function, argument)
+	if err != nil && r.result == nil {
+		// Describing the error may run the code's getters, which the watch is to bound as well.
+		err = r.failure(err)
+	}
 	stop()
 	r.vm.ClearInterrupt()
 	switch {
@@ -177,7 +185,8 @@ func (r *Runtime) Invoke(ctx context.Context, module, function string, arg json.
 	case err == nil:
 		err = &Error{Kind: KindUnsupported, Message: "the engine ended without a result"}
 	}
-	failure := r.failure(err)
+	var failure *Error
+	errors.As(err, &failure)
 	if failure.Kind == KindTimeout || failure.Kind == KindMemory || failure.Kind == KindExit {
 		r.dead = failure
 		if err := ctx.Err(); err != nil && failure.Kind == KindTimeout {

@@ -139,7 +139,7 @@ func (r *Runtime) thrown(exception *goja.Exception) *Error {
 		e = &copied
 	}
 	// Reading the thrown value may run its getters and toString.
-	if thrown := r.vm.Try(func() {
+	if !r.attempt(func() {
 		if !isObject {
 			if e.Message == "" {
 				e.Message = "Uncaught " + show(value)
@@ -152,7 +152,7 @@ func (r *Runtime) thrown(exception *goja.Exception) *Error {
 		if code := object.Get("code"); e.Code == "" && code != nil && !goja.IsUndefined(code) && !goja.IsNull(code) {
 			e.Code = code.String()
 		}
-	}); thrown != nil && e.Message == "" {
+	}) && e.Message == "" {
 		e.Message = "an exception that cannot be shown was thrown"
 	}
 	switch e.Code {
@@ -163,6 +163,18 @@ func (r *Runtime) thrown(exception *goja.Exception) *Error {
 	}
 	e.place(exception.Stack())
 	return e
+}
+
+// attempt runs f, which may run the user's code, and reports whether it came through.
+func (r *Runtime) attempt(f func()) (ok bool) {
+	defer func() {
+		// What cannot be caught in JavaScript, such as the watch's interrupt, comes as a panic.
+		if x := recover(); x != nil {
+			r.vm.ClearInterrupt()
+			ok = false
+		}
+	}()
+	return r.vm.Try(f) == nil
 }
 
 func show(value goja.Value) string {
@@ -185,7 +197,7 @@ func (r *Runtime) locate(object *goja.Object) *Error {
 			return located
 		}
 		var cause goja.Value
-		if r.vm.Try(func() { cause = object.Get("cause") }) != nil {
+		if !r.attempt(func() { cause = object.Get("cause") }) {
 			return nil
 		}
 		object, _ = cause.(*goja.Object)
