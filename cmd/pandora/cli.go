@@ -129,6 +129,8 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	var f *failure
 	switch {
 	case errors.As(err, &f) && f.told:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.err, "pandora: interrupted")
 	case f != nil && f.sentence:
 		fmt.Fprintln(c.out, red(c.outColour, err.Error()))
 	default:
