@@ -216,7 +216,7 @@ func (c *child) autopsy(state progress, crash string, waitErr error, o Options) 
 		*e = *timeoutError(o.Timeout)
 		e.File = state.file
 		e.Message += "; it was stopped inside one long operation (such as a regular expression or a sort) while this file was loading"
-	case strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate memory"):
+	case ranOutOfMemory(crash):
 		*e = *memoryError(o.MemoryLimit)
 		e.File = state.file
 	case !state.ready:
@@ -225,6 +225,12 @@ func (c *child) autopsy(state progress, crash string, waitErr error, o Options) 
 		e.Message = fmt.Sprintf("the JavaScript engine ended unexpectedly: %v: %s", exitOf(waitErr), firstLine(crash))
 	}
 	return e
+}
+
+// ranOutOfMemory recognises the last words of the Go runtime, and of its race detector.
+func ranOutOfMemory(crash string) bool {
+	return strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate memory") ||
+		strings.Contains(crash, "failed to allocate")
 }
 
 func exitOf(err error) error {
