@@ -56,11 +56,17 @@ type response struct {
 	Error *Error `json:"error,omitempty"`
 }
 
+// childRequest is what Isolate writes to a child. Traced says that descriptor 3 is a page to mark statements in.
+type childRequest struct {
+	Request
+	Traced bool `json:"traced"`
+}
+
 // ChildMain serves one Request read from in and writes the outcome to out, one JSON value a line. It limits the memory
 // of the whole process, so the process must end afterwards, with the exit code that is returned.
 func ChildMain(in io.Reader, out io.Writer) int {
 	enc := json.NewEncoder(out)
-	var req Request
+	var req childRequest
 	if err := json.NewDecoder(in).Decode(&req); err != nil {
 		_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: "read request: " + err.Error()}})
 		return 1
@@ -73,6 +79,12 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	if err := limitMemory(rt.options.MemoryLimit + headroom); err != nil {
 		_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: err.Error()}})
 		return 1
+	}
+	if req.Traced {
+		if err := rt.traceInto(os.NewFile(3, "trace")); err != nil {
+			_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: "share a page with the parent: " + err.Error()}})
+			return 1
+		}
 	}
 	// The parent may have to kill this process, and then knows at least the file.
 	rt.onLoad = func(path string) { _ = enc.Encode(response{File: path}) }
@@ -90,12 +102,14 @@ func ChildMain(in io.Reader, out io.Writer) int {
 
 // Isolate evaluates req in a child process: executable, called with ChildVerb, its memory limited by the kernel, killed
 // with its process group a moment after Options.Timeout or when ctx ends. Failures of the evaluation are of type
-// *Error; when the child had to be killed, File is the last module that it began to load, and the line is not known.
+// *Error; when the child was killed, the position is that of the last statement it began in a file of the project.
 func Isolate(ctx context.Context, executable string, req Request) (Result, error) {
 	if err := req.Options.fill(); err != nil {
 		return Result{}, err
 	}
-	input, err := json.Marshal(req)
+	// Without a page (no space for temporary files), a child that is killed tells less.
+	trace, traceErr := openTrace()
+	input, err := json.Marshal(childRequest{Request: req, Traced: traceErr == nil})
 	if err != nil {
 		return Result{}, fmt.Errorf("start JavaScript engine: %w", err)
 	}
@@ -105,6 +119,10 @@ func Isolate(ctx context.Context, executable string, req Request) (Result, error
 	// A child without environment: what the code sees is in the request.
 	cmd.Env = []string{"GOTRACEBACK=none"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if traceErr == nil {
+		defer trace.Close()
+		cmd.ExtraFiles = []*os.File{trace}
+	}
 	crash := &headBuffer{limit: maxCrash}
 	cmd.Stderr = crash
 	out, err := cmd.StdoutPipe()
@@ -132,7 +150,12 @@ func Isolate(ctx context.Context, executable string, req Request) (Result, error
 	case ctx.Err() != nil:
 		return Result{}, ctx.Err()
 	}
-	return Result{}, c.autopsy(state, crash.String(), waitErr, req.Options)
+	err = c.autopsy(state, crash.String(), waitErr, req.Options)
+	var failure *Error
+	if errors.As(err, &failure) && traceErr == nil {
+		failure.locate(trace, state.files)
+	}
+	return Result{Loaded: state.files}, err
 }
 
 // child is a running evaluation.
@@ -183,7 +206,24 @@ func (c *child) guard(ctx context.Context) (stop func()) {
 // progress is what is known of a child that ended without an answer.
 type progress struct {
 	ready bool
-	file  string
+	files []string
+}
+
+// last is the module that began to load last.
+func (p progress) last() string {
+	if len(p.files) == 0 {
+		return ""
+	}
+	return p.files[len(p.files)-1]
+}
+
+// locate takes the place of the statement that began last.
+func (e *Error) locate(trace *os.File, files []string) {
+	number, line, column, ok := readTrace(trace)
+	if ok && number >= 0 && number < len(files) {
+		e.File, e.Line, e.Column = files[number], line, column
+		e.quote()
+	}
 }
 
 // read takes the child's lines until the last one or the end.
@@ -201,24 +241,24 @@ func (c *child) read(out io.Reader) (last response, state progress) {
 			state.ready = true
 			close(c.ready)
 		case r.File != "":
-			state.file = r.File
+			state.files = append(state.files, r.File)
 		}
 	}
 }
 
 // autopsy tells why a child ended without an answer.
 func (c *child) autopsy(state progress, crash string, waitErr error, o Options) error {
-	e := &Error{Kind: KindUnsupported, File: state.file}
+	e := &Error{Kind: KindUnsupported, File: state.last()}
 	switch {
 	case c.expired.Load() && !state.ready:
 		return fmt.Errorf("start JavaScript engine: %s %s was not ready within %v", c.cmd.Path, ChildVerb, startAllowance)
 	case c.expired.Load():
 		*e = *timeoutError(o.Timeout)
-		e.File = state.file
-		e.Message += "; it was stopped inside one long operation (such as a regular expression or a sort) while this file was loading"
+		e.File = state.last()
+		e.Message += "; it was stopped inside one long operation (such as a regular expression or a sort)"
 	case ranOutOfMemory(crash):
 		*e = *memoryError(o.MemoryLimit)
-		e.File = state.file
+		e.File = state.last()
 	case !state.ready:
 		return fmt.Errorf("start JavaScript engine: %s %s: %w: %s", c.cmd.Path, ChildVerb, exitOf(waitErr), firstLine(crash))
 	default:

@@ -56,9 +56,10 @@ func parseModule(name, source string) (*ast.Program, *ast.FunctionLiteral, *Erro
 }
 
 // compileModule gives the wrapper function of a parsed module.
-func (r *Runtime) compileModule(name string, program *ast.Program, size int) goja.Value {
+func (r *Runtime) compileModule(name string, program *ast.Program, body *ast.FunctionLiteral, size int) goja.Value {
 	if size <= maxTraced && !strings.HasPrefix(name, embeddedPrefix) {
 		traceLoops(program.Body)
+		r.traceStatements(name, program, body)
 	}
 	compiled, err := goja.CompileAST(program, false)
 	if err != nil {
@@ -143,11 +144,11 @@ func (r *Runtime) compileSource(call goja.FunctionCall) goja.Value {
 }
 
 func (r *Runtime) compileText(name, source string) goja.Value {
-	program, _, failed := parseModule(name, source)
+	program, body, failed := parseModule(name, source)
 	if failed != nil {
 		r.throw(failed)
 	}
-	return r.compileModule(name, program, len(source))
+	return r.compileModule(name, program, body, len(source))
 }
 
 // compileProcfile is the loader's native for a procfile: its wrapper and the requests that are only handed on.
@@ -168,7 +169,7 @@ func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 		_ = requests.Set(request, r.vm.NewArray(names...))
 	}
 	result := r.vm.NewObject()
-	_ = result.Set("wrapper", r.compileModule(path, program, len(source)))
+	_ = result.Set("wrapper", r.compileModule(path, program, body, len(source)))
 	_ = result.Set("requests", requests)
 	return result
 }

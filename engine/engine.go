@@ -106,6 +106,8 @@ type Runtime struct {
 	// loaded holds the user files read as modules, in order; onLoad, if set, is told of each.
 	loaded []string
 	onLoad func(path string)
+	// tracing says that statements mark their place; see trace.go.
+	tracing bool
 	// located remembers the position of error objects that carry none themselves.
 	located map[*goja.Object]*Error
 	// refused is the first use of something unsupported, whether or not the code caught the error.

@@ -45,12 +45,25 @@ func sameAsNode(t *testing.T, files map[string]string) {
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatalf("node printed %q", out)
 	}
-	rt := newRuntime(t, dir, map[string]string{"HOME": "/home/x", "PATH": "/bin", "A": "1"})
-	got := run(t, rt, dir)
-	if !reflect.DeepEqual(got, want) {
-		gotText, _ := json.MarshalIndent(got, "", " ")
-		wantText, _ := json.MarshalIndent(want, "", " ")
-		t.Errorf("goja:\n%s\nnode:\n%s", gotText, wantText)
+	for _, traced := range []bool{false, true} {
+		rt := newRuntime(t, dir, map[string]string{"HOME": "/home/x", "PATH": "/bin", "A": "1"})
+		if traced {
+			// Marking statements must not change what code does.
+			page, err := openTrace()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer page.Close()
+			if err := rt.traceInto(page); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := run(t, rt, dir)
+		if !reflect.DeepEqual(got, want) {
+			gotText, _ := json.MarshalIndent(got, "", " ")
+			wantText, _ := json.MarshalIndent(want, "", " ")
+			t.Errorf("goja (traced %v):\n%s\nnode:\n%s", traced, gotText, wantText)
+		}
 	}
 }
 
@@ -201,6 +214,22 @@ module.exports = [() => assert(0), () => assert(1), () => assert.equal(1, '1'), 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { sameAsNode(t, map[string]string{"main.js": tt.main}) })
 	}
+}
+
+func TestLanguageLikeNode(t *testing.T) {
+	sameAsNode(t, map[string]string{"main.js": `
+class A { static #n = 1; #p = 2; static s = () => A.#n; get p() { return this.#p; } static { A.block = 'b'; } constructor(x) { this.x = x; } }
+class B extends A { constructor() { const f = () => 3; super(f()); } toString() { return super.toString() + 'B'; } }
+function* g(n) { for (let i = 0; i < n; i++) yield i; yield* [7, 8]; }
+const label = () => { outer: for (let i = 0; ; i++) { for (;;) { if (i > 3) break outer; continue outer; } } return 'out'; };
+const sw = (x) => { switch (x) { case 1: case 2: return 'low'; default: { let y = x; return y; } } };
+const fin = () => { try { throw new Error('e'); } catch ({ message }) { return message; } finally { sw(1); } };
+var hoisted = typeof later; function later() { 'use strict'; return this === undefined; }
+const { q = 5, ...others } = { r: 1, s: 2 }; let n = 0; do n += 1; while (n < 3); if (n) n = 9; else n = 8;
+for (const k of [1, 2]) n += k; for (const k in { z: 1 }) n += k;
+const named = () => class {}; const obj = { m() { return 1; }, async am() {}, ['c' + 1]: () => ({ a: 1 }) };
+module.exports = [A.s(), new A(1).p, A.block, new B().x, String(new B()), [...g(2)], label(), sw(2), sw(5), fin(), hoisted, later(), q, others, n, named().name, obj.m(), obj.c1(), (() => { 'use strict'; return this === module.exports; })(), (function () { return arguments.length; })(1, 2), typeof undefinedName, [1, 2, 3].at(-1), 2 ** 3, null ?? 4, obj?.x?.y, ` + "`t${n}`" + `];
+`})
 }
 
 func TestPositionInsideDependencies(t *testing.T) {
