@@ -48,7 +48,7 @@ test-go: deps
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 
 test-js: deps
-	$(NODE) --test js/test/
+	$(NODE) --test js/test/*.test.js
 
 test-all: test matrix ## test, and the examples on every Node version of the matrix
 
@@ -56,7 +56,7 @@ matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
 	@set -e; for v in $(NODE_MATRIX); do \
 		echo "== Node $$v"; bin=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin; \
 		PATH=$$bin:$$PATH PANDORA_TEST_NODE=$$v CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m -run TestScripts/examples ./cmd/pandora; \
-		PATH=$$bin:$$PATH node --test js/test/; \
+		PATH=$$bin:$$PATH node --test js/test/*.test.js; \
 	done
 
 .cache/node/%/.installed:
