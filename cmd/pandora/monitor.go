@@ -170,7 +170,7 @@ func endpointApplication(a control.AppStatus) endpoints.Application {
 		StdoutLogPath: a.StdoutLogPath,
 	}
 	if a.Structure != nil {
-		app.Structure = a.Structure
+		app.Structure = masked(a.Structure)
 	}
 	for _, s := range a.Sockets {
 		app.Sockets = append(app.Sockets, endpoints.Socket{Network: s.Network, Address: s.Address, Port: s.Port})

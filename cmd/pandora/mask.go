@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/pandora-go/pandora/procfile"
+)
+
+// mask is what a secret is shown as.
+const mask = "******"
+
+// masked is a copy of a graph for showing over HTTP: values whose names tell of a secret are replaced.
+func masked(app *procfile.Application) *procfile.Application {
+	c := app.Clone()
+	for _, p := range c.Processes {
+		for name := range p.Env {
+			if secretName(name) {
+				p.Env[name] = mask
+			}
+		}
+	}
+	for _, list := range [][]procfile.Service{c.Services, c.Applets} {
+		for i := range list {
+			list[i].Config = maskedValue(list[i].Config)
+		}
+	}
+	return c
+}
+
+// maskedValue is a copy of a JSON value without its secrets.
+func maskedValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, value := range v {
+			if _, text := value.(string); text && secretName(name) {
+				out[name] = mask
+				continue
+			}
+			out[name] = maskedValue(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = maskedValue(value)
+		}
+		return out
+	}
+	return v
+}
+
+// secretName reports whether a name is one that secrets are kept under.
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "apikey", "api_key", "accesskey", "access_key", "private_key", "privatekey"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
