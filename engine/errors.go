@@ -241,11 +241,12 @@ func (e *Error) quote() {
 	if err != nil {
 		return
 	}
-	e.Excerpt = excerpt(string(data), e.Line, e.Column)
+	e.Excerpt = Excerpt(string(data), e.Line, e.Column)
 }
 
-// excerpt shows the lines around line, which is marked, with a caret below column.
-func excerpt(source string, line, column int) string {
+// Excerpt shows the lines of a source around line (from 1), which is marked, with a caret below column (from 1; 0 for
+// none); "" when there is no such line.
+func Excerpt(source string, line, column int) string {
 	lines := strings.Split(strings.ReplaceAll(source, "\r\n", "\n"), "\n")
 	if line < 1 || line > len(lines) {
 		return ""

@@ -178,12 +178,12 @@ func TestExcerpt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := excerpt(tt.source, tt.line, tt.column); got != tt.want {
+			if got := Excerpt(tt.source, tt.line, tt.column); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
 	}
-	lines := strings.Split(excerpt(long, 1, 301), "\n")
+	lines := strings.Split(Excerpt(long, 1, 301), "\n")
 	if at := strings.Index(lines[1], "^"); len(lines[0]) > 140 || at < 0 || lines[0][at:at+4] != "HERE" {
 		t.Errorf("long line:\n%s\n%s", lines[0], lines[1])
 	}

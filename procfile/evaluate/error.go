@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pandora-go/pandora/engine"
 )
 
 // Kind tells how an evaluation failed.
@@ -167,11 +169,8 @@ func withoutRequireStack(message string) string {
 	return message
 }
 
-const (
-	excerptLines = 2       // before and after
-	excerptWidth = 120     // characters of a line
-	maxSource    = 4 << 20 // bytes of a file that is shown
-)
+// maxSource bounds the size of a file that an excerpt is taken from, in bytes.
+const maxSource = 4 << 20
 
 // excerpt shows the lines around a place, with a mark below its column; "" when there is nothing to show.
 func excerpt(path string, line, column int) string {
@@ -183,30 +182,7 @@ func excerpt(path string, line, column int) string {
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSuffix(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
-	if line > len(lines) {
-		return ""
-	}
-	// Of a long line, the part around the column is shown.
-	from := 0
-	if column > excerptWidth-20 {
-		from = column - excerptWidth/2
-	}
-	var b strings.Builder
-	for n := max(1, line-excerptLines); n <= min(len(lines), line+excerptLines); n++ {
-		text := []rune(strings.ReplaceAll(lines[n-1], "\t", " "))
-		text = text[min(from, len(text)):]
-		text = text[:min(excerptWidth, len(text))]
-		mark := " "
-		if n == line {
-			mark = ">"
-		}
-		b.WriteString(strings.TrimRight(fmt.Sprintf("%s %4d | %s", mark, n, string(text)), " ") + "\n")
-		if n == line && column > 0 {
-			fmt.Fprintf(&b, "       | %s^\n", strings.Repeat(" ", column-1-from))
-		}
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return engine.Excerpt(strings.TrimSuffix(string(data), "\n"), line, column)
 }
 
 func sortedNames(env map[string]string) []string {
