@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pandora-go/pandora/endpoints"
-	"github.com/pandora-go/pandora/internal/config"
 	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/internal/socket"
 	"github.com/pandora-go/pandora/internal/state"
@@ -100,26 +99,11 @@ func (c *cli) daemonConfig(ctx context.Context, home state.Home, byCommand bool)
 	if spec := home.ReadDaemon(); byCommand && spec != nil {
 		return spec, nil
 	}
-	cwd, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("find the current folder: %w", err)
-	}
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the path of this program: %w", err)
 	}
-	result, err := config.Load(ctx, config.Options{Env: c.environ, Cwd: cwd, Executable: executable})
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range result.Warnings {
-		c.warn("%s", w)
-	}
-	spec := &state.Daemon{
-		Version: version, Executable: executable, Cwd: cwd, Env: daemonEnviron(c.environ, home),
-		Config: result.JSON, ConfigPaths: result.Paths,
-	}
-	return spec, home.WriteDaemon(spec)
+	return c.freshSpec(ctx, home, executable)
 }
 
 // run builds the parts, tells that all is ready, and takes the parts down again in the reverse order.

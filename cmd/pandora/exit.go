@@ -20,11 +20,7 @@ func (c *cli) exitCommand() *cobra.Command {
 
 // exit runs the verb exit. It prints nothing when all went well, as 1.x.
 func (c *cli) exit(ctx context.Context) error {
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	d, err := c.attach(ctx, home)
+	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}

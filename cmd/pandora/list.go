@@ -29,11 +29,7 @@ func (c *cli) listCommand() *cobra.Command {
 
 // list runs the verb list.
 func (c *cli) list(ctx context.Context, asJSON bool) error {
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	d, err := c.attach(ctx, home)
+	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}

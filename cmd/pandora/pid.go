@@ -46,11 +46,7 @@ func (c *cli) pid(ctx context.Context, name string, asJSON bool) error {
 
 // lookUp asks the daemon for one application. Without a daemon it prints the 1.x sentence and returns nil.
 func (c *cli) lookUp(ctx context.Context, name string) (*control.AppStatus, error) {
-	home, err := c.home()
-	if err != nil {
-		return nil, err
-	}
-	d, err := c.attach(ctx, home)
+	_, d, err := c.attach(ctx)
 	if err != nil {
 		return nil, err
 	}

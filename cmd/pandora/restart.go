@@ -31,11 +31,7 @@ does not count.`,
 
 // restart runs the verb restart.
 func (c *cli) restart(ctx context.Context, name string) error {
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	d, err := c.attach(ctx, home)
+	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}

@@ -38,17 +38,17 @@ func (c *cli) home() (state.Home, error) {
 }
 
 // attach connects to the running daemon. Where there is none but a guard lives, it starts one, which adopts the guards.
-// With neither it returns nil.
-func (c *cli) attach(ctx context.Context, home state.Home) (*control.Daemon, error) {
+// With neither the daemon is nil.
+func (c *cli) attach(ctx context.Context) (state.Home, *control.Daemon, error) {
+	home, err := c.home()
+	if err != nil {
+		return home, nil, err
+	}
 	d, err := probe(ctx, home)
-	if d != nil || err != nil {
-		return d, err
+	if d == nil && err == nil && guardLives(home) {
+		d, _, err = c.ensure(ctx, home)
 	}
-	if !guardLives(home) {
-		return nil, nil
-	}
-	d, _, err = c.ensure(ctx, home)
-	return d, err
+	return home, d, err
 }
 
 // probe connects to the running daemon; nil when there is none.
@@ -124,6 +124,11 @@ func (c *cli) daemonSpec(ctx context.Context, home state.Home) (*state.Daemon, e
 		old.Version, old.Executable = version, executable
 		return old, home.WriteDaemon(old)
 	}
+	return c.freshSpec(ctx, home, executable)
+}
+
+// freshSpec is a daemon with the environment and the global configuration of this command, written down.
+func (c *cli) freshSpec(ctx context.Context, home state.Home, executable string) (*state.Daemon, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("find the current folder: %w", err)

@@ -22,11 +22,7 @@ func (c *cli) daemonStatusCommand() *cobra.Command {
 
 // daemonStatus runs the verb daemon status; any version of daemon answers it.
 func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	d, err := c.attach(ctx, home)
+	_, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,7 @@ func (c *cli) stopCommand() *cobra.Command {
 
 // stop runs the verb stop. With the last application the daemon ends, too.
 func (c *cli) stop(ctx context.Context, name string) error {
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	d, err := c.attach(ctx, home)
+	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}
