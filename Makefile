@@ -68,7 +68,7 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
-	cd js && npx tsc -p .
+	cd js && npx tsc -p . && npx tsc -p types
 
 bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node
 	@$(GO) run ./internal/bench

@@ -16,6 +16,7 @@ class B {
   }
 }
 
+/** @type {import('pandora').Procfile} */
 module.exports = function (pandora) {
   pandora.configurator(MyConfigurator);
   pandora.service(A).category('background');

@@ -1,6 +1,7 @@
 'use strict';
 
 // Services start in the order of their dependencies and stop in the reverse order.
+/** @type {import('pandora').Procfile} */
 module.exports = (pandora) => {
   pandora.defaultServiceCategory('background');
 

@@ -14,7 +14,8 @@ module.exports = class AppletB {
       this.server.once('error', reject);
       this.server.listen(this.config.port, '127.0.0.1', () => resolve(undefined));
     });
-    console.log(`appletB listens on http://127.0.0.1:${this.server.address().port}`);
+    const { port } = /** @type {import('node:net').AddressInfo} */ (this.server.address());
+    console.log(`appletB listens on http://127.0.0.1:${port}`);
   }
 
   async stop() {

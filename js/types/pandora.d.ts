@@ -1,0 +1,204 @@
+// Types for the authors of procfiles. In a procfile.js:
+//
+//   /** @type {import('pandora').Procfile} */
+//   module.exports = (pandora) => { pandora.fork('web', './app.js'); };
+//
+// and in a procfile.ts:
+//
+//   import type { Procfile } from 'pandora';
+//   const procfile: Procfile = (pandora) => { pandora.fork('web', './app.js'); };
+//   export default procfile;
+//
+// All four generations of the API are here: 0.1 (applet, category, getProcess), 1.0 to 1.2 (fork(entry, name)),
+// 1.2 to 1.11 (process, service(name, entry)) and 2.x (cluster(name, entry)).
+
+/** A procfile exports one function, itself or as its default. What it does after its first `await` is not seen. */
+export type Procfile = (pandora: Pandora) => void | Promise<void>;
+
+/** A module path, read from the folder of the procfile (or the name of an installed module), or the class itself. */
+export type Entry<T = ServiceClass> = string | T;
+
+/** `'auto'` is DEFAULT_WORKER_COUNT, else the number of processors that the application may use. */
+export type Scale = number | 'auto';
+
+/** Values become strings, as in every process's environment. */
+export type Env = Record<string, string | number | boolean | undefined>;
+
+export interface Pandora {
+  /** True under `pandora dev`. */
+  readonly dev: boolean;
+  readonly appName: string;
+  /** The application's folder, absolute. */
+  readonly appDir: string;
+
+  /**
+   * The process of this name: one that exists, or a new one. `agent`, `worker` and `background` exist from the start,
+   * and run when something is placed on them.
+   */
+  process(name: string): Process;
+
+  /**
+   * A process of one Node program. A name that exists already gives that process, and the entry is not used.
+   * @example pandora.fork('web', './app.js').env({ PORT: 3000 })
+   */
+  fork(name: string, entry?: string): Process;
+
+  /**
+   * A process of a cluster, as 2.x: its workers share the ports they listen on.
+   * @example pandora.cluster('web', './app.js').scale(4)
+   */
+  cluster(name: string, entry: string): Process;
+
+  /**
+   * A module that is loaded last in each worker of the process `worker`, as 1.x.
+   * @example pandora.cluster('./app.js').scale(4)
+   */
+  cluster(entry: string): Cluster;
+
+  /**
+   * The service of this name: one that exists, or a new one of this class, on the default process `worker`.
+   * @example pandora.service('queue', './lib/queue').process('background').config({ size: 10 })
+   */
+  service(name: string, entry?: Entry): Service;
+
+  /**
+   * A service named after its class or file, with the first letter in lower case, as 0.1 to 1.2; it rides along in every
+   * process that exists anyway.
+   * @example pandora.service(Queue).category('background')
+   */
+  service(entry: Entry): Service;
+
+  /** What starts after all services of its process, as 0.1. Its process is `worker` unless it says otherwise. */
+  applet(entry: Entry<AppletClass>): Service;
+
+  /** Where services are placed that say nothing: `'worker'`. */
+  defaultServiceCategory(): string;
+  defaultServiceCategory(process: string): void;
+  /** As defaultServiceCategory, for applets. */
+  defaultAppletCategory(): string;
+  defaultAppletCategory(process: string): void;
+
+  /** The class whose object tells the code of the application where it runs. The last call wins. */
+  environment(): EnvironmentClass;
+  environment(entry: Entry<EnvironmentClass>): void;
+
+  /** The class whose object gives `context.config`, as 0.1. The last call wins. */
+  configurator(entry: Entry<ConfiguratorClass>): void;
+
+  /**
+   * The settings of a process as an object to change, as 0.1; undefined if there is none of this name.
+   * @example pandora.getProcess('worker').scale = 2
+   */
+  getProcess(name: 'agent' | 'worker' | 'background'): ProcessSettings;
+  getProcess(name: string): ProcessSettings | undefined;
+}
+
+/** Settings that a process has. A call with an argument sets and goes on; one without reads, and what it reads is live. */
+export interface Settings {
+  /** How many workers run: 1 by default, and `'auto'` for the process `worker` outside of dev. */
+  scale(): Scale;
+  scale(value: Scale): this;
+  /** Variables on top of the environment of `pandora start`. Setting replaces all of them. */
+  env(): Record<string, any>;
+  env(value: Env): this;
+  /** The program's arguments, process.argv from the third on. */
+  args(): string[];
+  args(value: readonly string[]): this;
+  /** Node's own options, process.execArgv. */
+  nodeArgs(): string[];
+  nodeArgs(value: readonly string[]): this;
+  /** @deprecated use nodeArgs() */
+  argv(): string[];
+  /** @deprecated use nodeArgs() */
+  argv(value: readonly string[]): this;
+  /** Processes start in the order of these numbers, then as they are written. */
+  order(): number | undefined;
+  order(value: number): this;
+  /** A plain Node process, or a worker of a cluster; by default what scale and form ask for. */
+  kind(): 'plain' | 'worker' | undefined;
+  kind(value: 'plain' | 'worker'): this;
+  /** kind() under the names of 1.0 to 1.2. */
+  mode(): 'plain' | 'worker' | undefined;
+  mode(value: 'fork' | 'cluster'): this;
+}
+
+export interface Process extends Settings {
+  name(): string;
+  /** Renames it; services placed on the old name stay there. */
+  name(value: string): this;
+  /** The file that each worker loads once its services run. */
+  entry(): string | undefined;
+  entry(value: string): this;
+  /** Takes the process out of the application. */
+  drop(): void;
+}
+
+export interface Service {
+  name(): string;
+  name(value: string): this;
+  /** The process it runs in; `'all'` is every process, `'weak-all'` every process that runs anyway. */
+  process(): string;
+  process(name: string): this;
+  /** process() under its name of 0.1, where `'all'` is `'weak-all'`. */
+  category(): string;
+  category(name: string): this;
+  entry(): any;
+  entry(value: Entry<any>): this;
+  /** The value, without what a resolver would make of it. */
+  config(): any;
+  /** A function is called in the process, before any service starts, with the value that was given beside it. */
+  config(resolve: (context: ProcessContext, value: any) => any): this;
+  config(value: object): this;
+  /** Services of the same process that start before and stop after it. Calls add to each other. */
+  dependency(): string[] | undefined;
+  dependency(names: string | readonly string[]): this;
+  /** Offers the service to other processes by its name. */
+  publish(enable?: boolean): this;
+  /** Takes the service out of the application. */
+  drop(): void;
+}
+
+/** The settings are those of the process that the module is placed on when they are called. */
+export interface Cluster extends Service, Settings {}
+
+/** The settings of a process in the form of 0.1. */
+export interface ProcessSettings {
+  order: number | undefined;
+  scale: Scale;
+  /** Node's own options. */
+  argv: string[];
+  env: Record<string, any>;
+}
+
+/** A service is a class; start() and stop() may be absent, and may return a promise. */
+export interface ServiceClass {
+  new (context: any): { start?(): unknown; stop?(): unknown };
+  /** Names of services that start before it; `'all'` for those that come last. */
+  dependencies?: string[];
+}
+
+export interface AppletClass {
+  new (options: any): { start?(): unknown; stop?(): unknown };
+}
+
+export interface EnvironmentClass {
+  new (facts: any): { get?(name: string): any; match?(name: string): boolean };
+}
+
+export interface ConfiguratorClass {
+  new (context: any): { getAllProperties(options?: { force?: boolean }): unknown };
+}
+
+/** What a config resolver is given. */
+export interface ProcessContext {
+  readonly appName: string;
+  readonly appDir: string;
+  readonly processName: string;
+  /** The name of the environment: production, prepub, test or development. */
+  readonly env: string;
+  readonly environment: any;
+  /** What the configurator gave, where there is one. */
+  readonly config?: any;
+  getService(name: string): any;
+  getServiceClass(name: string): any;
+}
