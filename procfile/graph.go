@@ -28,6 +28,7 @@ func (a *Application) Clone() *Application {
 		p := &c.Processes[i]
 		p.Env, p.Args, p.ExecArgv = maps.Clone(p.Env), slices.Clone(p.Args), slices.Clone(p.ExecArgv)
 		p.Order, p.EntryFileBaseDir = clonePointer(p.Order), clonePointer(p.EntryFileBaseDir)
+		p.Policy = p.Policy.clone()
 	}
 	c.DefinedProcesses, c.Warnings = slices.Clone(a.DefinedProcesses), slices.Clone(a.Warnings)
 	c.Services, c.Applets = cloneServices(a.Services), cloneServices(a.Applets)

@@ -68,6 +68,8 @@ type Process struct {
 	EntryFileBaseDir *string `json:"entryFileBaseDir"`
 	// Kind is how it runs; see KindPlain and KindWorker.
 	Kind Kind `json:"kind"`
+	// Policy is what it asks of its supervision; nil means the defaults.
+	Policy *Policy `json:"policy,omitempty"`
 }
 
 // EntryKind tells what a service's or applet's entry is.

@@ -135,6 +135,9 @@ func (v *validator) process(path string, p *Process) {
 	if p.Kind != KindPlain && p.Kind != KindWorker {
 		v.fail(path+".kind", "expected %q or %q, got %q", KindPlain, KindWorker, p.Kind)
 	}
+	if p.Policy != nil {
+		v.policy(path+".policy", p.Policy)
+	}
 }
 
 func (v *validator) services(list string, services []Service) {

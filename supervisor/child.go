@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,6 +29,9 @@ const (
 	farewellTime = time.Second
 	// maxErrorText bounds the error that a bootstrap reports.
 	maxErrorText = 16 << 10
+	// maxAddresses and maxAddress bound the addresses that a worker reports, and the bytes of one.
+	maxAddresses = 256
+	maxAddress   = 512
 )
 
 // nodeChild is one Node process.
@@ -54,9 +58,11 @@ type nodeChild struct {
 	served chan struct{} // closed when the channel is no longer read
 	exit   Exit          // valid once events is closed
 
-	mu     sync.Mutex
-	report string // the error it reported, or what was wrong with it
-	ended  bool   // reaped: its pid may be another's
+	mu        sync.Mutex
+	listening []string
+	exclusive []string
+	report    string // the error it reported, or what was wrong with it
+	ended     bool   // reaped: its pid may be another's
 }
 
 // PID is the process id.
@@ -76,14 +82,38 @@ type message struct {
 	Cmd       string `json:"cmd"`
 	Act       string `json:"act"`
 	TimeoutMs int64  `json:"timeoutMs,omitempty"`
+	GraceMs   int64  `json:"graceMs,omitempty"`
+	Gently    bool   `json:"gently,omitempty"`
 }
 
+// Listening lists the addresses that the worker says it listens on.
+func (c *nodeChild) Listening() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listening
+}
+
+// Exclusive lists those of them that the guard cannot hold.
+func (c *nodeChild) Exclusive() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exclusive
+}
+
+// Memory is the resident memory of the process in bytes.
+func (c *nodeChild) Memory() int64 { return residentMemory(c.pid) }
+
+// Ping sends ping.
+func (c *nodeChild) Ping() error { return c.channel.Send(message{Cmd: lane, Act: "ping"}) }
+
 // Drain sends drain.
-func (c *nodeChild) Drain(within time.Duration) error {
+func (c *nodeChild) Drain(d Drain) error {
 	if c.member != nil {
 		c.member.Retire()
 	}
-	return c.channel.Send(message{Cmd: lane, Act: "drain", TimeoutMs: within.Milliseconds()})
+	return c.channel.Send(message{
+		Cmd: lane, Act: "drain", TimeoutMs: d.Within.Milliseconds(), GraceMs: d.Grace.Milliseconds(), Gently: d.Gently,
+	})
 }
 
 // Shutdown sends shutdown.
@@ -130,15 +160,42 @@ func (c *nodeChild) serve() {
 	}
 }
 
-// receive handles one message. Those of the user have no receiver here.
+// receiveUser handles a message of the user: only the one that readiness waits for has a receiver here.
+func (c *nodeChild) receiveUser(m nodeipc.Message) {
+	ready := c.spec.Process.PolicyOrDefault().Ready
+	if ready == nil || ready.Message == nil || m.Cmd != "" || len(m.Raw) > maxErrorText {
+		return
+	}
+	var said any
+	if json.Unmarshal(m.Raw, &said) == nil && reflect.DeepEqual(said, ready.Message) {
+		c.events <- ChildEvent{Kind: ChildMessage}
+	}
+}
+
+// bounded cuts a list that a worker has sent.
+func bounded(list []string) []string {
+	list = list[:min(len(list), maxAddresses)]
+	for i := range list {
+		list[i] = list[i][:min(len(list[i]), maxAddress)]
+	}
+	return list
+}
+
+// receive handles one message.
 func (c *nodeChild) receive(m nodeipc.Message) {
-	if c.member != nil && c.member.Receive(m) || m.Cmd != lane {
+	if c.member != nil && c.member.Receive(m) {
+		return
+	}
+	if m.Cmd != lane {
+		c.receiveUser(m)
 		return
 	}
 	var in struct {
-		Act      string `json:"act"`
-		Services int    `json:"services"`
-		Error    *struct {
+		Act       string   `json:"act"`
+		Services  int      `json:"services"`
+		Addresses []string `json:"addresses"`
+		Exclusive []string `json:"exclusive"`
+		Error     *struct {
 			Name, Message, Stack, Code string
 		} `json:"error"`
 	}
@@ -168,6 +225,13 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		c.events <- e
 	case "drained":
 		c.events <- ChildEvent{Kind: ChildDrained}
+	case "pong":
+		c.events <- ChildEvent{Kind: ChildPong}
+	case "listening":
+		c.mu.Lock()
+		c.listening, c.exclusive = bounded(in.Addresses), bounded(in.Exclusive)
+		c.mu.Unlock()
+		c.events <- ChildEvent{Kind: ChildListening}
 	case "finish_shutdown":
 		if in.Error != nil {
 			c.spawner.log.Warn("a service did not stop", zap.Int("pid", c.pid), zap.String("err", in.Error.Message))

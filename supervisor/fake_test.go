@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,8 @@ type fakeSpawner struct {
 	t *testing.T
 	// script runs in a goroutine of the child; it is the child's life.
 	script func(c *fakeChild)
+	// overlap allows two live processes in a slot, of different generations.
+	overlap bool
 	// refuse, when not nil, may refuse a spawn.
 	refuse func(SpawnSpec) error
 
@@ -75,6 +78,7 @@ func (f *fakeSpawner) End() {
 	f.begun = false
 }
 
+func (f *fakeSpawner) Update(plan *Plan)      {}
 func (f *fakeSpawner) Sockets() []Socket      { return nil }
 func (f *fakeSpawner) Suspend(process string) { f.note("suspend %s", process) }
 func (f *fakeSpawner) Resume(process string)  { f.note("resume %s", process) }
@@ -88,6 +92,12 @@ func (f *fakeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := fmt.Sprintf("%s/%d", spec.Process.ProcessName, spec.Worker)
+	if f.overlap {
+		key += fmt.Sprintf(".%d", spec.Generation)
+		if f.live[fmt.Sprintf("%s/%d.%d", spec.Process.ProcessName, spec.Worker, spec.Generation-2)] != nil {
+			f.t.Errorf("a third process in slot %s", key)
+		}
+	}
 	if !f.begun {
 		f.t.Error("Spawn before Begin")
 	}
@@ -113,6 +123,9 @@ type fakeChild struct {
 	told   chan string
 	at     time.Time
 	exit   Exit
+
+	listening, exclusive []string
+	memory               atomic.Int64
 }
 
 func (c *fakeChild) end() {
@@ -132,15 +145,26 @@ func (c *fakeChild) tell(what string) {
 	}
 }
 
-func (c *fakeChild) PID() int                    { return c.pid }
-func (c *fakeChild) LogPath() string             { return "" }
-func (c *fakeChild) Events() <-chan ChildEvent   { return c.events }
-func (c *fakeChild) Exit() Exit                  { return c.exit }
-func (c *fakeChild) Drain(d time.Duration) error { c.tell("drain"); return nil }
-func (c *fakeChild) Shutdown() error             { c.tell("shutdown"); return nil }
-func (c *fakeChild) Disconnect()                 { c.tell("disconnect") }
-func (c *fakeChild) Terminate()                  { c.tell("terminate") }
-func (c *fakeChild) Kill()                       { c.tell("kill") }
+func (c *fakeChild) PID() int                  { return c.pid }
+func (c *fakeChild) LogPath() string           { return "" }
+func (c *fakeChild) Events() <-chan ChildEvent { return c.events }
+func (c *fakeChild) Exit() Exit                { return c.exit }
+func (c *fakeChild) Listening() []string       { return c.listening }
+func (c *fakeChild) Exclusive() []string       { return c.exclusive }
+func (c *fakeChild) Memory() int64             { return c.memory.Load() }
+func (c *fakeChild) Ping() error               { c.tell("ping"); return nil }
+func (c *fakeChild) Drain(d Drain) error {
+	if d.Gently {
+		c.tell("drain gently")
+	} else {
+		c.tell("drain")
+	}
+	return nil
+}
+func (c *fakeChild) Shutdown() error { c.tell("shutdown"); return nil }
+func (c *fakeChild) Disconnect()     { c.tell("disconnect") }
+func (c *fakeChild) Terminate()      { c.tell("terminate") }
+func (c *fakeChild) Kill()           { c.tell("kill") }
 
 // until waits until it is told one of these.
 func (c *fakeChild) until(what ...string) string {
@@ -154,13 +178,28 @@ func (c *fakeChild) until(what ...string) string {
 	return ""
 }
 
+// soon is what it is told within a time; "" when that is nothing.
+func (c *fakeChild) soon(within time.Duration) string {
+	select {
+	case what := <-c.told:
+		return what
+	case <-time.After(within):
+		return ""
+	}
+}
+
 // serve is ready after a while and then runs until it is terminated or killed.
 func serve(after time.Duration) func(*fakeChild) {
 	return func(c *fakeChild) {
 		time.Sleep(after)
 		c.events <- ChildEvent{Kind: ChildReady}
 		for {
-			switch c.until("drain", "terminate", "kill") {
+			switch c.until("drain", "drain gently", "ping", "terminate", "kill") {
+			case "ping":
+				c.events <- ChildEvent{Kind: ChildPong}
+			case "drain gently":
+				time.Sleep(6 * time.Second)
+				c.events <- ChildEvent{Kind: ChildDrained}
 			case "drain":
 				c.events <- ChildEvent{Kind: ChildDrained}
 			case "terminate":
@@ -208,7 +247,7 @@ func supervised(t *testing.T, f *fakeSpawner, test func(t *testing.T, s *Supervi
 		if n := f.liveCount(); n != 0 {
 			t.Errorf("%d processes left", n)
 		}
-		if _, err := s.Submit(OpStop, nil); !errors.Is(err, ErrClosed) {
+		if _, err := s.Submit(Request{Kind: OpStop}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Submit after Run: %v", err)
 		}
 	})
@@ -217,9 +256,14 @@ func supervised(t *testing.T, f *fakeSpawner, test func(t *testing.T, s *Supervi
 // perform submits an operation and waits for its end.
 func perform(t *testing.T, s *Supervisor, kind OpKind, plan *Plan) Operation {
 	t.Helper()
-	op, err := s.Submit(kind, plan)
+	return performRequest(t, s, Request{Kind: kind, Plan: plan})
+}
+
+func performRequest(t *testing.T, s *Supervisor, r Request) Operation {
+	t.Helper()
+	op, err := s.Submit(r)
 	if err != nil {
-		t.Fatalf("submit %s: %v", kind, err)
+		t.Fatalf("submit %s: %v", r.Kind, err)
 	}
 	return await(t, s, op.ID)
 }

@@ -71,6 +71,8 @@ const (
 	eventDue
 	// eventStable: it has been running for stableAfter.
 	eventStable
+	// eventSilent: its event loop has not answered for as long as the policy allows.
+	eventSilent
 	// eventStop: the operation wants it stopped.
 	eventStop
 	// eventDrained and eventFinished are its answers to drain and shutdown.
@@ -84,7 +86,7 @@ const (
 // String is the name in the printed table.
 func (e event) String() string {
 	return [...]string{
-		"start", "spawn failed", "ready", "error reported", "late", "exited", "due", "stable", "stop", "drained",
+		"start", "spawn failed", "ready", "error reported", "late", "exited", "due", "stable", "silent", "stop", "drained",
 		"services stopped", "time is up",
 	}[e]
 }
@@ -101,6 +103,8 @@ type facts struct {
 	failures int
 	// services is true when the worker has services whose stop matters.
 	services bool
+	// exhausted is true when it was replaced as often as maxRestarts allows.
+	exhausted bool
 }
 
 // action is one thing to do; the worker's goroutine does it.
@@ -134,15 +138,15 @@ const (
 func (a action) String() string {
 	return [...]string{
 		"spawn", "give it 2 s to exit", "tell the operation: ready", "tell the operation: failed", "count the failure",
-		"forget the failures", "watch for 60 s", "wait for the backoff", "drain (5 s)", "stop services (5 s)",
+		"forget the failures", "watch for 60 s", "wait for the backoff", "drain", "stop services",
 		"SIGTERM (5 s)", "disconnect (2 s)", "SIGTERM (3 s)", "SIGKILL the tree",
 	}[a]
 }
 
 // The times of the policy; backoff.go has those between tries.
 const (
-	drainTime      = 5 * time.Second
-	shutdownTime   = 5 * time.Second
+	stopTime       = 5 * time.Second
+	reloadTime     = 30 * time.Second
 	disconnectTime = 2 * time.Second
 	terminateTime  = 3 * time.Second
 	// killAgainTime is how long a killed process may take before it is killed again.
@@ -173,6 +177,7 @@ func hopeless(f facts) bool    { return f.permanent }
 func triedEnough(f facts) bool { return f.tries >= maxTries }
 func firstTime(f facts) bool   { return f.failures == 0 }
 func hasServices(f facts) bool { return f.services }
+func exhausted(f facts) bool   { return f.exhausted }
 
 // transitions is the whole policy; what is not in it changes nothing.
 var transitions = []rule{
@@ -185,14 +190,18 @@ var transitions = []rule{
 	{from: stageStarting, on: eventSpawnFailed, when: inOperation, because: "first start", to: stageFatal, do: []action{actFail}},
 	{from: stageStarting, on: eventSpawnFailed, when: hopeless, because: "no Node", to: stageFatal},
 	{from: stageStarting, on: eventSpawnFailed, when: triedEnough, because: "5th try", to: stageFatal},
+	{from: stageStarting, on: eventSpawnFailed, when: exhausted, because: "maxRestarts", to: stageFatal},
 	{from: stageStarting, on: eventSpawnFailed, to: stageBackoff, do: []action{actCount, actWait}},
 	{from: stageStarting, on: eventExited, when: inOperation, because: "first start", to: stageFatal, do: []action{actFail}},
 	{from: stageStarting, on: eventExited, when: hopeless, because: "no entry", to: stageFatal},
 	{from: stageStarting, on: eventExited, when: triedEnough, because: "5th try", to: stageFatal},
+	{from: stageStarting, on: eventExited, when: exhausted, because: "maxRestarts", to: stageFatal},
 	{from: stageStarting, on: eventExited, to: stageBackoff, do: []action{actCount, actWait}},
 	{from: stageStarting, on: eventStop, to: stageTerminating, do: []action{actTerminate}},
 
 	{from: stageRunning, on: eventStable, to: stageRunning, do: []action{actForget}},
+	{from: stageRunning, on: eventSilent, to: stageRunning, do: []action{actKill}},
+	{from: stageRunning, on: eventExited, when: exhausted, because: "maxRestarts", to: stageFatal},
 	{from: stageRunning, on: eventExited, when: firstTime, because: "first failure", to: stageStarting, do: []action{actCount, actSpawn}},
 	{from: stageRunning, on: eventExited, to: stageBackoff, do: []action{actCount, actWait}},
 	{from: stageRunning, on: eventStop, to: stageDraining, do: []action{actDrain}},

@@ -14,7 +14,7 @@ import (
 // allFacts is every combination that can matter.
 func allFacts() []facts {
 	var all []facts
-	for i := range 32 {
+	for i := range 64 {
 		f := facts{operation: i&1 != 0, permanent: i&2 != 0, services: i&4 != 0, tries: 1}
 		if i&8 != 0 {
 			f.tries = maxTries
@@ -22,6 +22,7 @@ func allFacts() []facts {
 		if i&16 != 0 {
 			f.failures = 3
 		}
+		f.exhausted = i&32 != 0
 		all = append(all, f)
 	}
 	return all
@@ -45,12 +46,15 @@ func TestEveryStateAndEvent(t *testing.T) {
 		switch {
 		case f.operation:
 			return outcome{stageFatal, []action{actFail}}
-		case f.permanent || f.tries >= 5:
+		case f.permanent || f.tries >= 5 || f.exhausted:
 			return outcome{stageFatal, nil}
 		}
 		return outcome{stageBackoff, []action{actCount, actWait}}
 	}
 	crashed := func(f facts) outcome {
+		if f.exhausted {
+			return outcome{stageFatal, nil}
+		}
 		if f.failures == 0 {
 			return outcome{stageStarting, []action{actCount, actSpawn}}
 		}
@@ -68,7 +72,7 @@ func TestEveryStateAndEvent(t *testing.T) {
 		{stageStarting, eventLate}: fixed(stageStarting, actKill), {stageStarting, eventSpawnFailed}: failedStart,
 		{stageStarting, eventExited}: failedStart, {stageStarting, eventStop}: fixed(stageTerminating, actTerminate),
 		{stageRunning, eventStable}: fixed(stageRunning, actForget), {stageRunning, eventExited}: crashed,
-		{stageRunning, eventStop}:     fixed(stageDraining, actDrain),
+		{stageRunning, eventStop}: fixed(stageDraining, actDrain), {stageRunning, eventSilent}: fixed(stageRunning, actKill),
 		{stageDraining, eventDrained}: drained, {stageDraining, eventElapsed}: drained,
 		{stageFinishing, eventFinished}: fixed(stageDisconnecting, actDisconnect), {stageFinishing, eventElapsed}: fixed(stageDisconnecting, actDisconnect),
 		{stageAsked, eventElapsed}:         fixed(stageDisconnecting, actDisconnect),
@@ -191,7 +195,7 @@ func TestRandomWalks(t *testing.T) {
 				}
 				m.handle(e, false)
 			case m.stage == stageRunning && p < 14:
-				m.handle(eventStable, false)
+				m.handle([]event{eventStable, eventSilent}[p%2], false)
 			case m.armed && m.stage == stageBackoff:
 				m.handle(eventDue, false)
 			case m.armed && m.stage == stageStarting:

@@ -57,11 +57,7 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 		cancel:  func() {},
 	}
 	if !plan.Dev {
-		workers := 0
-		for _, p := range plan.App.Processes {
-			workers += p.Scale
-		}
-		out := newOutput(filepath.Join(plan.LogsDir, plan.App.AppName), workers == 1, n.log)
+		out := newOutput(filepath.Join(plan.LogsDir, plan.App.AppName), workersOf(plan) == 1, n.log)
 		if err := out.rotateAtStart(); err != nil {
 			return err
 		}
@@ -74,6 +70,22 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 	defer n.mu.Unlock()
 	n.session = s
 	return nil
+}
+
+// Update tells of the plan that the next processes belong to. Their number decides whether the log has to be merged.
+func (n *NodeSpawner) Update(plan *Plan) {
+	if s := n.current(); s != nil && s.output != nil && workersOf(plan) > 1 {
+		s.output.split()
+	}
+}
+
+// workersOf counts the workers of a plan.
+func workersOf(plan *Plan) int {
+	workers := 0
+	for _, p := range plan.App.Processes {
+		workers += p.Scale
+	}
+	return workers
 }
 
 // current returns the session; nil outside Begin and End.

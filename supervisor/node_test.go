@@ -101,7 +101,7 @@ func (g *guarded) serve(c supervisor.Config) {
 // perform does an operation and returns its end.
 func (g *guarded) perform(kind supervisor.OpKind) (last supervisor.Operation) {
 	g.t.Helper()
-	op, err := g.Submit(kind, g.plan)
+	op, err := g.Submit(supervisor.Request{Kind: kind, Plan: g.plan})
 	if err != nil {
 		g.t.Fatalf("%s: %v", kind, err)
 	}

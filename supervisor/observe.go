@@ -31,6 +31,16 @@ func (s *Supervisor) Status() Status {
 	return st
 }
 
+// Plan returns the plan that runs, or ran last; nil before the first start. Nobody may change it.
+func (s *Supervisor) Plan() *Plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.app == nil {
+		return nil
+	}
+	return s.app.plan
+}
+
 // lastOperation is the operation being performed, else the last one; the caller holds mu.
 func (s *Supervisor) lastOperation() *operation {
 	if s.current != nil {
@@ -170,7 +180,7 @@ func (s *Supervisor) addEvent(e Event) {
 // publish makes the worker's status what Status tells.
 func (s *Supervisor) publish(w *worker) {
 	s.mu.Lock()
-	w.app.processes[w.index].Workers[w.status.Worker] = w.status
+	w.shown = w.status
 	s.mu.Unlock()
 	s.changed()
 }
@@ -182,6 +192,8 @@ func (s *Supervisor) record(w *worker, kind, message string) {
 		s.log.Info("worker spawned", w.fields()...)
 	case "ready":
 		s.log.Info("worker ready", w.fields()...)
+	case "unresponsive", "memory":
+		s.log.Warn("worker "+kind, w.fields(zap.String("message", message))...)
 	case "backoff":
 		s.log.Warn("worker backs off", w.fields(zap.Duration("after", time.Until(w.status.NextTryAt)), zap.Error(w.err))...)
 	case "fatal":
@@ -190,17 +202,17 @@ func (s *Supervisor) record(w *worker, kind, message string) {
 		s.log.Info("worker stopped", w.fields()...)
 	}
 	s.addEvent(Event{
-		App: w.app.plan.App.AppName, Process: w.process.ProcessName, Worker: w.status.Worker, PID: w.status.PID,
+		App: w.plan.App.AppName, Process: w.process.ProcessName, Worker: w.status.Worker, PID: w.status.PID,
 		Kind: kind, Message: message,
 	})
 }
 
 // recordExit logs the end of a process and keeps it as an event.
 func (s *Supervisor) recordExit(w *worker, pid int, exit Exit, text string) {
-	s.log.Info("worker exited", zap.String("app", w.app.plan.App.AppName), zap.String("process", w.process.ProcessName),
+	s.log.Info("worker exited", zap.String("app", w.plan.App.AppName), zap.String("process", w.process.ProcessName),
 		zap.Int("worker", w.status.Worker), zap.Int("pid", pid), zap.Int("code", exit.Code), zap.String("signal", exit.Signal))
 	s.addEvent(Event{
-		App: w.app.plan.App.AppName, Process: w.process.ProcessName, Worker: w.status.Worker, PID: pid,
+		App: w.plan.App.AppName, Process: w.process.ProcessName, Worker: w.status.Worker, PID: pid,
 		Kind: "exited", Message: text,
 	})
 }

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +15,16 @@ const maxOperations = 64
 
 // operation is a submitted operation. snapshot and watchers are guarded by Supervisor.mu.
 type operation struct {
-	plan   *Plan
+	Request
 	ctx    context.Context // ends when a stop interrupts the operation; set when it is taken
 	cancel context.CancelFunc
 
 	snapshot Operation
 	watchers []chan Operation
 }
+
+// stopsAll reports whether it is the stop of the application.
+func (o *operation) stopsAll() bool { return o.Kind == OpStop && o.Process == "" }
 
 // copy returns a snapshot that nobody changes; the caller holds mu.
 func (o *operation) copy() Operation {
@@ -33,19 +37,33 @@ func (o *operation) copy() Operation {
 func (o *operation) final() bool { return o.snapshot.State != OpRunning }
 
 // newOperation makes an operation and remembers it; the caller holds mu.
-func (s *Supervisor) newOperation(kind OpKind, plan *Plan) *operation {
-	op := &operation{plan: plan, snapshot: Operation{ID: newUUID(), Kind: kind, State: OpRunning, StartedAt: time.Now(), Steps: []Step{}}}
-	switch {
-	case kind != OpStop:
-		op.snapshot.AppName = plan.App.AppName
-		for _, p := range plan.App.Processes {
-			op.snapshot.Steps = append(op.snapshot.Steps, Step{Process: p.ProcessName, State: "waiting", Total: p.Scale})
-		}
-	case s.app != nil:
+func (s *Supervisor) newOperation(r Request) *operation {
+	op := &operation{Request: r, snapshot: Operation{
+		ID: newUUID(), Kind: r.Kind, Process: r.Process, State: OpRunning, StartedAt: time.Now(), Steps: []Step{},
+	}}
+	if s.app != nil {
 		op.snapshot.AppName = s.app.plan.App.AppName
-		if s.live {
-			for _, p := range s.app.processes {
-				op.snapshot.Steps = append(op.snapshot.Steps, Step{Process: p.Name, State: "waiting", Total: len(p.Workers)})
+	}
+	add := func(name string, total int) {
+		op.snapshot.Steps = append(op.snapshot.Steps, Step{Process: name, State: "waiting", Total: total})
+	}
+	switch {
+	case r.Kind == OpReplace:
+		add(r.Process, 1)
+	case r.Kind == OpStop || r.Plan == nil:
+		if s.app == nil || !s.live {
+			break
+		}
+		for _, role := range s.app.roles {
+			if r.Process == "" || r.Process == role.process.ProcessName {
+				add(role.process.ProcessName, role.process.Scale)
+			}
+		}
+	default:
+		op.snapshot.AppName = r.Plan.App.AppName
+		for _, p := range r.Plan.App.Processes {
+			if r.Process == "" || r.Process == p.ProcessName {
+				add(p.ProcessName, p.Scale)
 			}
 		}
 	}
@@ -60,25 +78,10 @@ func (s *Supervisor) newOperation(kind OpKind, plan *Plan) *operation {
 func (s *Supervisor) perform(op *operation) {
 	defer op.cancel()
 	s.recordOperation(op, "begins")
-	var failure *Failure
-	canceled := false
-	switch op.snapshot.Kind {
-	case OpStart:
-		failure, canceled = s.start(op)
-	case OpStop:
-		s.stopAll(op)
-	case OpRestart:
-		s.stopAll(nil)
-		if canceled = op.ctx.Err() != nil; !canceled {
-			failure, canceled = s.start(op)
-		}
-		if failure != nil {
-			failure.Message += "; what ran before was stopped for the restart, so nothing of the application runs now"
-		}
-	}
+	failure := s.performKind(op)
 	state := OpSucceeded
 	switch {
-	case canceled:
+	case op.ctx.Err() != nil && !op.stopsAll():
 		state, failure = OpCanceled, nil
 	case failure != nil:
 		state = OpFailed
@@ -90,48 +93,67 @@ func (s *Supervisor) perform(op *operation) {
 	s.recordOperation(op, string(state))
 }
 
+// performKind does what an operation asks for.
+func (s *Supervisor) performKind(op *operation) *Failure {
+	if op.Process != "" {
+		return s.performOne(op)
+	}
+	switch op.Kind {
+	case OpStart:
+		return s.start(op)
+	case OpStop:
+		s.stopAll(op)
+		return nil
+	case OpReload, OpScale:
+		return s.reload(op)
+	}
+	s.stopAll(nil)
+	if op.ctx.Err() != nil {
+		return nil
+	}
+	failure := s.start(op)
+	if failure != nil {
+		failure.Message += "; what ran before was stopped for the restart, so nothing of the application runs now"
+	}
+	return failure
+}
+
 // start brings the plan of an operation up, process by process; when it fails or is canceled, nothing of it stays.
-func (s *Supervisor) start(op *operation) (failure *Failure, canceled bool) {
+func (s *Supervisor) start(op *operation) *Failure {
 	app, err := s.begin(op)
 	if err != nil {
-		return &Failure{Message: err.Error()}, false
+		return &Failure{Message: err.Error()}
 	}
-	for i := range op.plan.App.Processes {
-		if op.ctx.Err() != nil {
+	var failure *Failure
+	for _, r := range app.roles {
+		if op.ctx.Err() != nil || failure != nil {
 			break
 		}
-		if failure = s.startProcess(op, app, i); failure != nil {
-			break
+		if !r.stopped {
+			failure = s.startRole(op, r)
 		}
 	}
-	canceled = op.ctx.Err() != nil
-	if failure != nil || canceled {
+	if failure != nil || op.ctx.Err() != nil {
 		s.stopAll(nil)
-		return failure, canceled
+		return failure
 	}
 	s.mu.Lock()
 	app.state = AppComplete
 	s.mu.Unlock()
 	s.changed()
-	return nil, false
+	return nil
 }
 
 // begin makes the plan of an operation the application.
 func (s *Supervisor) begin(op *operation) (*application, error) {
-	app := &application{
-		plan: op.plan, id: newUUID(), startedAt: time.Now(), state: AppPending,
-		workers: make([][]*worker, len(op.plan.App.Processes)),
-		sockets: make([]socketKeeper, len(op.plan.App.Processes)),
+	app := &application{plan: op.Plan, id: newUUID(), startedAt: time.Now(), state: AppPending}
+	for _, p := range op.Plan.App.Processes {
+		r := &role{process: p, stopped: slices.Contains(op.Plan.Stopped, p.ProcessName)}
+		s.fill(app, r, op.Plan)
+		app.roles = append(app.roles, r)
 	}
-	for _, p := range op.plan.App.Processes {
-		status := ProcessStatus{Name: p.ProcessName, Kind: p.Kind}
-		for slot := range p.Scale {
-			status.Workers = append(status.Workers, WorkerStatus{Worker: slot, State: StatePending})
-		}
-		app.processes = append(app.processes, status)
-	}
-	if err := s.spawner.Begin(op.plan, app.id); err != nil {
-		return nil, fmt.Errorf("start application %q: %w", op.plan.App.AppName, err)
+	if err := s.spawner.Begin(op.Plan, app.id); err != nil {
+		return nil, fmt.Errorf("start application %q: %w", op.Plan.App.AppName, err)
 	}
 	s.mu.Lock()
 	s.app, s.live = app, true
@@ -140,31 +162,103 @@ func (s *Supervisor) begin(op *operation) (*application, error) {
 	return app, nil
 }
 
-// startProcess starts the workers of one process at once and waits until all are ready or the first fails.
-func (s *Supervisor) startProcess(op *operation, app *application, index int) *Failure {
-	scale := op.plan.App.Processes[index].Scale
-	s.step(op, index, func(st *Step) { st.State, st.StartedAt = "running", time.Now() })
-	first := make(chan firstStart, scale)
-	for slot := range scale {
-		w := newWorker(s, app, index, slot, first)
-		app.workers[index] = append(app.workers[index], w)
-		go w.run() // stopAll waits for it
+// fill gives a role without live workers one for each slot; they are not running yet.
+func (s *Supervisor) fill(app *application, r *role, plan *Plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := map[int]WorkerStatus{}
+	for _, w := range r.workers {
+		last[w.shown.Worker] = w.shown
 	}
-	for range scale {
-		select {
-		case <-op.ctx.Done():
-			s.step(op, index, func(st *Step) { st.State, st.FinishedAt = "failed", time.Now() })
-			return nil
-		case r := <-first:
-			if r.failure != nil {
-				s.step(op, index, func(st *Step) { st.State, st.FinishedAt = "failed", time.Now() })
-				return r.failure
-			}
-			s.step(op, index, func(st *Step) { st.Done++ })
+	r.slots, r.workers = nil, nil
+	for slot := range r.process.Scale {
+		w := newWorker(s, app, plan, r.process, slot, nil)
+		w.status.Generation, w.status.Restarts = last[slot].Generation, last[slot].Restarts
+		if r.stopped {
+			w.status.State = StateStopped
 		}
+		w.shown = w.status
+		r.slots = append(r.slots, w)
+		r.workers = append(r.workers, w)
 	}
-	s.step(op, index, func(st *Step) { st.State, st.FinishedAt = "done", time.Now() })
+}
+
+// startRole starts the workers of one process at once and waits until all are ready or the first fails.
+func (s *Supervisor) startRole(op *operation, r *role) *Failure {
+	name := r.process.ProcessName
+	s.step(op, name, func(st *Step) { st.State, st.StartedAt = "running", time.Now() })
+	first := make(chan firstStart, len(r.slots))
+	for _, w := range r.slots {
+		s.run(w, first)
+	}
+	for range r.slots {
+		failure := s.awaitFirst(op, first)
+		if failure != nil || op.ctx.Err() != nil {
+			s.step(op, name, func(st *Step) { st.State, st.FinishedAt = "failed", time.Now() })
+			return failure
+		}
+		s.step(op, name, func(st *Step) { st.Done++ })
+	}
+	s.step(op, name, func(st *Step) { st.State, st.FinishedAt = "done", time.Now() })
 	return nil
+}
+
+// run sets a worker going; its first process reports to first.
+func (s *Supervisor) run(w *worker, first chan<- firstStart) {
+	w.running, w.first = true, first
+	go w.run() // whoever takes it out of its role waits for it
+}
+
+// awaitFirst waits for one of several workers to become ready; nil when it is, or when the operation is canceled.
+func (s *Supervisor) awaitFirst(op *operation, first <-chan firstStart) *Failure {
+	select {
+	case <-op.ctx.Done():
+		return nil
+	case r := <-first:
+		return r.failure
+	}
+}
+
+// leave tells a worker to stop, and does not wait. One that is leaving gently hurries when it is told so.
+func (w *worker) leave(gently bool) {
+	switch {
+	case !w.running:
+	case !w.leaving:
+		w.leaving, w.gently = true, gently
+		close(w.stop)
+		if !gently {
+			close(w.hurry)
+		}
+	case w.gently && !gently:
+		w.gently = false
+		close(w.hurry)
+	}
+}
+
+// gone waits until nothing is left of a worker that was told to leave.
+func (w *worker) gone() {
+	if w.running {
+		<-w.done
+	}
+}
+
+// stopRole stops the workers of a process, also those on their way in or out.
+func (s *Supervisor) stopRole(op *operation, r *role) {
+	name := r.process.ProcessName
+	s.step(op, name, func(st *Step) { st.State, st.StartedAt = "running", time.Now() })
+	for _, w := range r.workers {
+		w.leave(false)
+	}
+	for _, w := range r.workers {
+		w.gone()
+		s.step(op, name, func(st *Step) { st.Done = min(st.Done+1, st.Total) })
+	}
+	s.mu.Lock()
+	for _, w := range r.workers {
+		w.shown.State = StateStopped // also those that never had their turn
+	}
+	s.mu.Unlock()
+	s.step(op, name, func(st *Step) { st.State, st.Done, st.FinishedAt = "done", st.Total, time.Now() })
 }
 
 // stopAll stops what runs, process by process in start order, and waits until nothing is left. op takes the progress;
@@ -176,39 +270,28 @@ func (s *Supervisor) stopAll(op *operation) {
 	if !live {
 		return
 	}
-	for i, workers := range app.workers {
-		s.step(op, i, func(st *Step) { st.State, st.StartedAt = "running", time.Now() })
-		for _, w := range workers {
-			close(w.stop)
-		}
-		for _, w := range workers {
-			<-w.done
-			s.step(op, i, func(st *Step) { st.Done++ })
-		}
-		s.step(op, i, func(st *Step) { st.State, st.Done, st.FinishedAt = "done", st.Total, time.Now() })
+	for _, r := range app.roles {
+		s.stopRole(op, r)
 	}
 	s.spawner.End()
 	s.mu.Lock()
-	s.live = false
+	s.live, s.wanted = false, nil
 	app.state = AppStopped
-	for i := range app.processes {
-		for j := range app.processes[i].Workers {
-			app.processes[i].Workers[j].State = StateStopped // also those that never had their turn
-		}
-	}
 	s.mu.Unlock()
 	s.changed()
 }
 
-// step changes one step of an operation; nothing when op is nil.
-func (s *Supervisor) step(op *operation, index int, change func(*Step)) {
+// step changes the step of one process in an operation; nothing when op is nil.
+func (s *Supervisor) step(op *operation, process string, change func(*Step)) {
 	if op == nil {
 		return
 	}
 	s.mu.Lock()
-	if index < len(op.snapshot.Steps) {
-		change(&op.snapshot.Steps[index])
-		s.tellWatchers(op)
+	for i := range op.snapshot.Steps {
+		if op.snapshot.Steps[i].Process == process {
+			change(&op.snapshot.Steps[i])
+			s.tellWatchers(op)
+		}
 	}
 	s.mu.Unlock()
 	s.changed()
@@ -230,6 +313,9 @@ func (s *Supervisor) recordOperation(op *operation, what string) {
 	o := op.copy()
 	s.mu.Unlock()
 	message := string(o.Kind) + " " + what
+	if o.Process != "" {
+		message = string(o.Kind) + " of process " + o.Process + " " + what
+	}
 	fields := []zap.Field{zap.String("app", o.AppName), zap.String("operation", string(o.Kind)), zap.String("state", what)}
 	if o.Failure != nil {
 		message += ": " + firstLine(o.Failure.Message)

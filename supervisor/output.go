@@ -61,13 +61,23 @@ func newOutput(dir string, single bool, log *zap.Logger) *output {
 	return &output{dir: dir, single: single, log: log, opened: make(chan struct{}, 1), sources: map[string]*outputSource{}}
 }
 
+// split gives every worker that opens its file from now on a file of its own.
+func (o *output) split() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.single = false
+}
+
 // stdoutPath is where nodejs_stdout.log is.
 func (o *output) stdoutPath() string { return filepath.Join(o.dir, outputStdoutName) }
 
 // open opens the file of one worker for its standard output and error; the caller closes it after the spawn.
 func (o *output) open(process string, slot int) (*os.File, string, error) {
+	o.mu.Lock()
+	single := o.single
+	o.mu.Unlock()
 	path := o.stdoutPath()
-	if !o.single {
+	if !single {
 		// A process name is free text; a file name is not.
 		name := strings.Map(func(r rune) rune {
 			if r == '/' || r == filepath.Separator || r == 0 {
@@ -81,7 +91,7 @@ func (o *output) open(process string, slot int) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if o.single {
+	if single {
 		return file, path, nil
 	}
 	o.mu.Lock()

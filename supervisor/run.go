@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/pandora-go/pandora/procfile"
 )
 
 // defaultReadyTimeout is generous: it is for a worker that hangs, not for a slow one.
@@ -30,6 +32,8 @@ type Config struct {
 	Output func(process string, worker int, line string, stderr bool)
 	// ReadyTimeout is how long a worker may take to become ready before it is killed; 0 means two minutes.
 	ReadyTimeout time.Duration
+	// Probe tries a readiness check until it holds or ctx ends; nil asks over the network.
+	Probe func(ctx context.Context, check procfile.ReadyCheck) error
 }
 
 // What Submit answers when it takes no operation.
@@ -38,6 +42,8 @@ var (
 	ErrBusy = errors.New("another operation is running; wait for it, or stop the application")
 	// ErrRunning: a start of what is already running.
 	ErrRunning = errors.New("the application is already running")
+	// ErrNotRunning: an operation that needs a running application.
+	ErrNotRunning = errors.New("the application is not running")
 	// ErrClosed: Run has ended.
 	ErrClosed = errors.New("the supervisor has ended")
 )
@@ -49,12 +55,14 @@ type Supervisor struct {
 	output       func(process string, worker int) func(line string, stderr bool)
 	roster       *roster
 	readyTimeout time.Duration
+	probe        func(ctx context.Context, check procfile.ReadyCheck) error
 	wake         chan struct{} // one slot: something to do for Run
 
 	mu          sync.Mutex
 	closed      bool
 	current     *operation   // being performed
 	queued      *operation   // to be performed next
+	wanted      []*worker    // to be replaced once no operation runs
 	operations  []*operation // oldest first, the last maxOperations
 	app         *application // nil before the first start
 	live        bool         // workers of app may exist
@@ -64,18 +72,28 @@ type Supervisor struct {
 	subscribers map[chan struct{}]struct{}
 }
 
-// application is one start of a plan: a new one for each start. Its fields below the line are guarded by Supervisor.mu.
+// application is one start of a plan, until it is stopped. A reload changes its plan and its roles. Its fields below the
+// line are guarded by Supervisor.mu; only the goroutine of Run changes them.
 type application struct {
-	plan    *Plan
-	id      string
-	workers [][]*worker // by process and slot; owned by the goroutine of Run
-	sockets []socketKeeper
+	id        string
+	startedAt time.Time
 
-	startedAt    time.Time
+	plan         *Plan
+	roles        []*role
 	state        AppState
 	startCount   int
 	restartCount int
-	processes    []ProcessStatus
+}
+
+// role is a process of the plan with its workers. Only the goroutine of Run changes it, under Supervisor.mu.
+type role struct {
+	process procfile.Process
+	// slots holds the worker that fills each slot; workers also those that are on their way in or out, by slot and then
+	// in the order they came.
+	slots   []*worker
+	workers []*worker
+	stopped bool
+	sockets socketKeeper
 }
 
 // socketKeeper remembers whether the sockets of a process are open. The lock is held across closing and opening them:
@@ -99,6 +117,9 @@ func New(c Config) *Supervisor {
 	}
 	if s.readyTimeout <= 0 {
 		s.readyTimeout = defaultReadyTimeout
+	}
+	if s.probe = c.Probe; s.probe == nil {
+		s.probe = probeReady
 	}
 	s.output = func(string, int) func(string, bool) { return nil }
 	if c.Output != nil {
@@ -126,7 +147,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return nil
 		case <-s.wake:
 		}
-		if op := s.take(ctx); op != nil {
+		for ctx.Err() == nil {
+			op := s.take(ctx)
+			if op == nil {
+				break
+			}
 			s.perform(op)
 		}
 	}
@@ -143,11 +168,18 @@ func (s *Supervisor) close() {
 	}
 }
 
-// take makes the queued operation the current one.
+// take makes the queued operation the current one; if there is none, a replacement that a worker asked for.
 func (s *Supervisor) take(ctx context.Context) *operation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := s.queued
+	for op == nil && len(s.wanted) > 0 {
+		w := s.wanted[0]
+		s.wanted = s.wanted[1:]
+		if s.live && s.app == w.app && s.app.fills(w) {
+			op = s.newOperation(Request{Kind: OpReplace, Process: w.process.ProcessName, slot: w.shown.Worker})
+		}
+	}
 	if op == nil {
 		return nil
 	}
@@ -156,14 +188,46 @@ func (s *Supervisor) take(ctx context.Context) *operation {
 	return op
 }
 
-// Submit queues an operation and returns its first snapshot; Watch follows it. plan is needed for start and restart.
-// One operation runs at a time: others get ErrBusy, except stop, which cancels the one that runs; a second stop joins
-// the first. A start of what runs is ErrRunning; a restart of what does not run is a start.
-func (s *Supervisor) Submit(kind OpKind, plan *Plan) (Operation, error) {
-	if kind != OpStop {
-		if err := checkPlan(plan); err != nil {
-			return Operation{}, fmt.Errorf("%s: %w", kind, err)
+// fills reports whether a worker is the one of its slot; the caller holds mu.
+func (a *application) fills(w *worker) bool {
+	r := a.role(w.process.ProcessName)
+	return r != nil && w.shown.Worker < len(r.slots) && r.slots[w.shown.Worker] == w
+}
+
+// role returns the role of that name, or nil; the caller holds mu or is Run.
+func (a *application) role(name string) *role {
+	for _, r := range a.roles {
+		if r.process.ProcessName == name {
+			return r
 		}
+	}
+	return nil
+}
+
+// wantReplacement asks for a replacement of a worker, once no operation runs.
+func (s *Supervisor) wantReplacement(w *worker) {
+	s.mu.Lock()
+	s.wanted = append(s.wanted, w)
+	s.mu.Unlock()
+	s.rouse()
+}
+
+// rouse makes Run look for something to do.
+func (s *Supervisor) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Submit queues an operation and returns its first snapshot; Watch follows it. One operation runs at a time: others get
+// ErrBusy, except the stop of the application, which cancels the one that runs; a second stop joins the first. A start of
+// what runs is ErrRunning; a restart or reload of what does not run is a start; what concerns one process, and a scale,
+// needs a running application (ErrNotRunning).
+func (s *Supervisor) Submit(r Request) (Operation, error) {
+	stop := r.Kind == OpStop && r.Process == ""
+	if err := checkRequest(r); err != nil {
+		return Operation{}, fmt.Errorf("%s: %w", r.Kind, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,24 +238,64 @@ func (s *Supervisor) Submit(kind OpKind, plan *Plan) (Operation, error) {
 	switch {
 	case s.closed:
 		return Operation{}, ErrClosed
-	case busy != nil && kind != OpStop:
+	case busy != nil && !stop:
 		return Operation{}, ErrBusy
-	case busy != nil && busy.snapshot.Kind == OpStop:
+	case busy != nil && busy.stopsAll():
 		return busy.copy(), nil
 	case busy != nil && busy == s.queued:
 		s.finishLocked(busy, OpCanceled, nil)
 	case busy != nil:
 		busy.cancel()
-	case kind == OpStart && s.live:
+	case r.Process == "" && r.Kind == OpStart && s.live:
 		return Operation{}, ErrRunning
+	case !s.live && (r.Process != "" || r.Kind == OpScale):
+		return Operation{}, ErrNotRunning
+	case r.Process != "":
+		if err := s.checkProcess(r); err != nil {
+			return Operation{}, err
+		}
 	}
-	op := s.newOperation(kind, plan)
+	if r.Kind == OpReload && !s.live {
+		r.Kind = OpStart
+	}
+	op := s.newOperation(r)
 	s.queued = op
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.rouse()
 	return op.copy(), nil
+}
+
+// checkProcess refuses an operation on a process that is not there or, for a start, runs; the caller holds mu.
+func (s *Supervisor) checkProcess(r Request) error {
+	role := s.app.role(r.Process)
+	switch {
+	case role == nil:
+		names := make([]string, len(s.app.roles))
+		for i, known := range s.app.roles {
+			names[i] = known.process.ProcessName
+		}
+		return fmt.Errorf("%s: application %q has no process %q; it has %q", r.Kind, s.app.plan.App.AppName, r.Process, names)
+	case r.Kind == OpStart && !role.stopped:
+		return fmt.Errorf("process %q: %w", r.Process, ErrRunning)
+	}
+	return nil
+}
+
+// checkRequest refuses what makes no sense whatever runs.
+func checkRequest(r Request) error {
+	switch r.Kind {
+	case OpStart, OpRestart, OpReload, OpScale:
+	case OpStop:
+		return nil
+	default:
+		return fmt.Errorf("no such operation")
+	}
+	if r.Parallel < 0 {
+		return fmt.Errorf("parallel is %d, want 1 or more", r.Parallel)
+	}
+	if r.Plan == nil && r.Process != "" {
+		return nil
+	}
+	return checkPlan(r.Plan)
 }
 
 // checkPlan refuses a plan that cannot be run whatever happens.
@@ -239,33 +343,39 @@ func (s *Supervisor) countSpawn(app *application, replacement bool) {
 }
 
 // keepSockets closes the sockets of a process that has no worker now or soon, and opens them for one that starts.
-func (s *Supervisor) keepSockets(app *application, index int) {
-	k := &app.sockets[index]
+func (s *Supervisor) keepSockets(app *application, name string) {
+	s.mu.Lock()
+	r, appName := app.role(name), app.plan.App.AppName
+	s.mu.Unlock()
+	if r == nil {
+		return
+	}
+	k := &r.sockets
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	wanted := s.socketsWanted(app, index)
-	switch name := app.plan.App.Processes[index].ProcessName; {
+	wanted := s.socketsWanted(r)
+	switch {
 	case wanted && k.closed:
-		s.log.Info("listening sockets open again", zap.String("app", app.plan.App.AppName), zap.String("process", name))
+		s.log.Info("listening sockets open again", zap.String("app", appName), zap.String("process", name))
 		s.spawner.Resume(name)
 	case !wanted && !k.closed:
-		s.log.Warn("listening sockets closed: no worker soon", zap.String("app", app.plan.App.AppName), zap.String("process", name))
+		s.log.Warn("listening sockets closed: no worker soon", zap.String("app", appName), zap.String("process", name))
 		s.spawner.Suspend(name)
 	}
 	k.closed = !wanted
 }
 
 // socketsWanted reports whether a worker of the process lives or is due soon.
-func (s *Supervisor) socketsWanted(app *application, index int) bool {
+func (s *Supervisor) socketsWanted(r *role) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stopped := 0
-	for _, w := range app.processes[index].Workers {
-		switch w.State {
+	for _, w := range r.workers {
+		switch w.shown.State {
 		case StateStopped:
 			stopped++
 		case StateBackoff:
-			if time.Until(w.NextTryAt) <= socketsKeep {
+			if time.Until(w.shown.NextTryAt) <= socketsKeep {
 				return true
 			}
 		case StateFatal:
@@ -273,7 +383,8 @@ func (s *Supervisor) socketsWanted(app *application, index int) bool {
 			return true
 		}
 	}
-	return stopped > 0 // in a stop, End closes them for good
+	// While the whole process stops, the end of the stop decides.
+	return stopped > 0 && !r.stopped
 }
 
 // statusOf is what Status tells of the application besides live values; the caller holds mu.
@@ -281,13 +392,16 @@ func (s *Supervisor) statusOf(app *application) Status {
 	st := Status{
 		AppName: app.plan.App.AppName, AppDir: app.plan.App.AppDir, AppID: app.id, State: app.state, GuardPID: os.Getpid(),
 		StartedAt: app.startedAt, StartCount: app.startCount, RestartCount: app.restartCount, Structure: app.plan.App,
-		Processes: make([]ProcessStatus, len(app.processes)),
+		Processes: make([]ProcessStatus, len(app.roles)),
 	}
 	if !app.plan.Dev {
 		st.StdoutLogPath = filepath.Join(app.plan.LogsDir, app.plan.App.AppName, "nodejs_stdout.log")
 	}
-	for i, p := range app.processes {
-		p.Workers = append([]WorkerStatus(nil), p.Workers...)
+	for i, r := range app.roles {
+		p := ProcessStatus{Name: r.process.ProcessName, Kind: r.process.Kind, Stopped: r.stopped, Workers: []WorkerStatus{}}
+		for _, w := range r.workers {
+			p.Workers = append(p.Workers, w.shown)
+		}
 		st.Processes[i] = p
 	}
 	return st

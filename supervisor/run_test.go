@@ -39,7 +39,7 @@ func TestStartInOrderAndInParallel(t *testing.T) {
 		if len(ids) != 4 || f.spawns[0].Process.ProcessName != "a" {
 			t.Errorf("spawns: %+v", f.spawns)
 		}
-		if _, err := s.Submit(OpStart, testPlan("a", 1)); !errors.Is(err, ErrRunning) {
+		if _, err := s.Submit(Request{Kind: OpStart, Plan: testPlan("a", 1)}); !errors.Is(err, ErrRunning) {
 			t.Errorf("second start: %v", err)
 		}
 		f.take()
@@ -315,19 +315,19 @@ func TestStopCancelsStart(t *testing.T) {
 		c.until("terminate")
 	}
 	supervised(t, f, func(t *testing.T, s *Supervisor) {
-		start, err := s.Submit(OpStart, testPlan("a", 2, "b", 1))
+		start, err := s.Submit(Request{Kind: OpStart, Plan: testPlan("a", 2, "b", 1)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if _, err := s.Submit(OpRestart, testPlan("a", 1)); !errors.Is(err, ErrBusy) {
+		if _, err := s.Submit(Request{Kind: OpRestart, Plan: testPlan("a", 1)}); !errors.Is(err, ErrBusy) {
 			t.Errorf("restart during start: %v", err)
 		}
-		stop, err := s.Submit(OpStop, nil)
+		stop, err := s.Submit(Request{Kind: OpStop})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.Submit(OpStop, nil)
+		again, err := s.Submit(Request{Kind: OpStop})
 		if err != nil || again.ID != stop.ID {
 			t.Errorf("second stop: %+v %v, want to join %s", again, err, stop.ID)
 		}
@@ -341,8 +341,8 @@ func TestStopCancelsStart(t *testing.T) {
 			t.Errorf("left: %+v", s.Status())
 		}
 		// A start that has not begun is canceled too.
-		first, _ := s.Submit(OpStart, testPlan("a", 1))
-		if _, err := s.Submit(OpStop, nil); err != nil {
+		first, _ := s.Submit(Request{Kind: OpStart, Plan: testPlan("a", 1)})
+		if _, err := s.Submit(Request{Kind: OpStop}); err != nil {
 			t.Fatal(err)
 		}
 		if op := await(t, s, first.ID); op.State != OpCanceled {
@@ -415,7 +415,7 @@ func TestBadPlans(t *testing.T) {
 			"nil": nil, "no process": testPlan(), "unnamed": unnamed, "escaping": escaping,
 			"scale": testPlan("a", 0), "duplicate": testPlan("a", 1, "a", 1), "unnamed process": testPlan("", 1),
 		} {
-			if _, err := s.Submit(OpStart, plan); err == nil {
+			if _, err := s.Submit(Request{Kind: OpStart, Plan: plan}); err == nil {
 				t.Errorf("plan %q was taken", name)
 			}
 		}
@@ -430,7 +430,7 @@ func TestEventsChangesAndWatch(t *testing.T) {
 	supervised(t, f, func(t *testing.T, s *Supervisor) {
 		ctx, cancel := context.WithCancel(t.Context())
 		changes := s.Changes(ctx)
-		op, _ := s.Submit(OpStart, testPlan("w", 40))
+		op, _ := s.Submit(Request{Kind: OpStart, Plan: testPlan("w", 40)})
 		slow := s.Watch(t.Context(), op.ID)
 		given := s.Watch(ctx, op.ID)
 		await(t, s, op.ID)
@@ -517,11 +517,11 @@ func TestRandomFaults(t *testing.T) {
 				for range 100 {
 					switch random(12) {
 					case 0:
-						s.Submit(OpStop, nil)
+						s.Submit(Request{Kind: OpStop})
 					case 1, 2, 3:
-						s.Submit(OpStart, testPlan("a", 1+random(3), "b", 1))
+						s.Submit(Request{Kind: OpStart, Plan: testPlan("a", 1+random(3), "b", 1)})
 					case 4:
-						s.Submit(OpRestart, testPlan("b", 1+random(3)))
+						s.Submit(Request{Kind: OpRestart, Plan: testPlan("b", 1+random(3))})
 					}
 					time.Sleep(time.Duration(random(20)) * time.Second)
 					synctest.Wait()

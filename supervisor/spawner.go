@@ -8,11 +8,13 @@ import (
 
 // Spawner makes the processes of an application and holds what outlives each of them: log files and listening sockets.
 //
-// Begin comes before the first Spawn of a start and End after the last process has ended; in between, Spawn, Sockets,
-// Suspend and Resume are called from many goroutines. NodeSpawner is the real one.
+// Begin comes before the first Spawn of a start and End after the last process has ended; in between, Update, Spawn,
+// Sockets, Suspend and Resume are called from many goroutines. NodeSpawner is the real one.
 type Spawner interface {
 	// Begin prepares for a plan.
 	Begin(plan *Plan, appID string) error
+	// Update tells of the plan that the next processes belong to, which differs from the one of Begin.
+	Update(plan *Plan)
 	// Spawn starts one process. A *PermanentError says that trying again cannot help.
 	Spawn(SpawnSpec) (Child, error)
 	// Sockets lists the listening sockets that are open.
@@ -48,8 +50,16 @@ type Child interface {
 	Events() <-chan ChildEvent
 	// Exit tells how it ended; valid once Events is closed.
 	Exit() Exit
+	// Listening lists the addresses it listens on, in a form that is the same in the next generation.
+	Listening() []string
+	// Exclusive lists those of them that no other process can listen on at the same time; nil when there is none.
+	Exclusive() []string
+	// Memory is its resident memory in bytes; 0 when that is not known.
+	Memory() int64
+	// Ping asks for a sign of life; ChildPong is its answer.
+	Ping() error
 	// Drain tells it to stop accepting and to finish what it is answering; ChildDrained is its answer.
-	Drain(within time.Duration) error
+	Drain(Drain) error
 	// Shutdown tells it to stop its services; ChildFinished is its answer.
 	Shutdown() error
 	// Disconnect takes its channel away: a cluster worker is told to leave, a plain process sees it closed.
@@ -58,6 +68,17 @@ type Child interface {
 	Terminate()
 	// Kill sends SIGKILL to its whole tree.
 	Kill()
+}
+
+// Drain says how a worker leaves.
+type Drain struct {
+	// Within bounds the drain.
+	Within time.Duration
+	// Gently is true in a reload: idle connections stay until the client or the server's keep-alive time ends them, so
+	// that no client loses a request to a connection being closed.
+	Gently bool
+	// Grace is how long upgraded and streaming connections may go on; 0 is as long as the drain.
+	Grace time.Duration
 }
 
 // ChildEventKind says what a child tells.
@@ -72,6 +93,12 @@ const (
 	// ChildDrained and ChildFinished answer Drain and Shutdown.
 	ChildDrained
 	ChildFinished
+	// ChildPong answers Ping.
+	ChildPong
+	// ChildListening: Listening has changed.
+	ChildListening
+	// ChildMessage: it said with process.send what Policy.Ready waits for.
+	ChildMessage
 )
 
 // ChildEvent is one thing that a child tells.

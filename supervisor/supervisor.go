@@ -37,6 +37,8 @@ type Plan struct {
 	LogsDir string `json:"logsDir"`
 	// Dev is true under `pandora dev`.
 	Dev bool `json:"dev,omitempty"`
+	// Stopped names processes that are not to run, because they were stopped on their own.
+	Stopped []string `json:"stopped,omitempty"`
 }
 
 // State is the state of one worker.
@@ -89,8 +91,11 @@ type Status struct {
 
 // ProcessStatus is a snapshot of one process (a role) and its workers.
 type ProcessStatus struct {
-	Name    string         `json:"name"`
-	Kind    procfile.Kind  `json:"kind"`
+	Name string        `json:"name"`
+	Kind procfile.Kind `json:"kind"`
+	// Stopped is true when it was stopped on its own, while the application runs.
+	Stopped bool `json:"stopped,omitempty"`
+	// Workers are ordered by slot; while a slot is reloaded it is there twice, the older generation first.
 	Workers []WorkerStatus `json:"workers"`
 }
 
@@ -102,14 +107,21 @@ type WorkerStatus struct {
 	// PID is 0 when no process lives in the slot.
 	PID int `json:"pid,omitempty"`
 	// Generation counts the processes this slot has had, from 1.
-	Generation int       `json:"generation"`
-	Restarts   int       `json:"restarts"`
-	SpawnedAt  time.Time `json:"spawnedAt,omitzero"`
-	ReadyAt    time.Time `json:"readyAt,omitzero"`
+	Generation int `json:"generation"`
+	// Restarts counts the processes that replaced one that had ended by itself.
+	Restarts  int       `json:"restarts"`
+	SpawnedAt time.Time `json:"spawnedAt,omitzero"`
+	ReadyAt   time.Time `json:"readyAt,omitzero"`
 	// NextTryAt is set in state backoff.
 	NextTryAt time.Time `json:"nextTryAt,omitzero"`
 	// Reason says in a sentence why the worker is in backoff or fatal; "" otherwise.
 	Reason string `json:"reason,omitempty"`
+	// Listening are the addresses the worker listens on, in a form that does not change from one generation to the next;
+	// Exclusive are those of them that only one process can hold.
+	Listening []string `json:"listening,omitempty"`
+	Exclusive []string `json:"exclusive,omitempty"`
+	// UnresponsiveSince is when its event loop last answered, once that is too long ago; zero while it answers.
+	UnresponsiveSince time.Time `json:"unresponsiveSince,omitzero"`
 	// LastExit is how the previous process of the slot ended; nil when none has.
 	LastExit *Exit `json:"lastExit,omitempty"`
 	// LogPath is the file with the worker's output; "" in dev.
@@ -149,7 +161,28 @@ const (
 	OpStart   OpKind = "start"
 	OpStop    OpKind = "stop"
 	OpRestart OpKind = "restart"
+	// OpReload replaces the workers one by one, without a moment when nobody answers.
+	OpReload OpKind = "reload"
+	// OpScale adds and removes workers and leaves the others alone.
+	OpScale OpKind = "scale"
+	// OpReplace is a reload of one worker that the supervisor itself asks for.
+	OpReplace OpKind = "replace"
 )
+
+// Request asks for an operation.
+type Request struct {
+	Kind OpKind `json:"kind"`
+	// Plan is what is to run. A start, restart, reload or scale of the application needs one; for one process it may be
+	// nil, which means what is running.
+	Plan *Plan `json:"plan,omitempty"`
+	// Process limits start, stop, restart and reload to one process; "" is the whole application.
+	Process string `json:"process,omitempty"`
+	// Parallel is how many workers of a process a reload replaces at a time; 0 is one.
+	Parallel int `json:"parallel,omitempty"`
+
+	// slot is the worker of an OpReplace.
+	slot int
+}
 
 // OpState is how far an operation is.
 type OpState string
@@ -164,12 +197,16 @@ const (
 
 // Operation is a snapshot of one operation.
 type Operation struct {
-	ID         string    `json:"id"`
-	Kind       OpKind    `json:"kind"`
-	AppName    string    `json:"appName"`
+	ID      string `json:"id"`
+	Kind    OpKind `json:"kind"`
+	AppName string `json:"appName"`
+	// Process is the one process that it is about; "" is the whole application.
+	Process    string    `json:"process,omitempty"`
 	State      OpState   `json:"state"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
+	// Replaced counts the new workers that are ready, in a reload or scale.
+	Replaced int `json:"replaced,omitempty"`
 	// Steps are the processes of the operation in order, for showing progress.
 	Steps []Step `json:"steps"`
 	// Failure is set when State is OpFailed.

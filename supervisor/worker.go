@@ -1,9 +1,12 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,46 +14,72 @@ import (
 	"github.com/pandora-go/pandora/procfile"
 )
 
-// worker keeps one slot filled. Its goroutine (run) owns every field below the line; stop and done are how others
-// reach it.
+// pulseTime is how often a running worker is asked for a sign of life, and looked at.
+const pulseTime = 5 * time.Second
+
+// worker keeps one slot filled, for as long as it is wanted: a reload makes another one for the slot. Its goroutine
+// (run) owns every field below the line; stop and done are how others reach it.
 type worker struct {
 	s       *Supervisor
 	app     *application
+	plan    *Plan
 	process procfile.Process
-	index   int // of the process in the plan
+	policy  procfile.Policy
 	// first takes the outcome of the first process, once; nil means ready.
 	first chan<- firstStart
-	// stop is closed to make the worker stop, done is closed when nothing of it is left.
-	stop chan struct{}
-	done chan struct{}
+	// must are the addresses it has to listen on before it counts as ready.
+	must []string
+	// stop is closed to make the worker stop, and hurry when it is not to wait for idle connections; done is closed when
+	// nothing of it is left.
+	stop, hurry, done chan struct{}
+	// running, leaving and gently belong to the goroutine of Supervisor.Run.
+	running, leaving, gently bool
+	// shown is what Status tells; guarded by Supervisor.mu.
+	shown WorkerStatus
 
 	status   WorkerStatus
 	stage    stage
 	child    Child
 	timer    *time.Timer // eventLate, eventDue or eventElapsed, by stage
 	stable   *time.Timer
+	pulse    *time.Timer
 	services int
 	ready    bool // some process of this slot was ready
 	tries    int
 	failures int
-	doomed   bool // another try cannot help
-	slow     bool // the process at hand was not ready in time
+	replaced []time.Time // when processes were replaced, as far back as maxRestarts counts
+	doomed   bool        // another try cannot help
+	because  string      // why we killed the process at hand; "" when we did not
 	err      error
+	waits    waits
+	answered time.Time // when its event loop answered last
+	asked    bool      // a replacement was asked for
+	softly   bool      // it drains gently
+}
+
+// waits are the conditions of readiness that the process at hand has to fulfil.
+type waits struct {
+	report, message bool
+	probe           bool
+	cancel          context.CancelFunc
+	probed          chan error
 }
 
 // firstStart is how the first process of a worker came up: failure is nil when it is ready.
 type firstStart struct{ failure *Failure }
 
 // newWorker makes the worker of one slot; run makes it live.
-func newWorker(s *Supervisor, app *application, index, slot int, first chan<- firstStart) *worker {
+func newWorker(s *Supervisor, app *application, plan *Plan, process procfile.Process, slot int, first chan<- firstStart) *worker {
 	w := &worker{
-		s: s, app: app, process: app.plan.App.Processes[index], index: index, first: first,
-		stop: make(chan struct{}), done: make(chan struct{}),
-		timer: time.NewTimer(time.Hour), stable: time.NewTimer(time.Hour),
+		s: s, app: app, plan: plan, process: process, policy: process.PolicyOrDefault(), first: first,
+		stop: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
+		timer: time.NewTimer(time.Hour), stable: time.NewTimer(time.Hour), pulse: time.NewTimer(time.Hour),
 		status: WorkerStatus{Worker: slot, State: StatePending},
 	}
 	w.timer.Stop()
 	w.stable.Stop()
+	w.pulse.Stop()
+	w.shown = w.status
 	return w
 }
 
@@ -59,7 +88,8 @@ func (w *worker) run() {
 	defer close(w.done)
 	defer w.timer.Stop()
 	defer w.stable.Stop()
-	stop := w.stop
+	defer w.pulse.Stop()
+	stop, hurry := w.stop, w.hurry
 	w.handle(eventStart)
 	for w.stage != stageStopped {
 		var said <-chan ChildEvent
@@ -73,13 +103,22 @@ func (w *worker) run() {
 				continue
 			}
 			w.said(e)
+		case err := <-w.waits.probed:
+			w.probeEnded(err)
 		case <-w.timer.C:
 			w.handle(w.timerMeans())
 		case <-w.stable.C:
 			w.handle(eventStable)
+		case <-w.pulse.C:
+			w.feel()
 		case <-stop:
 			stop = nil
 			w.handle(eventStop)
+		case <-hurry:
+			hurry = nil
+			if w.stage == stageDraining && w.softly {
+				w.drain()
+			}
 		}
 	}
 }
@@ -99,12 +138,27 @@ func (w *worker) timerMeans() event {
 func (w *worker) said(e ChildEvent) {
 	switch e.Kind {
 	case ChildReady:
-		if w.stage == stageStarting {
-			w.services, w.ready, w.tries = e.Services, true, 0
-			w.status.ReadyAt = time.Now()
-			w.s.record(w, "ready", "ready after "+w.status.ReadyAt.Sub(w.status.SpawnedAt).Round(time.Millisecond).String())
+		if w.stage != stageStarting || !w.waits.report {
+			return
 		}
-		w.handle(eventReady)
+		w.services, w.waits.report = e.Services, false
+		w.answered = time.Now()
+		w.startProbe()
+		w.checkReady()
+	case ChildMessage:
+		w.waits.message = false
+		w.checkReady()
+	case ChildListening:
+		w.status.Listening, w.status.Exclusive = w.child.Listening(), w.child.Exclusive()
+		w.s.publish(w)
+		w.checkReady()
+	case ChildPong:
+		w.answered = time.Now()
+		if !w.status.UnresponsiveSince.IsZero() {
+			w.status.UnresponsiveSince = time.Time{}
+			w.s.record(w, "responsive", "its event loop answers again")
+			w.s.publish(w)
+		}
 	case ChildError:
 		w.doomed = w.doomed || e.Permanent
 		w.handle(eventError)
@@ -117,14 +171,16 @@ func (w *worker) said(e ChildEvent) {
 
 // exited handles the end of the child and its tree.
 func (w *worker) exited() {
+	w.endProbe()
 	exit := w.child.Exit()
 	pid := w.child.PID()
 	w.child = nil
 	w.status.LastExit, w.status.PID, w.status.ReadyAt = &exit, 0, time.Time{}
+	w.status.Listening, w.status.Exclusive, w.status.UnresponsiveSince = nil, nil, time.Time{}
 	w.s.roster.remove(pid)
 	text := exitText(exit)
-	if w.slow && exit.Error == "" {
-		text = "was not ready within " + w.s.readyTimeout.String() + " and was killed"
+	if w.because != "" && exit.Error == "" {
+		text = w.because
 	}
 	w.err = errors.New(text)
 	w.s.recordExit(w, pid, exit, text)
@@ -135,6 +191,7 @@ func (w *worker) exited() {
 func (w *worker) ended(e event) {
 	w.timer.Stop()
 	w.stable.Stop()
+	w.pulse.Stop()
 	if w.stage == stageStarting {
 		w.tries++
 	}
@@ -146,9 +203,13 @@ func (w *worker) ended(e event) {
 func (w *worker) handle(e event) {
 	to, do := next(w.stage, e, facts{
 		operation: !w.ready, permanent: w.doomed, tries: w.tries, failures: w.failures, services: w.services > 0,
+		exhausted: w.exhausted(),
 	})
-	if e == eventLate && w.stage == stageStarting {
-		w.slow = true
+	switch {
+	case e == eventLate && w.stage == stageStarting && w.because == "":
+		w.because = w.lateReason()
+	case e == eventSilent:
+		w.because = fmt.Sprintf("its event loop did not answer for %v and it was killed", w.livenessTime())
 	}
 	changed := to != w.stage
 	if changed {
@@ -193,16 +254,30 @@ func (w *worker) entered() {
 		w.status.NextTryAt = time.Time{}
 	}
 	w.s.publish(w)
-	w.s.keepSockets(w.app, w.index)
+	w.s.keepSockets(w.app, w.process.ProcessName)
 }
 
 // fatalReason says why there will be no other try.
 func (w *worker) fatalReason() string {
-	switch {
+	switch m := w.policy.MaxRestarts; {
 	case !w.ready, w.doomed:
 		return w.err.Error()
+	case w.exhausted():
+		return fmt.Sprintf("%v; it was replaced %d times within %v, which is all that maxRestarts allows. Mend it, then restart the application",
+			w.err, m.Count, milliseconds(m.WindowMs))
 	}
 	return fmt.Sprintf("%v; it was not ready once in %d tries. Mend it, then restart the application", w.err, w.tries)
+}
+
+// exhausted reports whether maxRestarts allows no other replacement now.
+func (w *worker) exhausted() bool {
+	m := w.policy.MaxRestarts
+	if m == nil {
+		return false
+	}
+	since := time.Now().Add(-milliseconds(m.WindowMs))
+	w.replaced = slices.DeleteFunc(w.replaced, func(at time.Time) bool { return at.Before(since) })
+	return len(w.replaced) >= m.Count
 }
 
 // do does one action. A step of a stop that cannot be taken, because the channel is gone, counts as answered.
@@ -224,13 +299,14 @@ func (w *worker) do(a action) {
 		w.failures = 0
 	case actWatch:
 		w.stable.Reset(stableAfter)
+		w.pulse.Reset(w.pulseInterval())
 	case actDrain:
-		w.step(drainTime, w.child.Drain(drainTime))
+		w.drain()
 	case actShutdown:
-		w.step(shutdownTime, w.child.Shutdown())
+		w.step(w.stopStep(), w.child.Shutdown())
 	case actAsk:
 		w.child.Terminate()
-		w.step(shutdownTime, nil)
+		w.step(w.stopStep(), nil)
 	case actDisconnect:
 		w.child.Disconnect()
 		w.step(disconnectTime, nil)
@@ -242,6 +318,33 @@ func (w *worker) do(a action) {
 		w.step(killAgainTime, nil)
 	}
 }
+
+// drain tells the process to finish what it is answering.
+func (w *worker) drain() {
+	d := Drain{Within: w.stopStep()}
+	select {
+	case <-w.hurry:
+		w.softly = false
+	default:
+		w.softly = true
+		d.Gently, d.Grace = true, milliseconds(w.policy.GraceMs)
+		d.Within = max(atLeast(w.policy.DrainTimeoutMs, reloadTime), d.Grace)
+	}
+	w.step(d.Within, w.child.Drain(d))
+}
+
+// stopStep is how long each graceful step of a stop may take.
+func (w *worker) stopStep() time.Duration { return atLeast(w.policy.StopTimeoutMs, stopTime) }
+
+// atLeast is the time given in milliseconds, or the default where none is given.
+func atLeast(ms int64, otherwise time.Duration) time.Duration {
+	if ms <= 0 {
+		return otherwise
+	}
+	return milliseconds(ms)
+}
+
+func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 // step gives the worker time for what it was told; none when it could not be told.
 func (w *worker) step(within time.Duration, err error) {
@@ -262,9 +365,13 @@ func (w *worker) tellFirst(failure *Failure) {
 
 // spawn starts a process.
 func (w *worker) spawn() {
+	again := w.status.Generation > 0 && w.tries+w.failures > 0
 	spec := SpawnSpec{
-		Plan: w.app.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
+		Plan: w.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
 		Generation: w.status.Generation + 1, ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
+	}
+	if again {
+		w.replaced = append(w.replaced, time.Now())
 	}
 	child, err := w.s.spawner.Spawn(spec)
 	if err != nil {
@@ -277,19 +384,26 @@ func (w *worker) spawn() {
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
 	w.status.Generation = spec.Generation
-	w.status.Restarts = spec.Generation - 1
-	w.services, w.slow = 0, false
-	w.timer.Reset(w.s.readyTimeout)
+	if again {
+		w.status.Restarts++
+	}
+	w.services, w.because, w.asked = 0, "", false
+	ready := w.policy.Ready
+	w.waits = waits{report: true, message: ready != nil && ready.Message != nil, probe: ready != nil && ready.Message == nil}
+	w.timer.Reset(w.startTime())
 	w.s.roster.add(w.app.id, child.PID())
-	w.s.countSpawn(w.app, spec.Generation > 1)
+	w.s.countSpawn(w.app, again)
 	w.s.record(w, "spawned", "spawned, generation "+strconv.Itoa(spec.Generation))
 	w.s.publish(w)
 }
 
+// startTime is how long a process may take to become ready.
+func (w *worker) startTime() time.Duration { return atLeast(w.policy.StartTimeoutMs, w.s.readyTimeout) }
+
 // fields are the log fields of the worker.
 func (w *worker) fields(more ...zap.Field) []zap.Field {
 	return append([]zap.Field{
-		zap.String("app", w.app.plan.App.AppName), zap.String("process", w.process.ProcessName),
+		zap.String("app", w.plan.App.AppName), zap.String("process", w.process.ProcessName),
 		zap.Int("worker", w.status.Worker), zap.Int("pid", w.status.PID), zap.String("state", string(w.status.State)),
 	}, more...)
 }
@@ -304,4 +418,11 @@ func exitText(e Exit) string {
 		text += ": " + firstLine(e.Error)
 	}
 	return text
+}
+
+// missing lists the addresses of must that it does not listen on.
+func (w *worker) missing() string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(w.must), func(address string) bool {
+		return slices.Contains(w.status.Listening, address)
+	}), ", ")
 }

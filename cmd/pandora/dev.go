@@ -169,7 +169,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 
 // start starts the application, waits for a signal and stops it.
 func (d *devSession) start(plan *supervisor.Plan, signals <-chan os.Signal, stop func(), supervised <-chan error) error {
-	op, err := d.supervisor.Submit(supervisor.OpStart, plan)
+	op, err := d.supervisor.Submit(supervisor.Request{Kind: supervisor.OpStart, Plan: plan})
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (f *Fleet) adopt(ctx context.Context, app *application, path string) {
 	f.cfg.Log.Info("guard adopted", zap.String("app", app.name), zap.Int("pid", status.GuardPID))
 	if app.record.Desired == state.DesiredStopped && status.State != supervisor.AppStopped {
 		// The daemon before us ended between noting the wish and passing it on.
-		if op, err := guard.Submit(ask, supervisor.OpStop, nil); err == nil {
+		if op, err := guard.Submit(ask, supervisor.Request{Kind: supervisor.OpStop}); err == nil {
 			f.mu.Lock()
 			f.remember(op)
 			f.mu.Unlock()

@@ -29,6 +29,14 @@ type fakeSupervisor struct {
 	status  supervisor.Status
 	ops     map[string]supervisor.Operation
 	changed chan struct{}
+	plan    *supervisor.Plan
+}
+
+// Plan is the last one that was given.
+func (s *fakeSupervisor) Plan() *supervisor.Plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.plan
 }
 
 func newFakeSupervisor(app string, outcome func(supervisor.OpKind) supervisor.OpState) *fakeSupervisor {
@@ -48,12 +56,13 @@ func (s *fakeSupervisor) set(op supervisor.Operation, state supervisor.AppState)
 	s.changed = make(chan struct{})
 }
 
-func (s *fakeSupervisor) Submit(kind supervisor.OpKind, plan *supervisor.Plan) (supervisor.Operation, error) {
+func (s *fakeSupervisor) Submit(r supervisor.Request) (supervisor.Operation, error) {
+	kind, plan := r.Kind, r.Plan
 	s.mu.Lock()
 	op := supervisor.Operation{ID: uuid.NewString(), Kind: kind, AppName: s.status.AppName, State: supervisor.OpRunning}
 	current := s.status.Operation
 	if plan != nil {
-		s.status.Structure = plan.App
+		s.status.Structure, s.plan = plan.App, plan
 	}
 	s.mu.Unlock()
 	if current != nil && !final(*current) {
@@ -573,7 +582,9 @@ func TestGuardOverTheSocket(t *testing.T) {
 	if _, err := g.Plan(t.Context()); CodeOf(err) != CodeNotFound {
 		t.Errorf("plan before any: %v", err)
 	}
-	op, err := g.Submit(t.Context(), supervisor.OpStart, &supervisor.Plan{App: procfile.Application{AppName: "a"}, Env: []string{"A=1"}})
+	op, err := g.Submit(t.Context(), supervisor.Request{
+		Kind: supervisor.OpStart, Plan: &supervisor.Plan{App: procfile.Application{AppName: "a"}, Env: []string{"A=1"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

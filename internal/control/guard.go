@@ -6,14 +6,14 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/pandora-go/pandora/supervisor"
 )
 
 // Supervisor is the part of supervisor.Supervisor that a guard shows.
 type Supervisor interface {
-	Submit(kind supervisor.OpKind, plan *supervisor.Plan) (supervisor.Operation, error)
+	Submit(r supervisor.Request) (supervisor.Operation, error)
+	Plan() *supervisor.Plan
 	Operation(id string) (supervisor.Operation, bool)
 	Watch(ctx context.Context, id string) <-chan supervisor.Operation
 	Status() supervisor.Status
@@ -29,26 +29,19 @@ type GuardConfig struct {
 	Exit func()
 }
 
-// operationRequest asks a guard for an operation.
-type operationRequest struct {
-	Kind supervisor.OpKind `json:"kind"`
-	Plan *supervisor.Plan  `json:"plan,omitempty"`
-}
-
 // GuardHandler answers for one guard:
 //
 //	GET  /v1/status             the status; with ?follow=1 a line for every change
-//	POST /v1/operations         {"kind","plan"}: begins an operation
+//	POST /v1/operations         a supervisor.Request: begins an operation
 //	GET  /v1/operations/{id}    a line for every change, until the final one
 //	GET  /v1/events?since=SEQ   what happened
-//	GET  /v1/plan               the plan of the last operation that had one
+//	GET  /v1/plan               the plan that runs, or ran last
 //	POST /v1/exit               stops everything and ends the guard
 //
 // A guard serves any version: it may live through several daemons.
 func GuardHandler(cfg GuardConfig) http.Handler {
 	mux := http.NewServeMux()
 	s := cfg.Supervisor
-	var plan atomic.Pointer[supervisor.Plan]
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(versionHeader, cfg.Version)
 		if r.URL.Query().Get("follow") == "" {
@@ -58,21 +51,18 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 		followStatus(w, r, s)
 	})
 	mux.Handle("POST /v1/operations", handlerFunc(func(r *http.Request) (any, error) {
-		var request operationRequest
+		var request supervisor.Request
 		if err := decodeBody(r, &request); err != nil {
 			return nil, err
 		}
-		op, err := s.Submit(request.Kind, request.Plan)
+		op, err := s.Submit(request)
 		if err != nil {
 			return nil, &Error{Code: CodeRefused, Message: err.Error()}
-		}
-		if request.Plan != nil {
-			plan.Store(request.Plan)
 		}
 		return op, nil
 	}))
 	mux.Handle("GET /v1/plan", handlerFunc(func(*http.Request) (any, error) {
-		if p := plan.Load(); p != nil {
+		if p := s.Plan(); p != nil {
 			return p, nil
 		}
 		return nil, &Error{Code: CodeNotFound, Message: "no plan was given to this guard yet"}
@@ -156,10 +146,10 @@ func (g *Guard) WatchStatus(ctx context.Context, each func(supervisor.Status)) e
 	})
 }
 
-// Submit begins an operation. The plan is nil for a stop.
-func (g *Guard) Submit(ctx context.Context, kind supervisor.OpKind, plan *supervisor.Plan) (supervisor.Operation, error) {
+// Submit begins an operation.
+func (g *Guard) Submit(ctx context.Context, r supervisor.Request) (supervisor.Operation, error) {
 	var op supervisor.Operation
-	err := g.client.call(ctx, http.MethodPost, "/v1/operations", operationRequest{Kind: kind, Plan: plan}, &op)
+	err := g.client.call(ctx, http.MethodPost, "/v1/operations", r, &op)
 	return op, err
 }
 
@@ -175,7 +165,7 @@ func (g *Guard) Events(ctx context.Context, since uint64) ([]supervisor.Event, e
 	return events, err
 }
 
-// Plan returns the plan of the last operation that had one.
+// Plan returns the plan that runs, or ran last.
 func (g *Guard) Plan(ctx context.Context) (supervisor.Plan, error) {
 	var p supervisor.Plan
 	err := g.client.call(ctx, http.MethodGet, "/v1/plan", nil, &p)

@@ -136,7 +136,7 @@ func (f *Fleet) launch(ctx context.Context, app *application, record *state.Reco
 		f.cfg.Observer.GuardStarted(app.name)
 	}
 	guard := DialGuard(f.cfg.Home.GuardSocket(app.name), f.cfg.Version)
-	op, err := guard.Submit(ctx, supervisor.OpStart, f.plan(record))
+	op, err := guard.Submit(ctx, supervisor.Request{Kind: supervisor.OpStart, Plan: f.plan(record)})
 	if err != nil {
 		_ = guard.Exit(ctx)
 		guard.Close()
@@ -218,7 +218,7 @@ func (f *Fleet) Restart(ctx context.Context, request StartRequest) (supervisor.O
 	if err := f.replace(app, record); err != nil {
 		return supervisor.Operation{}, err
 	}
-	op, err := guard.Submit(ctx, supervisor.OpRestart, f.plan(record))
+	op, err := guard.Submit(ctx, supervisor.Request{Kind: supervisor.OpRestart, Plan: f.plan(record)})
 	if err != nil {
 		return supervisor.Operation{}, errors.Join(err, f.replace(app, previous))
 	}
@@ -272,7 +272,7 @@ func (f *Fleet) stop(ctx context.Context, app *application, forget bool) (superv
 		return f.done(supervisor.OpStop, app.name), nil
 	}
 	if !leaving {
-		op, err := guard.Submit(ctx, supervisor.OpStop, nil)
+		op, err := guard.Submit(ctx, supervisor.Request{Kind: supervisor.OpStop})
 		if err == nil {
 			f.mu.Lock()
 			f.remember(op)
