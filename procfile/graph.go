@@ -31,6 +31,10 @@ func (a *Application) Clone() *Application {
 	}
 	c.DefinedProcesses, c.Warnings = slices.Clone(a.DefinedProcesses), slices.Clone(a.Warnings)
 	c.Services, c.Applets = cloneServices(a.Services), cloneServices(a.Applets)
+	if c.Evaluation = clonePointer(a.Evaluation); c.Evaluation != nil {
+		c.Evaluation.GlobalArgs = slices.Clone(a.Evaluation.GlobalArgs)
+		c.Evaluation.GlobalExecArgv = slices.Clone(a.Evaluation.GlobalExecArgv)
+	}
 	return &c
 }
 
@@ -71,10 +75,10 @@ func cloneJSON(v any) any {
 	}
 }
 
-// Digest identifies what the graph describes: 16 hex digits. Engine and Warnings do not count.
+// Digest identifies what the graph describes: 16 hex digits. Engine, Warnings and Evaluation do not count.
 func (a *Application) Digest() string {
 	described := *a
-	described.Engine, described.Warnings = "", nil
+	described.Engine, described.Warnings, described.Evaluation = "", nil, nil
 	data, err := json.Marshal(described)
 	if err != nil {
 		// Only a Config that did not come from JSON gets here.
@@ -94,8 +98,9 @@ type Change struct {
 	New any `json:"new"`
 }
 
-// Diff lists what changes from a to b, sorted by place; empty when they describe the same. Engine and Warnings do not
-// count. A process that is new or gone is one change; so is another start order of the processes that stay.
+// Diff lists what changes from a to b, sorted by place; empty when they describe the same. Engine, Warnings and
+// Evaluation do not count. A process that is new or gone is one change; so is another start order of the processes that
+// stay.
 func (a *Application) Diff(b *Application) []Change {
 	var changes []Change
 	was, is := described(a), described(b)

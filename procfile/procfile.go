@@ -31,6 +31,25 @@ type Application struct {
 	Engine string `json:"engine"`
 	// Warnings are sentences for the user; empty when there is nothing to say.
 	Warnings []string `json:"warnings"`
+	// Evaluation tells how the graph came about; nil in a graph that is not from an evaluation.
+	Evaluation *Evaluation `json:"evaluation,omitempty"`
+}
+
+// Evaluation is what a worker needs to evaluate the procfile as it was evaluated for the graph, and to see whether it
+// found the same.
+type Evaluation struct {
+	// Digest identifies what workers take from an evaluation (services, applets, processes without their environment):
+	// 16 hex digits. "" when it is not known; then nothing is compared.
+	Digest string `json:"digest"`
+	// WorkerCount is what scale 'auto' meant.
+	WorkerCount int `json:"workerCount"`
+	// GlobalArgs and GlobalExecArgv were added to every process.
+	GlobalArgs     []string `json:"globalArgs,omitempty"`
+	GlobalExecArgv []string `json:"globalExecArgv,omitempty"`
+	// Environment and Configurator name the path given to pandora.environment() and pandora.configurator(), or say "a
+	// class"; "" when none is set.
+	Environment  string `json:"environment,omitempty"`
+	Configurator string `json:"configurator,omitempty"`
 }
 
 // Kind tells how a process is run.

@@ -133,7 +133,7 @@ func write(t *testing.T, path, content string) {
 func graph(t *testing.T, result *Result) string {
 	t.Helper()
 	app := result.App.Clone()
-	app.Engine = ""
+	app.Engine, app.Evaluation = "", nil
 	app.Warnings = []string{}
 	for _, warning := range result.App.Warnings {
 		if !strings.HasPrefix(warning, "the procfile was evaluated by node") {
@@ -204,6 +204,9 @@ func (g *golden) checkGraph(t *testing.T) {
 	}
 	if got := graph(t, auto); got != graph(t, node) {
 		t.Errorf("auto and node differ: got\n%s\nwant\n%s", got, graph(t, node))
+	}
+	if a, b := auto.App.Evaluation.Digest, node.App.Evaluation.Digest; a != b {
+		t.Errorf("auto has the digest %s, node %s: workers would report drift", a, b)
 	}
 	if !g.gojaFails {
 		if auto.App.Engine != EngineGoja {
