@@ -128,7 +128,7 @@ func New(o Options) (*Runtime, error) {
 		options:  o,
 		vm:       goja.New(),
 		files:    js.Files(),
-		resolver: newResolver(o.Env["NODE_PATH"]),
+		resolver: newResolver(o.NodeVersion),
 		sources:  readSource,
 		env:      maps.Clone(o.Env),
 		output:   output{limit: o.MaxOutput},

@@ -230,8 +230,7 @@ func FuzzPackageJSON(f *testing.F) {
 		r := newResolver("")
 		pkg := &packageJSON{path: "/x/package.json", dir: "/x", name: "p", exports: value, imports: value}
 		r.packages["/x"] = pkg
-		_, _ = r.exported(pkg, spec)
-		_, _ = r.imported(spec, "/x")
-		_, _ = r.self(spec, "/x")
+		_, _ = r.exported(pkg, spec, "", query{spec: spec, conditions: r.conditions})
+		_, _ = r.resolve(query{spec: spec, file: "/x/a.js", paths: nodeModulePaths("/x")})
 	})
 }

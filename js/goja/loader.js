@@ -103,8 +103,6 @@
     return cut <= 0 ? '/' : path.slice(0, cut);
   };
 
-  const cache = Object.create(null);
-
   function Module(id = '', parent = undefined) {
     this.id = id;
     this.path = dirname(id);
@@ -117,16 +115,20 @@
     this.paths = [];
   }
 
+  Module._cache = Object.create(null);
+
   const main = new Module('.', null);
   main.filename = native.mainFile;
   main.loaded = true;
 
-  function checkSpecifier(spec) {
+  function checkSpecifier(spec, name = 'request') {
     if (typeof spec === 'string') return;
-    const error = new TypeError(`The "id" argument must be of type string. Received ${spec === null ? 'null' : `type ${typeof spec}`}`);
+    const error = new TypeError(`The "${name}" argument must be of type string. Received ${received(spec)}`);
     error.code = 'ERR_INVALID_ARG_TYPE';
     throw error;
   }
+
+  const received = (value) => requireEmbedded('goja/errors.js').received(value);
 
   function requireStack(parent) {
     const stack = [];
@@ -134,72 +136,134 @@
     return stack;
   }
 
-  const typeErrors = new Set(['ERR_INVALID_ARG_VALUE', 'ERR_PACKAGE_IMPORT_NOT_DEFINED']);
+  const errorTypes = { __proto__: null, TypeError, SyntaxError };
 
-  function resolveFrom(spec, dir, parent, paths) {
-    const found = native.resolve(spec, dir, paths);
-    if (typeof found === 'string') return found;
-    let message = found.message;
-    const ErrorType = typeErrors.has(found.code) ? TypeError : Error;
-    const error = new ErrorType(message);
-    error.code = found.code;
+  /** Folders that every bare name is looked up in after node_modules; known when first needed. */
+  let globalPaths;
+  function initPaths() {
+    const { env, execPath } = requireCore('process');
+    const home = env.HOME ? [`${env.HOME}/.node_modules`, `${env.HOME}/.node_libraries`] : [];
+    const prefix = execPath.startsWith('/') ? [requireCore('path').join(execPath, '../../lib/node')] : [];
+    globalPaths = [...(env.NODE_PATH || '').split(':').filter(Boolean), ...home, ...prefix];
+    Module.globalPaths = globalPaths.slice();
+  }
+
+  /** Whether a specifier names a file by path. As in Node, "..x" does and ".x" does not. */
+  const isRelative = (spec) => spec[0] === '.' && (spec.length === 1 || spec[1] === '.' || spec[1] === '/');
+
+  Module._resolveLookupPaths = (spec, parent) => {
+    if (core.has(spec.startsWith('node:') ? spec.slice(5) : spec)) return null;
+    if (isRelative(spec)) {
+      if (parent && parent.id && parent.filename) return [dirname(parent.filename)];
+      return ['.', ...native.nodeModulePaths(native.dir)];
+    }
+    if (globalPaths === undefined) initPaths();
+    const paths = parent && parent.paths && parent.paths.length > 0 ? parent.paths.concat(globalPaths) : globalPaths;
+    return paths.length > 0 ? paths : null;
+  };
+
+  const usualExtensions = '.js,.json,.node';
+
+  /** Undefined as long as nobody has registered more extensions than Node has. */
+  function extensions() {
+    const list = Object.keys(Module._extensions);
+    return list.join() === usualExtensions ? undefined : list;
+  }
+
+  function fail(found, parent) {
+    let { message } = found;
+    const error = new (errorTypes[found.type] || Error)(message);
+    Object.assign(error, found.properties);
     if (found.asked) {
-      error.requireStack = requireStack(parent);
-      if (error.requireStack.length > 0) message += `\nRequire stack:\n- ${error.requireStack.join('\n- ')}`;
+      const stack = requireStack(parent);
+      if (stack.length > 0) message += `\nRequire stack:\n- ${stack.join('\n- ')}`;
       error.message = message;
+      error.requireStack = stack;
     }
     throw error;
+  }
+
+  Module._findPath = (spec, paths) => {
+    const found = native.resolve(spec, '', spec.startsWith('/') ? [] : paths || [], extensions());
+    if (typeof found === 'string') return found;
+    return found.asked ? false : fail(found);
+  };
+
+  function lookupPaths(spec, parent, options) {
+    if (typeof options !== 'object' || options === null || options.paths === undefined) return Module._resolveLookupPaths(spec, parent);
+    if (!Array.isArray(options.paths)) {
+      throw Object.assign(new TypeError(`The property 'options.paths' is invalid. Received ${requireCore('util').inspect(options.paths)}`), { code: 'ERR_INVALID_ARG_VALUE' });
+    }
+    if (spec.startsWith('./') || spec.startsWith('../')) return options.paths;
+    const all = [];
+    for (const path of options.paths) {
+      const stand = new Module('', null);
+      stand.paths = Module._nodeModulePaths(path);
+      for (const folder of Module._resolveLookupPaths(spec, stand)) if (!all.includes(folder)) all.push(folder);
+    }
+    return all;
   }
 
   Module._resolveFilename = (spec, parent, isMain, options) => {
     checkSpecifier(spec);
     if (coreName(spec)) return spec;
-    return resolveFrom(spec, parent && parent.filename ? dirname(parent.filename) : native.dir, parent, options && options.paths);
+    const paths = lookupPaths(spec, parent, options);
+    const found = native.resolve(spec, (parent && parent !== main && parent.filename) || '', paths || [], extensions());
+    return typeof found === 'string' ? found : fail(found, parent);
   };
 
-  Module._load = (spec, parent) => {
+  function adopt(parent, child) {
+    if (parent && parent.children && !parent.children.includes(child)) parent.children.push(child);
+  }
+
+  Module._load = (spec, parent, isMain) => {
     checkSpecifier(spec);
-    const name = coreName(spec);
-    if (name) return requireCore(name);
-    const filename = Module._resolveFilename(spec, parent);
-    const known = cache[filename];
-    if (known) {
-      if (parent && parent.children && !parent.children.includes(known)) parent.children.push(known);
+    if (spec.startsWith('node:')) return requireCore(coreName(spec));
+    const filename = Module._resolveFilename(spec, parent, isMain);
+    const known = Module._cache[filename];
+    if (known !== undefined) {
+      adopt(parent, known);
       return known.exports;
     }
+    if (coreName(filename)) return requireCore(coreName(filename));
     const module = new Module(filename, parent);
-    load(module, filename);
-    return module.exports;
-  };
-
-  /** Runs a module that is not in the cache yet. */
-  function load(module, filename) {
-    cache[filename] = module;
-    module.filename = filename;
-    module.paths = native.nodeModulePaths(dirname(filename));
+    Module._cache[filename] = module;
     let done = false;
     try {
-      const cut = filename.lastIndexOf('.');
-      const extension = cut > filename.lastIndexOf('/') + 1 ? filename.slice(cut) : '.js';
-      (Module._extensions[extension] || Module._extensions['.js'])(module, filename);
-      module.loaded = true;
+      module.load(filename);
       done = true;
     } finally {
       if (!done) {
-        delete cache[filename];
-        const siblings = module.parent && module.parent.children;
-        if (siblings && siblings.includes(module)) siblings.splice(siblings.indexOf(module), 1);
+        delete Module._cache[filename];
+        const siblings = parent && parent.children;
+        if (Array.isArray(siblings) && siblings.includes(module)) siblings.splice(siblings.indexOf(module), 1);
       }
     }
+    return module.exports;
+  };
+
+  /** The longest part of a file's name that an extension is registered for. */
+  function extensionOf(filename) {
+    const name = filename.slice(filename.lastIndexOf('/') + 1);
+    for (let at = name.indexOf('.', 1); at > 0; at = name.indexOf('.', at + 1)) {
+      if (Module._extensions[name.slice(at)]) return name.slice(at);
+    }
+    return '.js';
   }
 
   const run = (module, filename, wrapper, require) =>
     wrapper.call(module.exports, module.exports, require || makeRequire(module), module, filename, dirname(filename));
 
+  function compile(source, filename) {
+    return run(this, filename, native.compileSource(String(source), filename));
+  }
+
   Module._extensions = {
     __proto__: null,
     '.js'(module, filename) {
-      run(module, filename, native.compileFile(filename));
+      // Whoever has put a _compile of his own in the way wants to see the text.
+      if (module._compile !== compile) module._compile(native.readSource(filename), filename);
+      else run(module, filename, native.compileFile(filename));
     },
     '.json'(module, filename) {
       module.exports = native.parseJSON(filename);
@@ -210,38 +274,44 @@
   };
 
   Module.prototype.require = function (spec) {
-    return Module._load(spec, this);
+    checkSpecifier(spec, 'id');
+    if (spec === '') throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
+    return Module._load(spec, this, false);
   };
   Module.prototype.load = function (filename) {
-    load(this, filename);
+    this.filename = filename;
+    this.paths = Module._nodeModulePaths(dirname(filename));
+    Module._extensions[extensionOf(filename)](this, filename);
+    this.loaded = true;
   };
-  Module.prototype._compile = function (source, filename) {
-    return run(this, filename, native.compileSource(String(source), filename));
-  };
+  Module.prototype._compile = compile;
 
   function makeRequire(module) {
-    const require = (spec) => module.require(spec);
+    const require = function require(spec) { return module.require(spec); };
     return decorate(require, module);
   }
 
   function decorate(require, module) {
-    require.resolve = (spec, options) => Module._resolveFilename(spec, module, false, options);
-    require.resolve.paths = (spec) => {
+    require.resolve = function resolve(spec, options) {
       checkSpecifier(spec);
-      if (coreName(spec)) return null;
-      const dir = dirname(module.filename);
-      return /^\.\.?(\/|$)/.test(spec) ? [dir] : native.nodeModulePaths(dir);
+      if (spec === '' && !(options && options.paths)) throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
+      return Module._resolveFilename(spec, module, false, options);
+    };
+    require.resolve.paths = function paths(spec) {
+      checkSpecifier(spec);
+      return Module._resolveLookupPaths(spec, module);
     };
     require.main = main;
-    require.cache = cache;
+    require.cache = Module._cache;
     require.extensions = Module._extensions;
     return require;
   }
 
   Module.Module = Module;
-  Module._cache = cache;
-  Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir);
-  Module._resolveLookupPaths = (spec, parent) => makeRequire(parent || main).resolve.paths(spec);
+  Module._pathCache = Object.create(null);
+  Module._preloadModules = () => {};
+  Module._initPaths = initPaths;
+  Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir.startsWith('/') ? dir : requireCore('path').resolve(dir));
   Module.globalPaths = [];
   Module.builtinModules = coreNames;
   Module.isBuiltin = (spec) => core.has(spec) || (spec.startsWith('node:') && (core.has(spec.slice(5)) || prefixedNames.includes(spec.slice(5))));
@@ -251,13 +321,11 @@
     let filename = typeof from === 'object' && from !== null ? from.href : String(from);
     if (filename.startsWith('file://')) filename = requireCore('url').fileURLToPath(filename);
     if (!filename.startsWith('/')) {
-      const error = new TypeError(`The argument 'filename' must be a file URL object, file URL string, or absolute path string. Received '${from}'`);
-      error.code = 'ERR_INVALID_ARG_VALUE';
-      throw error;
+      throw requireEmbedded('goja/errors.js').invalidValue('filename', from, 'must be a file URL object, file URL string, or absolute path string');
     }
     const module = new Module(filename);
     module.filename = filename.endsWith('/') ? `${filename}noop.js` : filename;
-    module.paths = native.nodeModulePaths(dirname(module.filename));
+    module.paths = Module._nodeModulePaths(dirname(module.filename));
     return makeRequire(module);
   };
 
@@ -281,11 +349,11 @@
   const engine = {
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
-      const filename = resolveFrom(path, native.dir, undefined);
-      if (cache[filename]) return cache[filename].exports;
+      const filename = Module._resolveFilename(path, undefined);
+      if (Module._cache[filename]) return Module._cache[filename].exports;
       if (!filename.endsWith('.js') && !filename.endsWith('.cjs')) return Module._load(filename, undefined);
       const module = new Module(filename, undefined);
-      cache[filename] = module;
+      Module._cache[filename] = module;
       module.filename = filename;
       module.paths = native.nodeModulePaths(dirname(filename));
       const { wrapper, requests } = native.compileProcfile(filename);
@@ -296,7 +364,7 @@
         if (coreName(request)) return module.require(request);
         if (!stands.has(request)) {
           const file = Module._resolveFilename(request, module);
-          const found = !cache[file] && native.declarations(file, requests[request]);
+          const found = !Module._cache[file] && native.declarations(file, requests[request]);
           stands.set(request, found ? opaque(request, file, found) : undefined);
         }
         return stands.get(request) || module.require(request);
@@ -307,7 +375,7 @@
         module.loaded = true;
         done = true;
       } finally {
-        if (!done) delete cache[filename];
+        if (!done) delete Module._cache[filename];
       }
       return module.exports;
     },
