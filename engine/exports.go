@@ -258,9 +258,14 @@ func isArrayIndex(key string) bool {
 }
 
 func (t table) invalidTarget(target any, key string) error {
-	shown, _ := json.Marshal(plainJSON(target))
+	text, ok := target.(string)
+	if !ok {
+		plain, _ := json.Marshal(target)
+		text = string(plain)
+	}
+	shown, _ := json.Marshal(text)
 	hint := ""
-	if text, ok := target.(string); ok && !t.imports && text != "" && !strings.HasPrefix(text, "./") {
+	if !t.imports && text != "" && !strings.HasPrefix(text, "./") {
 		hint = "; targets must start with \"./\""
 	}
 	what := "exports"
@@ -306,7 +311,7 @@ func (t table) text(target, star string, pattern bool, key string) (kind, path s
 	filled, _, _ = strings.Cut(filled, "#")
 	filled, _, _ = strings.Cut(filled, "?")
 	escaped := (&url.URL{Path: t.pkg.dir}).EscapedPath()
-	return targetPath, filepath.Clean(escaped + "/" + strings.ReplaceAll(filled, "\\", "/")), nil
+	return targetPath, escaped + "/" + strings.ReplaceAll(filled[2:], "\\", "/"), nil
 }
 
 // looksLikeURL reports whether a target would be taken for a URL, such as "node:fs".

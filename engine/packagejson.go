@@ -72,27 +72,6 @@ func absentIfNull(value any) any {
 	return value
 }
 
-// plainJSON turns a decoded value into one that json.Marshal shows as it was written.
-func plainJSON(value any) any {
-	switch value := value.(type) {
-	case jsonNull:
-		return nil
-	case []any:
-		list := make([]any, len(value))
-		for i, one := range value {
-			list[i] = plainJSON(one)
-		}
-		return list
-	case *orderedObject:
-		object := make(map[string]any, len(value.keys))
-		for _, key := range value.keys {
-			object[key] = plainJSON(value.values[key])
-		}
-		return object
-	}
-	return value
-}
-
 // decodeOrdered decodes one JSON value.
 func decodeOrdered(data []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))

@@ -183,7 +183,9 @@ func (r *resolver) packageAt(dir string) (*packageJSON, error) {
 	pkg, err := readPackageJSON(dir)
 	var e *moduleError
 	if errors.As(err, &e) && r.oldConfigErrors && e.Code == "ERR_INVALID_PACKAGE_CONFIG" {
+		_, what, _ := strings.Cut(e.Message, ": ")
 		e.Code, e.Type, e.Path = "", "SyntaxError", filepath.Join(dir, "package.json")
+		e.Message = fmt.Sprintf("Error parsing %s: %s", e.Path, what)
 	}
 	if err == nil {
 		r.packages[dir] = pkg

@@ -206,7 +206,7 @@
 
   Module._resolveFilename = (spec, parent, isMain, options) => {
     checkSpecifier(spec);
-    if (coreName(spec)) return spec;
+    if (Module.isBuiltin(spec)) return spec;
     const paths = lookupPaths(spec, parent, options);
     const found = native.resolve(spec, (parent && parent !== main && parent.filename) || '', paths || [], extensions());
     return typeof found === 'string' ? found : fail(found, parent);
