@@ -127,7 +127,7 @@ function write(value, depth, indent, seen, options) {
 }
 
 function inspect(value, given, depth) {
-  const options = { depth: 2, showHidden: false, colors: false, maxArrayLength: 100, sorted: false };
+  const options = { depth: 2, showHidden: false, colors: false, maxArrayLength: 100, sorted: false, ...inspect.defaultOptions };
   if (typeof given === 'boolean') Object.assign(options, { showHidden: given, ...(depth === undefined ? {} : { depth }) });
   else if (given) Object.assign(options, given);
   if (options.depth === null) options.depth = Infinity;

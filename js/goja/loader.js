@@ -216,8 +216,17 @@
     if (parent && parent.children && !parent.children.includes(child)) parent.children.push(child);
   }
 
+  // What was asked for from a folder, as long as it is loaded: Node does not look again either.
+  const resolved = Object.create(null);
+
   Module._load = (spec, parent, isMain) => {
     checkSpecifier(spec);
+    const place = parent && `${parent.path}\0${spec}`;
+    const before = place && Module._cache[resolved[place]];
+    if (before) {
+      adopt(parent, before);
+      return before.exports;
+    }
     if (spec.startsWith('node:')) return requireCore(coreName(spec));
     const filename = Module._resolveFilename(spec, parent, isMain);
     const known = Module._cache[filename];
@@ -228,6 +237,7 @@
     if (coreName(filename)) return requireCore(coreName(filename));
     const module = new Module(filename, parent);
     Module._cache[filename] = module;
+    if (place) resolved[place] = filename;
     let done = false;
     try {
       module.load(filename);
@@ -294,7 +304,6 @@
   function decorate(require, module) {
     require.resolve = function resolve(spec, options) {
       checkSpecifier(spec);
-      if (spec === '' && !(options && options.paths)) throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
       return Module._resolveFilename(spec, module, false, options);
     };
     require.resolve.paths = function paths(spec) {
