@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo lint bench clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle lint bench clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -50,7 +50,10 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix zoo ## test, the examples on every Node version of the matrix, and the package zoo
+test-all: test matrix zoo oracle ## test, the examples on every Node version of the matrix, the package zoo, and the original
+
+oracle: .cache/peers/.installed ## hold every golden procfile against the original
+	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 
 matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
 	@set -e; for v in $(NODE_MATRIX); do \

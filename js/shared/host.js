@@ -20,8 +20,9 @@ const Module = require('module');
  * @property {(baseDir: string | null, request: string) => string} nameOfPath
  */
 
-/** Procfiles in the order they are applied; a framework supplies those in .bin. */
-const PLACES = ['node_modules/.bin/procfile.js', 'node_modules/.bin/procfile.ts', 'procfile.js', 'procfile.ts'];
+/** Procfiles in the order they are applied: the names of the original, and then ours. A framework supplies those in .bin. */
+const PLACES = ['node_modules/.bin', '.'].flatMap((folder) => ['js', 'ts', 'cjs', 'mjs', 'cts', 'mts']
+  .map((extension) => `${folder}/procfile.${extension}`));
 
 /**
  * @returns {((file: string) => any) | null} Goja's loader of procfiles

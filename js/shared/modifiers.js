@@ -18,6 +18,9 @@ const DEPRECATED_ARGV = 'Pandora.js: process().argv() has been deprecated, repla
  */
 const reads = (value) => !value && !Number.isNaN(value);
 
+/** What console.log() shows of an object, in Goja and in Node, is asked by this key. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 class ProcessModifier {
   /** @type {Reconciler} */ #reconciler;
   /** @type {ProcessDefinition} */ #process;
@@ -26,6 +29,11 @@ class ProcessModifier {
   constructor(reconciler, process) {
     this.#reconciler = reconciler;
     this.#process = process;
+  }
+
+  [INSPECT]() {
+    const { processName, entryFile, scale, env, args, execArgv, order } = this.#process;
+    return { processName, entryFile, scale, env, args, execArgv, order };
   }
 
   /** @param {any} [value] @returns {any} */
@@ -120,6 +128,11 @@ class ServiceModifier {
     this.#service = service;
   }
 
+  [INSPECT]() {
+    const { serviceName, category, dependencies, config, publishToHub, entry } = this.#service;
+    return { serviceName, category, dependencies, config, publishToHub, entry: entry.path || entry.value };
+  }
+
   /** @param {any} [value] @returns {any} */
   name(value) {
     if (reads(value)) return this.#reconciler.nameOf(this.#service);
@@ -163,7 +176,8 @@ class ServiceModifier {
     const label = this.#reconciler.label(this.#service);
     const names = (Array.isArray(value) ? value : [value])
       .map((name) => check.checkName(name, `${label}: dependency()`));
-    this.#service.dependencies = (this.#service.dependencies || []).concat(names);
+    this.#service.dependencies = this.#service.dependencies || [];
+    this.#service.dependencies.push(...names); // the same array, which may have been read
     return this;
   }
 
@@ -243,6 +257,11 @@ class ProcessSettings {
   constructor(reconciler, process) {
     this.#reconciler = reconciler;
     this.#process = process;
+  }
+
+  [INSPECT]() {
+    const { order, scale, execArgv, env } = this.#process;
+    return { order, scale, argv: execArgv, env };
   }
 
   get order() { return this.#process.order; }

@@ -113,7 +113,7 @@ class Reconciler {
     for (const file of this.host.procfiles(this.requireAppDir())) {
       const procfile = entries.unwrap(this.host.requireProcfile(file));
       if (typeof procfile !== 'function') {
-        throw check.problem('PANDORA_PROCFILE', `The procfile should export a function, during loading ${file}`);
+        throw check.assertion('PANDORA_PROCFILE', `The procfile should export a function, during loading ${file}`);
       }
       this.procfiles.push(file);
       this.current = { baseDir: this.host.baseDirOf(file), file };
@@ -136,7 +136,10 @@ class Reconciler {
     }));
     /** @param {ServiceDefinition} service */
     const copy = (service) => ({
-      ...service, serviceName: this.nameOf(service), dependencies: service.dependencies && service.dependencies.slice(),
+      ...service,
+      serviceName: this.nameOf(service),
+      dependencies: service.dependencies
+        && service.dependencies.map((name) => check.checkName(name, `${this.label(service)}: dependency()`)),
     });
     this.definitions = {
       processes, services: this.services.map(copy), applets: this.applets.map(copy), ...this.standards,
@@ -147,7 +150,7 @@ class Reconciler {
   /** @returns {string} */
   requireAppDir() {
     if (!this.appDir) {
-      throw check.problem('PANDORA_APP_DIR', 'Can not get appDir from ProcfileReconciler.appRepresentation, '
+      throw check.assertion('PANDORA_APP_DIR', 'Can not get appDir from ProcfileReconciler.appRepresentation, '
         + 'it should passed from time of constructing ProcfileReconciler');
     }
     return this.appDir;
@@ -181,14 +184,14 @@ class Reconciler {
     check.checkName(name, 'pandora.fork()');
     let process = this.findProcess(name);
     if (process) {
-      if (entry !== undefined && entry !== process.entryFile) {
+      if (entry && entry !== process.entryFile) {
         this.warn(`pandora.fork('${name}', ${check.show(entry)}): the process exists, so the entry is ignored; `
           + `set it with pandora.process('${name}').entry(…)`);
       }
     } else {
-      if (entry !== undefined) check.checkEntryFile(entry, name);
+      if (entry) check.checkEntryFile(entry, name);
       process = this.defineProcess(name);
-      process.entryFile = entry;
+      process.entryFile = entry || undefined;
     }
     return this.modifierOf(process);
   }
@@ -309,7 +312,7 @@ class Reconciler {
     }
     if (!service) {
       service = this.#newService('service', 'named', this.defaultServiceCategory, name,
-        entries.makeEntry(entry, this.current, `service "${name}"`));
+        entries.makeEntry(entry || undefined, this.current, `service "${name}"`));
       this.services.push(service);
     }
     return new ServiceModifier(this, service);

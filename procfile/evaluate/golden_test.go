@@ -40,10 +40,14 @@ func needNode(t *testing.T) {
 }
 
 // golden is one file of procfile/testdata/golden. Its comment may hold the directives `dev`, `goja fails`,
-// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`, `globalExecArgv …` and `symlink path -> target`; other
+// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`,
+// `globalExecArgv …`, `symlink path -> target`, `folder path` (the application's, below the tree) and `name application`;
+// `recorded from pandora@1.11.0` and `ours: reason` are held against the original by the test with the tag oracle; other
 // lines are for the reader. $DIR in a want file is the application folder.
 type golden struct {
-	path      string
+	path string
+	// root is the folder that the files are written to.
+	root      string
 	archive   *txtar.Archive
 	options   Options
 	gojaFails bool
@@ -63,22 +67,21 @@ func readGolden(t *testing.T, path string) *golden {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &golden{path: path, archive: archive, options: Options{
+	g := &golden{path: path, root: dir, archive: archive, options: Options{
 		Dir: dir, AppName: "golden", WorkerCount: 4, Env: []string{"PATH=" + os.Getenv("PATH")},
 	}}
+	for line := range strings.Lines(string(archive.Comment)) {
+		g.directive(t, strings.Fields(line))
+	}
 	for _, file := range archive.Files {
-		content := strings.ReplaceAll(string(file.Data), "$DIR", dir)
 		switch file.Name {
 		case "want.json":
-			g.wantJSON = content
+			g.wantJSON = strings.ReplaceAll(string(file.Data), "$DIR", quoted(t, g.options.Dir))
 		case "want.error":
-			g.wantError = strings.TrimSpace(content)
+			g.wantError = strings.TrimSpace(strings.ReplaceAll(string(file.Data), "$DIR", g.options.Dir))
 		default:
 			write(t, filepath.Join(dir, file.Name), string(file.Data))
 		}
-	}
-	for line := range strings.Lines(string(archive.Comment)) {
-		g.directive(t, strings.Fields(line))
 	}
 	return g
 }
@@ -91,7 +94,7 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.Dev = true
 	case len(words) == 2 && words[0] == "goja" && words[1] == "fails":
 		g.gojaFails = true
-	case len(words) == 2 && words[0] == "node":
+	case len(words) == 2 && words[0] == "node" && strings.Contains(words[1], "."):
 		g.needs = "v" + words[1]
 	case len(words) == 2 && words[0] == "env":
 		o.Env = append(o.Env, words[1])
@@ -108,8 +111,12 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.GlobalArgs = words[1:]
 	case len(words) > 1 && words[0] == "globalExecArgv":
 		o.GlobalExecArgv = words[1:]
+	case len(words) == 2 && words[0] == "folder":
+		o.Dir = filepath.Join(g.root, words[1])
+	case len(words) == 2 && words[0] == "name":
+		o.AppName = words[1]
 	case len(words) == 4 && words[0] == "symlink":
-		link := filepath.Join(o.Dir, words[1])
+		link := filepath.Join(g.root, words[1])
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +124,16 @@ func (g *golden) directive(t *testing.T, words []string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// quoted is text as a part of a string in JSON.
+func quoted(t *testing.T, text string) string {
+	t.Helper()
+	data, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data[1 : len(data)-1])
 }
 
 func write(t *testing.T, path, content string) {
@@ -194,7 +211,7 @@ func (g *golden) checkGraph(t *testing.T) {
 	}
 	got := graph(t, node)
 	if *update {
-		g.record(t, strings.ReplaceAll(got, g.options.Dir, "$DIR"))
+		g.record(t, strings.ReplaceAll(got, quoted(t, g.options.Dir), "$DIR"))
 	} else if got != g.wantJSON {
 		t.Errorf("node: got\n%s\nwant\n%s", got, g.wantJSON)
 	}
