@@ -110,6 +110,10 @@ type Runtime struct {
 	tracing bool
 	// located remembers the position of error objects that carry none themselves.
 	located map[*goja.Object]*Error
+	// maps lead from the code of transformed files back to the user's.
+	maps map[string]*sourceMap
+	// patchRegExp teaches RegExp what goja's lacks, nil once that is done.
+	patchRegExp func() error
 	// refused is the first use of something unsupported, whether or not the code caught the error.
 	refused *Error
 	// result is what the running Invoke has handed over, nil before.
@@ -133,6 +137,7 @@ func New(o Options) (*Runtime, error) {
 		env:      maps.Clone(o.Env),
 		output:   output{limit: o.MaxOutput},
 		located:  map[*goja.Object]*Error{},
+		maps:     map[string]*sourceMap{},
 	}
 	if r.env == nil {
 		r.env = map[string]string{}

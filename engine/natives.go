@@ -32,6 +32,7 @@ func (r *Runtime) natives() *goja.Object {
 	set("compileProcfile", r.compileProcfile)
 	set("compileEmbedded", r.compileEmbedded)
 	set("declarations", r.declarations)
+	set("hiddenExports", r.hiddenExports)
 	set("parseJSON", r.parseJSON)
 	set("unsupported", r.unsupported)
 	set("finish", r.finish)
@@ -69,7 +70,7 @@ func (r *Runtime) library(load func(*goja.Runtime, *goja.Object)) func(goja.Func
 	}
 }
 
-// resolve finds (specifier, asking file or "", folders, extensions or undefined). It answers with a path, or with the
+// resolve finds (specifier, asking file or "", folders, extensions or undefined, whether an import statement asks). It answers with a path, or with the
 // parts of an error: the loader throws, so that the error has the user's stack.
 func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 	q := query{spec: call.Argument(0).String(), file: call.Argument(1).String()}
@@ -80,6 +81,9 @@ func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 		if err := r.vm.ExportTo(given, &q.extensions); err != nil {
 			panic(r.vm.NewTypeError("the extensions must be an array of strings"))
 		}
+	}
+	if call.Argument(4).ToBoolean() {
+		q.conditions = r.resolver.importConditions()
 	}
 	for i, path := range q.paths {
 		if !filepath.IsAbs(path) {
@@ -111,7 +115,7 @@ func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 func (r *Runtime) unsupported(call goja.FunctionCall) goja.Value {
 	object := call.Argument(0).ToObject(r.vm)
 	e := &Error{Kind: KindUnsupported, Message: object.Get("message").String(), Code: object.Get("code").String()}
-	e.place(r.vm.CaptureCallStack(0, nil))
+	r.place(e, r.vm.CaptureCallStack(0, nil))
 	r.located[object] = e
 	r.refuse(e)
 	return goja.Undefined()
@@ -121,7 +125,7 @@ func (r *Runtime) unsupported(call goja.FunctionCall) goja.Value {
 func (r *Runtime) frames(goja.FunctionCall) goja.Value {
 	var list []any
 	for _, frame := range r.vm.CaptureCallStack(0, nil) {
-		p := position(frame.Position())
+		p := r.position(frame.Position())
 		if p.Filename == "" || strings.HasPrefix(p.Filename, embeddedPrefix) {
 			continue
 		}

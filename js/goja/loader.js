@@ -21,7 +21,7 @@
     assert: ['assert'], 'assert/strict': ['assert', 'strict'], buffer: ['buffer'], console: ['console'],
     events: ['events'], fs: ['fs'], 'fs/promises': ['fs', 'promises'], os: ['os'], path: ['path'],
     'path/posix': ['path'], process: ['process'], querystring: ['querystring'], string_decoder: ['string_decoder'],
-    sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
+    punycode: ['punycode'], stream: ['stream'], 'stream/promises': ['stream', 'promises'], sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
     'util/types': ['util', 'types'], perf_hooks: ['perf_hooks'],
   };
 
@@ -45,7 +45,7 @@
     const dir = id.slice(0, id.lastIndexOf('/'));
     const require = (spec) => {
       if (spec === 'pandora:binding' && dir === 'goja') return native;
-      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert };
+      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert, Module, requireCore, coreName, dirname };
       if (spec === 'pandora:engine') return engine;
       if (spec.startsWith('./') || spec.startsWith('../')) return requireEmbedded(join(dir, spec));
       const name = spec.startsWith('node:') ? spec.slice(5) : spec;
@@ -209,8 +209,26 @@
     if (Module.isBuiltin(spec)) return spec;
     const paths = lookupPaths(spec, parent, options);
     const found = native.resolve(spec, (parent && parent !== main && parent.filename) || '', paths || [], extensions());
-    return typeof found === 'string' ? found : fail(found, parent);
+    if (typeof found === 'string') return found;
+    return (typescript && found.asked && Module._findTypeScript(spec, parent, paths || [])) || fail(found, parent);
   };
+
+  const typescriptExtensions = ['.ts', '.mts', '.cts', '.tsx'];
+  /** Set by the first TypeScript file: from then on names without extension may mean others. */
+  let typescript = false;
+
+  /** The TypeScript file that a name stands for which no JavaScript file has: "./a" and, in TypeScript, "./a.js". */
+  Module._findTypeScript = (spec, parent, paths, forImport) => {
+    const file = (parent && parent.filename) || '';
+    if (!typescript) return '';
+    const found = native.resolve(spec, file, paths, typescriptExtensions, forImport);
+    if (typeof found === 'string') return found;
+    const written = typescriptExtensions.includes(extname(file)) && /^(\.{1,2}\/.*)\.([mc]?)js$/.exec(spec);
+    const other = written && native.resolve(`${written[1]}.${written[2]}ts`, file, paths, []);
+    return typeof other === 'string' ? other : '';
+  };
+
+  const extname = (filename) => /\.[^./]*$|$/.exec(filename)[0];
 
   function adopt(parent, child) {
     if (parent && parent.children && !parent.children.includes(child)) parent.children.push(child);
@@ -264,6 +282,13 @@
   const run = (module, filename, wrapper, require) =>
     wrapper.call(module.exports, module.exports, require || makeRequire(module), module, filename, dirname(filename));
 
+  /** Runs what the engine compiled; require is given where some of its answers are special. */
+  function start(module, filename, compiled, require) {
+    if (compiled.typescript) typescript = true;
+    if (compiled.esm) requireEmbedded('goja/modules.js').run(module, compiled, require);
+    else run(module, filename, compiled.wrapper, require && decorate(require, module));
+  }
+
   function compile(source, filename) {
     return run(this, filename, native.compileSource(String(source), filename));
   }
@@ -273,7 +298,7 @@
     '.js'(module, filename) {
       // Whoever has put a _compile of his own in the way wants to see the text.
       if (module._compile !== compile) module._compile(native.readSource(filename), filename);
-      else run(module, filename, native.compileFile(filename));
+      else start(module, filename, native.compileFile(filename));
     },
     '.json'(module, filename) {
       module.exports = native.parseJSON(filename);
@@ -345,7 +370,8 @@
   /** The value that stands for a module (or some exports of it) which is only ever handed on as an entry. */
   function opaque(request, file, found) {
     const value = {};
-    for (const [exportName, hint] of Object.entries(found)) {
+    if (found.esModule) Object.defineProperty(value, '__esModule', { value: true });
+    for (const [exportName, hint] of Object.entries(found.exports)) {
       const record = Object.freeze({
         request, exportName, file, name: hint.name, dependencies: hint.dependencies && Object.freeze(hint.dependencies),
       });
@@ -360,27 +386,16 @@
     requireProcfile(path) {
       const filename = Module._resolveFilename(path, undefined);
       if (Module._cache[filename]) return Module._cache[filename].exports;
-      if (!filename.endsWith('.js') && !filename.endsWith('.cjs')) return Module._load(filename, undefined);
+      if (extname(filename) === '.json' || extname(filename) === '.node') return Module._load(filename, undefined);
       const module = new Module(filename, undefined);
       Module._cache[filename] = module;
       module.filename = filename;
       module.paths = native.nodeModulePaths(dirname(filename));
-      const { wrapper, requests } = native.compileProcfile(filename);
-      const stands = new Map();
-      const require = decorate((spec) => {
-        if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return module.require(spec);
-        const request = spec.slice(native.opaquePrefix.length);
-        if (coreName(request)) return module.require(request);
-        if (!stands.has(request)) {
-          const file = Module._resolveFilename(request, module);
-          const found = !Module._cache[file] && native.declarations(file, requests[request]);
-          stands.set(request, found ? opaque(request, file, found) : undefined);
-        }
-        return stands.get(request) || module.require(request);
-      }, module);
       let done = false;
       try {
-        run(module, filename, wrapper, require);
+        const compiled = native.compileProcfile(filename);
+        typescript = typescript || compiled.typescript;
+        start(module, filename, compiled, procfileRequire(module, compiled));
         module.loaded = true;
         done = true;
       } finally {
@@ -389,6 +404,25 @@
       return module.exports;
     },
   };
+
+  /** The require of a procfile: a module that is only handed on is not run, if its text tells enough. */
+  function procfileRequire(module, { esm, requests, ...compiled }) {
+    const modules = esm && requireEmbedded('goja/modules.js');
+    const plain = esm ? modules.importer(module, compiled) : (spec) => module.require(spec);
+    const resolve = (request) => (esm ? modules.resolve(request, module) : Module._resolveFilename(request, module));
+    const stands = new Map();
+    return (spec) => {
+      if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return plain(spec);
+      const request = spec.slice(native.opaquePrefix.length);
+      if (coreName(request)) return plain(request);
+      if (!stands.has(request)) {
+        const file = resolve(request);
+        const found = !Module._cache[file] && native.declarations(file, requests[request], esm);
+        stands.set(request, found ? opaque(request, file, found) : undefined);
+      }
+      return stands.get(request) || plain(request);
+    };
+  }
 
   // Globals -------------------------------------------------------------------------------------------------------
 
