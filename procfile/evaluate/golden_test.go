@@ -255,8 +255,8 @@ func (g *golden) record(t *testing.T, want string) {
 	}
 }
 
-// checkError holds that both engines refuse the procfile at the same line (where Node knows one), and that the words are
-// Node's. want.error is "file:line: message", or a part of the message where there is no place.
+// checkError holds that both engines refuse the procfile at the same line and column (where Node knows them), and that
+// the words are Node's. want.error is "file:line: message", or a part of the message where there is no place.
 func (g *golden) checkError(t *testing.T) {
 	var place string
 	for _, name := range []string{EngineNode, EngineAuto, EngineGoja} {
@@ -265,14 +265,15 @@ func (g *golden) checkError(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: error %v, want an *Error", name, err)
 		}
+		full := strings.TrimSuffix(failed.short(), failed.Message)
+		if name == EngineNode {
+			place = full
+		}
+		if place != "" && full != place {
+			t.Errorf("%s: the place is %q, node's is %q (%v)", name, full, place, err)
+		}
 		short := *failed
 		short.Column = 0
-		if name == EngineNode {
-			place = strings.TrimSuffix(short.short(), short.Message)
-		}
-		if got := strings.TrimSuffix(short.short(), short.Message); place != "" && got != place {
-			t.Errorf("%s: the place is %q, node's is %q (%v)", name, got, place, err)
-		}
 		if name != EngineGoja && !strings.Contains(short.short(), g.wantError) {
 			t.Errorf("%s: error %q, want %q", name, short.short(), g.wantError)
 		}
