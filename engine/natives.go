@@ -21,6 +21,7 @@ func (r *Runtime) natives() *goja.Object {
 	set := func(name string, value any) { _ = o.Set(name, value) }
 	set("dir", r.options.Dir)
 	set("mainFile", embeddedPrefix+"main")
+	set("nodeVersion", r.options.NodeVersion)
 	set("opaquePrefix", opaquePrefix)
 	set("resolve", r.resolve)
 	set("nodeModulePaths", func(call goja.FunctionCall) goja.Value {

@@ -31,7 +31,7 @@ func nodeAnswers(t *testing.T, dir string, env map[string]string) (any, string) 
 		}
 		t.Skip("node is not in PATH")
 	}
-	cmd := exec.Command(node, "--no-deprecation", "-e", "require('fs').writeFileSync(process.argv[2], JSON.stringify([require('module')._load(process.argv[1]), process.version]))",
+	cmd := exec.Command(node, "--no-deprecation", "-e", "require('fs').writeFileSync(process.argv[2], JSON.stringify([require('module')._load(process.argv[1]), process.version])); process.exit(0)",
 		filepath.Join(dir, "main.js"), filepath.Join(t.TempDir(), "answer"))
 	cmd.Dir = dir
 	cmd.Env = []string{}

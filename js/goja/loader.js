@@ -450,12 +450,64 @@
   }
   lazy('queueMicrotask', () => requireCore('timers').queueMicrotask);
   lazy('performance', () => requireCore('perf_hooks').performance);
-  for (const name of ['TextEncoder', 'TextDecoder', 'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'WeakRef', 'FinalizationRegistry']) {
+  for (const name of ['TextEncoder', 'TextDecoder', 'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'CustomEvent', 'DOMException', 'WeakRef', 'FinalizationRegistry']) {
     lazy(name, () => requireEmbedded('goja/globals.js')[name]);
   }
-  for (const name of ['fetch', 'Intl', 'WebAssembly', 'crypto', 'MessageChannel', 'BroadcastChannel', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
+  lazy('crypto', () => requireCore('crypto').webcrypto);
+  for (const name of ['MessageChannel', 'MessagePort', 'BroadcastChannel']) lazy(name, () => requireCore('worker_threads')[name]);
+  for (const name of ['ReadableStream', 'WritableStream', 'TransformStream', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'CompressionStream', 'DecompressionStream', 'TextEncoderStream', 'TextDecoderStream']) {
+    lazy(name, () => requireCore('stream/web')[name]);
+  }
+  lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
+  for (const name of ['fetch', 'WebAssembly', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));
   }
+  /** A member that is looked up when it is first read. */
+  function lazyMember(target, name, get) {
+    const put = (value) => Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: false });
+    Object.defineProperty(target, name, { configurable: true, enumerable: false, get: () => put(get())[name], set: put });
+  }
+  const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  const major = Number.parseInt(native.nodeVersion.slice(1), 10);
+  // By the Node that has them first: code that asks for them is to find what its own Node will answer.
+  for (const [since, part, target, names] of [
+    [20, 'string', String.prototype, ['isWellFormed', 'toWellFormed']],
+    [21, 'object', Object, ['groupBy']],
+    [21, 'map', Map, ['groupBy']],
+    [21, 'arrayBuffer', ArrayBuffer.prototype, ['transfer']],
+    [22, 'promise', Promise, ['withResolvers']],
+    [22, 'array', Array, ['fromAsync']],
+    [22, 'iterator', iteratorPrototype, ['map', 'filter', 'take', 'drop', 'flatMap', 'reduce', 'toArray', 'forEach', 'some', 'every', 'find']],
+    [24, 'promise', Promise, ['try']],
+    [24, 'regExp', RegExp, ['escape']],
+  ]) {
+    for (const name of names) if (major >= since && !(name in target)) lazyMember(target, name, () => requireEmbedded('goja/builtins.js')[part][name]);
+  }
+  function addMethods(target, members) {
+    for (const name of Object.keys(members)) Object.defineProperty(target, name, { value: members[name], writable: true, configurable: true, enumerable: false });
+  }
+  const accessor = (object, name, part) => {
+    for (let at = Object(object); at !== null; at = Object.getPrototypeOf(at)) {
+      const own = Object.getOwnPropertyDescriptor(at, name);
+      if (own) return own[part];
+    }
+    return undefined;
+  };
+  addMethods(Object.prototype, {
+    __defineGetter__(name, get) { Object.defineProperty(this, name, { get, enumerable: true, configurable: true }); },
+    __defineSetter__(name, set) { Object.defineProperty(this, name, { set, enumerable: true, configurable: true }); },
+    __lookupGetter__(name) { return accessor(this, name, 'get'); },
+    __lookupSetter__(name) { return accessor(this, name, 'set'); },
+  });
+  const numberText = function toLocaleString(locales, options) { return new Intl.NumberFormat(locales, options).format(this); };
+  addMethods(Number.prototype, { toLocaleString: numberText });
+  addMethods(BigInt.prototype, { toLocaleString: numberText });
+  const dateText = (date, parts, given) => requireEmbedded('goja/intl.js').dateText(date, given[0], given[1], parts);
+  addMethods(Date.prototype, {
+    toLocaleString(...given) { return dateText(this, 'both', given); },
+    toLocaleDateString(...given) { return dateText(this, 'date', given); },
+    toLocaleTimeString(...given) { return dateText(this, 'time', given); },
+  });
   class CallSite {
     #frame;
     constructor(frame) { this.#frame = frame; }
