@@ -43,6 +43,7 @@ func (r *Runtime) natives() *goja.Object {
 	})
 	set("exit", r.exit)
 	set("frames", r.frames)
+	r.setPlaces(set)
 	set("process", r.process)
 	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))

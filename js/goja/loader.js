@@ -382,6 +382,8 @@
   }
 
   const engine = {
+    place: native.place,
+    locate: native.locate,
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
       const filename = Module._resolveFilename(path, undefined);

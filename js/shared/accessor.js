@@ -83,7 +83,9 @@ class ProcfileReconcilerAccessor {
    */
   getProcess(name) {
     const process = this.#reconciler.findProcess(name);
-    return process && new ProcessSettings(this.#reconciler, process);
+    if (!process) return undefined;
+    if (!process.places.has('')) this.#reconciler.mark(process);
+    return this.#reconciler.hand(new ProcessSettings(this.#reconciler, process), `process "${name}"`);
   }
 
   /**

@@ -55,6 +55,7 @@ class ProcessModifier {
     if (reads(value)) return this.#process.scale;
     this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
     this.#process.autoInProduction = false;
+    this.#reconciler.mark(this.#process, 'scale');
     return this;
   }
 
@@ -62,6 +63,7 @@ class ProcessModifier {
   env(value) {
     if (reads(value)) return this.#process.env;
     this.#process.env = check.checkEnv(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'env');
     return this;
   }
 
@@ -69,6 +71,7 @@ class ProcessModifier {
   args(value) {
     if (reads(value)) return this.#process.args;
     this.#process.args = check.checkList(value, 'args', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'args');
     return this;
   }
 
@@ -76,6 +79,7 @@ class ProcessModifier {
   nodeArgs(value) {
     if (reads(value)) return this.#process.execArgv;
     this.#process.execArgv = check.checkList(value, 'nodeArgs', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'nodeArgs');
     return this;
   }
 
@@ -89,6 +93,7 @@ class ProcessModifier {
   order(value) {
     if (reads(value)) return this.#process.order;
     this.#process.order = check.checkOrder(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'order');
     return this;
   }
 
@@ -144,6 +149,7 @@ class ServiceModifier {
   process(value) {
     if (reads(value)) return this.#service.category;
     this.#service.category = check.checkName(value, `${this.#reconciler.label(this.#service)}: process()`);
+    this.#reconciler.mark(this.#service, 'process');
     return this;
   }
 
@@ -167,6 +173,7 @@ class ServiceModifier {
     if (reads(value)) return this.#service.config;
     if (typeof value === 'function') this.#service.configResolver = value;
     else this.#service.config = value;
+    this.#reconciler.mark(this.#service, 'config');
     return this;
   }
 
@@ -178,6 +185,7 @@ class ServiceModifier {
       .map((name) => check.checkName(name, `${label}: dependency()`));
     this.#service.dependencies = this.#service.dependencies || [];
     this.#service.dependencies.push(...names); // the same array, which may have been read
+    this.#reconciler.mark(this.#service, 'dependency');
     return this;
   }
 
@@ -270,6 +278,7 @@ class ProcessSettings {
     // In 0.1 the built-in processes were numbered.
     this.#reconciler.numberBuiltins();
     this.#process.order = check.checkOrder(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'order');
   }
 
   get scale() { return this.#process.scale; }
@@ -277,18 +286,21 @@ class ProcessSettings {
   set scale(value) {
     this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
     this.#process.autoInProduction = false;
+    this.#reconciler.mark(this.#process, 'scale');
   }
 
   get argv() { return this.#process.execArgv; }
 
   set argv(value) {
     this.#process.execArgv = check.checkList(value, 'argv', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'nodeArgs');
   }
 
   get env() { return this.#process.env; }
 
   set env(value) {
     this.#process.env = check.checkEnv(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'env');
   }
 }
 

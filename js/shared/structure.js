@@ -6,14 +6,16 @@ const { binding } = require('./binding');
 const { opaque } = require('./entry');
 const { createHost } = require('./host');
 const { DefaultEnvironment } = require('./environment');
+const { places } = require('./places');
 const { createReconciler } = require('./reconciler');
 
 /**
  * @param {{appName: string, appDir: string, dev?: boolean, workerCount: number, globalEnv?: Record<string, string>,
  *   globalArgs?: string[], globalExecArgv?: string[]}} options
  * @param {import('./host').Host} [host]
- * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[], binding: string}} files: what
- *   the graph depends on, the files of classes that Goja did not load included; binding: what workers bind
+ * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[], binding: string,
+ *   places: import('./places').PlaceRecord[]}} files: what the graph depends on, the files of classes that Goja did not
+ *   load included; binding: what workers bind
  */
 function structure(options, host = createHost()) {
   const reconciler = createReconciler({
@@ -32,7 +34,7 @@ function structure(options, host = createHost()) {
     const mark = opaque(entry.value);
     if (mark && mark.file) files.push(mark.file);
   }
-  return { ...record, files, binding: binding(reconciler, record) };
+  return { ...record, files, binding: binding(reconciler, record), places: places(reconciler) };
 }
 
 module.exports = { structure };

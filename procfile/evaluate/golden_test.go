@@ -150,7 +150,7 @@ func write(t *testing.T, path, content string) {
 func graph(t *testing.T, result *Result) string {
 	t.Helper()
 	app := result.App.Clone()
-	app.Engine, app.Evaluation = "", nil
+	app.Engine, app.Evaluation, app.Places = "", nil, nil
 	app.Warnings = []string{}
 	for _, warning := range result.App.Warnings {
 		if !strings.HasPrefix(warning, "the procfile was evaluated by node") {
