@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type operation struct {
 func (o *operation) copy() Operation {
 	c := o.snapshot
 	c.Steps = append([]Step{}, o.snapshot.Steps...)
+	c.Drift = slices.Clone(o.snapshot.Drift)
 	return c
 }
 

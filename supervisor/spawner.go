@@ -72,6 +72,8 @@ const (
 	// ChildDrained and ChildFinished answer Drain and Shutdown.
 	ChildDrained
 	ChildFinished
+	// ChildDrift: it evaluated the procfile to something else than the plan's graph.
+	ChildDrift
 )
 
 // ChildEvent is one thing that a child tells.
@@ -81,6 +83,8 @@ type ChildEvent struct {
 	Services int
 	// Permanent is true with a ChildError that another try cannot mend.
 	Permanent bool
+	// Drift is what differs, with ChildDrift.
+	Drift *Drift
 }
 
 // PermanentError is an error that another try cannot mend, as a missing Node.

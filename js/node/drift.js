@@ -41,7 +41,7 @@ function digest(text) {
 /**
  * @param {import('../shared/reconciler').Reconciler} r after discover()
  * @param {Evaluation} expected
- * @returns {{digest: string, binding?: string, error?: string} | null} what to tell the guard; null when they agree
+ * @returns {{digest: string, binding?: string, failure?: string} | null} what to tell the guard; null when they agree
  */
 function drift(r, expected) {
   if (!expected.digest) return null;
@@ -49,7 +49,7 @@ function drift(r, expected) {
   try {
     text = binding(r, r.structure({ globalArgs: expected.globalArgs, globalExecArgv: expected.globalExecArgv }));
   } catch (error) {
-    return { digest: '', error: String(error?.message ?? error).slice(0, 1000) };
+    return { digest: '', failure: String(error?.message ?? error).slice(0, 1000) };
   }
   const own = digest(text);
   if (own === expected.digest) return null;

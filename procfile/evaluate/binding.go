@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/bits"
+	"os"
+	"path/filepath"
 	"unicode/utf16"
 
 	"github.com/pandora-go/pandora/procfile"
@@ -37,4 +39,23 @@ func mix(h uint32) uint32 {
 	h = (h ^ h>>16) * 0x7feb352d
 	h = (h ^ h>>15) * 0x846ca68b
 	return h ^ h>>16
+}
+
+// probeArgument is the argument with what Node's probe needs to load TypeScript: this program, and the folder below dir
+// for what it transformed, if that folder outlives the probe.
+func (e *evaluation) probeArgument(dir string) []byte {
+	program := e.Executable
+	if program == "" {
+		program, _ = os.Executable() // without it TypeScript is left to Node
+	}
+	transform := map[string]string{"command": program}
+	if e.JSDir != "" {
+		transform["cache"] = filepath.Join(dir, "transformed")
+	}
+	argument := map[string]any{}
+	// What prepare made: neither can fail.
+	_ = json.Unmarshal(e.argument, &argument)
+	argument["transform"] = transform
+	data, _ := json.Marshal(argument)
+	return data
 }
