@@ -119,6 +119,9 @@ type Runtime struct {
 	// result is what the running Invoke has handed over, nil before.
 	result json.RawMessage
 	dead   *Error
+	// deadline and cancelled end the running Invoke, and with it a command that it waits for.
+	deadline  time.Time
+	cancelled <-chan struct{}
 
 	syntaxError goja.Constructor
 }
@@ -172,6 +175,7 @@ func (r *Runtime) Invoke(ctx context.Context, module, function string, arg json.
 		return nil, err
 	}
 	r.result = nil
+	r.deadline, r.cancelled = time.Now().Add(r.options.Timeout), ctx.Done()
 	stop := r.watch(ctx)
 	argument := goja.Undefined()
 	if len(arg) > 0 {

@@ -146,7 +146,7 @@ func TestCodeOfOtherKinds(t *testing.T) {
 		{name: "module syntax in commonjs", file: "main.js", source: "import x from 'y';", extra: `{"type":"commonjs"}`, kind: KindSyntax},
 		{name: "import of a missing package", file: "main.js", source: "import x from 'y';", extra: `{}`, kind: KindLoad},
 		{name: "native addon", file: "main.node", source: "ELF", extra: `{}`, kind: KindUnsupported},
-		{name: "child process", file: "main.js", source: "require('child_process').execSync('true');", extra: `{}`, kind: KindUnsupported},
+		{name: "child process", file: "main.js", source: "require('child_process').exec('true');", extra: `{}`, kind: KindUnsupported},
 		{name: "write", file: "main.js", source: "require('fs').writeFileSync('x', '');", extra: `{}`, kind: KindUnsupported},
 		{name: "broken json", file: "main.json", source: "{\n  \"a\": ]\n}", extra: `{}`, kind: KindSyntax},
 	}

@@ -50,6 +50,11 @@ func (r *Runtime) natives() *goja.Object {
 	set("now", func(goja.FunctionCall) goja.Value { return r.vm.ToValue(float64(time.Now().UnixNano()) / 1e6) })
 	set("system", r.system)
 	set("fs", r.fileSystem)
+	set("runCommand", r.runCommand)
+	set("digest", r.digest)
+	set("random", r.random)
+	set("script", r.script)
+	set("embeddedJSON", r.embeddedJSON)
 	return o
 }
 

@@ -23,7 +23,15 @@
     'path/posix': ['path'], process: ['process'], querystring: ['querystring'], string_decoder: ['string_decoder'],
     punycode: ['punycode'], stream: ['stream'], 'stream/promises': ['stream', 'promises'], sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
     'util/types': ['util', 'types'], perf_hooks: ['perf_hooks'],
+    async_hooks: ['async_hooks'], child_process: ['child_process'], crypto: ['crypto'], diagnostics_channel: ['diagnostics_channel'],
   };
+
+  // Modules that are known by their shape; each is a member of a file.
+  for (const [file, names] of [
+    ['network', ['net', 'tls', 'dns', 'dns/promises', 'dgram']],
+    ['http', ['http', 'https', 'http2']],
+    ['runtime', ['cluster', 'constants', 'domain', 'inspector', 'readline', 'readline/promises', 'repl', 'stream/web', 'trace_events', 'tty', 'v8', 'vm', 'wasi', 'worker_threads', 'zlib']],
+  ]) for (const name of names) if (!shims[name]) shims[name] = [file, name];
 
   /** Ends up as an error of kind "unsupported", also when the user's code catches it. */
   function refuse(what) {
@@ -82,7 +90,7 @@
     else if (shims[name]) {
       exports = requireEmbedded(`goja/${shims[name][0]}.js`);
       if (shims[name][1]) exports = exports[shims[name][1]];
-    } else exports = inert(name, requireEmbedded('goja/misc.js')[name]);
+    } else exports = inert(name);
     natives[name] = exports;
     return exports;
   }
