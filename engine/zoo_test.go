@@ -69,13 +69,13 @@ func zooArgument(dir string, p zooPackage) json.RawMessage {
 // inNode loads p with the Node in PATH.
 func inNode(t *testing.T, dir, script string, p zooPackage) zooResult {
 	t.Helper()
-	cmd := exec.Command("node", "-e", script+"\nprocess.stdout.write('\\u0000' + JSON.stringify(exports.zoo(JSON.parse(process.argv[1])))); process.exit(0);", string(zooArgument(dir, p)))
+	answer := filepath.Join(t.TempDir(), "answer.json")
+	cmd := exec.Command("node", "-e", script+"\nconst [arg, to] = process.argv.splice(1); require('fs').writeFileSync(to, JSON.stringify(exports.zoo(JSON.parse(arg)))); process.exit(0);", string(zooArgument(dir, p)), answer)
 	cmd.Dir = dir
 	for name, value := range zooEnv() {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	out, err := cmd.Output()
-	if err != nil {
+	if _, err := cmd.Output(); err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			t.Fatalf("node cannot load %s: %v\n%s", p.name, err, exit.Stderr)
@@ -83,9 +83,12 @@ func inNode(t *testing.T, dir, script string, p zooPackage) zooResult {
 		t.Fatal(err)
 	}
 	var result zooResult
-	_, answer, _ := strings.Cut(string(out), "\x00")
-	if err := json.Unmarshal([]byte(answer), &result); err != nil {
-		t.Fatalf("node printed %q: %v", out, err)
+	data, err := os.ReadFile(answer)
+	if err == nil {
+		err = json.Unmarshal(data, &result)
+	}
+	if err != nil {
+		t.Fatalf("read what node answered: %v", err)
 	}
 	return result
 }
