@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix lint bench clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle lint bench clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -50,7 +50,10 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix ## test, and the examples on every Node version of the matrix
+test-all: test matrix zoo oracle ## test, the examples on every Node version of the matrix, the package zoo, and the original
+
+oracle: .cache/peers/.installed ## hold every golden procfile against the original
+	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 
 matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
 	@set -e; for v in $(NODE_MATRIX); do \
@@ -64,10 +67,21 @@ matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
 	$(NPM) install --prefix .cache/node/$* --no-audit --no-fund --no-save --loglevel=error node-$(OS)-$(ARCH)@$*
 	@touch $@
 
+zoo: .cache/zoo/.installed ## load well-known packages in Goja and compare what they export with Node
+	PANDORA_ZOO=$(CURDIR)/.cache/zoo $(GO) test -tags zoo -count=1 -run TestZoo -timeout 10m -v ./engine
+
+# Install scripts only build or fetch programs that loading does not need.
+.cache/zoo/.installed: engine/testdata/zoo/package-lock.json
+	mkdir -p .cache/zoo
+	cp engine/testdata/zoo/package.json engine/testdata/zoo/package-lock.json .cache/zoo/
+	cd .cache/zoo && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
+	$(GO) vet -tags zoo ./engine
 	cd js && npx tsc -p . && npx tsc -p types
 
 bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node

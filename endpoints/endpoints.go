@@ -67,10 +67,23 @@ type Application struct {
 	StartCount   int
 	RestartCount int
 	// Structure is the graph being run, as JSON-marshalable data.
-	Structure     any
+	Structure any
+	// Engine is who evaluated the procfile, "goja" or "node"; Digest identifies what workers take from it.
+	Engine, Digest string
+	// Drift are the workers whose own evaluation of the procfile differs.
+	Drift         []Drift
 	StdoutLogPath string
 	// Sockets are the listening sockets the guard owns for the application.
 	Sockets []Socket
+}
+
+// Drift tells how a worker's own evaluation of the procfile differs from the structure that is being run.
+type Drift struct {
+	Process string `json:"process"`
+	Worker  int    `json:"worker"`
+	// Digest is what the worker has in place of the application's; "" when its evaluation failed.
+	Digest      string   `json:"digest"`
+	Differences []string `json:"differences"`
 }
 
 // Socket is a listening socket of an application.

@@ -156,6 +156,10 @@ type introspection struct {
 	Complex        any            `json:"complex"`
 	Structure      any            `json:"structure"`
 	StdoutLogPath  string         `json:"stdoutLogPath"`
+	// The original has no engine, digest and drift.
+	Engine string  `json:"engine"`
+	Digest string  `json:"digest"`
+	Drift  []Drift `json:"drift"`
 }
 
 type representation struct {
@@ -169,6 +173,7 @@ func introspect(app Application) introspection {
 		StartCount: app.StartCount, RestartCount: app.RestartCount,
 		Representation: representation{AppName: app.Name, AppDir: app.Dir},
 		Complex:        app.Structure, Structure: app.Structure, StdoutLogPath: app.StdoutLogPath,
+		Engine: app.Engine, Digest: app.Digest, Drift: list(app.Drift),
 	}
 }
 

@@ -19,12 +19,14 @@ func demo() Application {
 	return Application{
 		Name: "demo", Dir: "/srv/demo", ID: "u-1", State: 2, Running: true, PIDs: []int{7, 8}, Uptime: 40.412,
 		StartCount: 2, RestartCount: 1, Structure: map[string]any{"appName": "demo"}, StdoutLogPath: "/l/demo/nodejs_stdout.log",
+		Engine: "goja", Digest: "0123456789abcdef", Drift: []Drift{{Process: "worker", Worker: 1, Differences: []string{"x"}}},
 	}
 }
 
 const demoIntrospection = `{"key":"introspection","data":{"state":2,"appName":"demo","appDir":"/srv/demo","appId":"u-1","pids":[7,8],` +
 	`"uptime":40.412,"startCount":2,"restartCount":1,"representation":{"appName":"demo","appDir":"/srv/demo"},` +
-	`"complex":{"appName":"demo"},"structure":{"appName":"demo"},"stdoutLogPath":"/l/demo/nodejs_stdout.log"}}`
+	`"complex":{"appName":"demo"},"structure":{"appName":"demo"},"stdoutLogPath":"/l/demo/nodejs_stdout.log",` +
+	`"engine":"goja","digest":"0123456789abcdef","drift":[{"process":"worker","worker":1,"digest":"","differences":["x"]}]}}`
 
 // envelope wraps data as the success envelope with the time taken out.
 func envelope(data string) string {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -35,35 +34,55 @@ func readSource(path string) (string, error) {
 	return strings.TrimPrefix(string(data), "\ufeff"), nil
 }
 
+// parsed is a module that is ready to be compiled.
+type parsed struct {
+	name    string
+	program *ast.Program
+	body    *ast.FunctionLiteral
+	// size is that of the source in bytes.
+	size int
+	// form says what the loader has to hand to the wrapper.
+	form form
+	// jsonImports are the requests that an ES module imports with the attribute that JSON needs.
+	jsonImports []string
+	// names are the exports that an ES module imports by name, by request.
+	names map[string][]string
+}
+
 // parseModule parses source as the body of a module function. The result is a program of one function expression.
-func parseModule(name, source string) (*ast.Program, *ast.FunctionLiteral, *Error) {
+func parseModule(name, source string) (*parsed, *Error) {
 	if strings.HasPrefix(source, "#!") {
 		source = "//" + source[2:]
 	}
-	program, err := parser.ParseFile(nil, name, wrapperHead+source+"\n})", 0, parser.WithDisableSourceMaps)
+	return parseWrapped(name, wrapperHead+source+"\n})", len(source))
+}
+
+// parseWrapped parses a module function. Errors have positions in text.
+func parseWrapped(name, text string, size int) (*parsed, *Error) {
+	program, err := parser.ParseFile(nil, name, text, 0, parser.WithDisableSourceMaps)
 	if err != nil {
-		return nil, nil, syntax(name, err)
+		return nil, syntax(name, err)
 	}
 	if len(program.Body) == 1 {
 		if statement, ok := program.Body[0].(*ast.ExpressionStatement); ok {
 			if body, ok := statement.Expression.(*ast.FunctionLiteral); ok {
-				return program, body, nil
+				return &parsed{name: name, program: program, body: body, size: size}, nil
 			}
 		}
 	}
 	// The source closed the wrapper itself.
-	return nil, nil, &Error{Kind: KindSyntax, File: name, Message: "SyntaxError: Unexpected token '}'"}
+	return nil, &Error{Kind: KindSyntax, File: name, Message: "SyntaxError: Unexpected token '}'"}
 }
 
 // compileModule gives the wrapper function of a parsed module.
-func (r *Runtime) compileModule(name string, program *ast.Program, body *ast.FunctionLiteral, size int) goja.Value {
-	if size <= maxTraced && !strings.HasPrefix(name, embeddedPrefix) {
-		traceLoops(program.Body)
-		r.traceStatements(name, program, body)
+func (r *Runtime) compileModule(m *parsed) goja.Value {
+	if m.size <= maxTraced && !strings.HasPrefix(m.name, embeddedPrefix) {
+		traceLoops(m.program.Body)
+		r.traceStatements(m.name, m.program, m.body)
 	}
-	compiled, err := goja.CompileAST(program, false)
+	compiled, err := goja.CompileAST(m.program, false)
 	if err != nil {
-		r.throw(syntax(name, err))
+		r.throw(r.uncompiled(m, syntax(m.name, err)))
 	}
 	wrapper, err := r.vm.RunProgram(compiled)
 	if err != nil {
@@ -106,24 +125,6 @@ func (r *Runtime) readModule(path string) string {
 	return source
 }
 
-// refuseESM throws for files that Node would load as ES modules.
-func (r *Runtime) refuseESM(path string) {
-	esm := strings.HasSuffix(path, ".mjs")
-	if strings.HasSuffix(path, ".js") {
-		pkg, err := r.resolver.scope(filepath.Dir(path))
-		if err != nil {
-			r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path})
-		}
-		esm = pkg != nil && pkg.module
-	}
-	if esm {
-		r.noteLoaded(path)
-		e := &Error{Kind: KindUnsupported, Message: "this file is an ES module, which only Node can load", File: path, Code: "ERR_REQUIRE_ESM"}
-		r.refuse(e)
-		r.throw(e)
-	}
-}
-
 // refuse notes the first use of something unsupported.
 func (r *Runtime) refuse(e *Error) {
 	if r.refused == nil {
@@ -131,87 +132,105 @@ func (r *Runtime) refuse(e *Error) {
 	}
 }
 
-// compileFile is the loader's native: the wrapper function of a user's file.
+// compileFile is the loader's native: what it needs to run a user's file.
 func (r *Runtime) compileFile(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
-	r.refuseESM(path)
-	return r.compileText(path, r.readModule(path))
+	return r.compiled(r.parseFile(path, r.readModule(path)))
 }
 
-// compileSource is the loader's native for module._compile.
+// compileSource is the loader's native for module._compile: text that is CommonJS whatever its name.
 func (r *Runtime) compileSource(call goja.FunctionCall) goja.Value {
-	return r.compileText(call.Argument(1).String(), call.Argument(0).String())
-}
-
-func (r *Runtime) compileText(name, source string) goja.Value {
-	program, body, failed := parseModule(name, source)
+	m, failed := r.parseText(call.Argument(1).String(), call.Argument(0).String(), formCommonJS)
 	if failed != nil {
 		r.throw(failed)
 	}
-	return r.compileModule(name, program, body, len(source))
+	return r.compileModule(m)
 }
 
-// compileProcfile is the loader's native for a procfile: its wrapper and the requests that are only handed on.
+// parseFile parses a user's file, whatever its language, or throws.
+func (r *Runtime) parseFile(path, source string) *parsed {
+	f, err := r.formOf(path)
+	if err != nil {
+		r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path, Code: codeOf(err)})
+	}
+	m, failed := r.parseText(path, source, f)
+	if failed != nil {
+		if failed.Kind == KindUnsupported {
+			r.refuse(failed)
+		}
+		r.throw(failed)
+	}
+	return m
+}
+
+// compiled is what the loader runs: the wrapper, and how to call it.
+func (r *Runtime) compiled(m *parsed) *goja.Object {
+	result := r.vm.NewObject()
+	_ = result.Set("wrapper", r.compileModule(m))
+	_ = result.Set("esm", m.form == formModule)
+	_ = result.Set("typescript", isTypeScript(m.name))
+	_ = result.Set("json", r.strings(m.jsonImports))
+	names := r.vm.NewObject()
+	for request, list := range m.names {
+		_ = names.Set(request, r.strings(list))
+	}
+	_ = result.Set("names", names)
+	return result
+}
+
+// compileProcfile is the loader's native for a procfile: the same and the requests that are only handed on.
 func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
-	r.refuseESM(path)
-	source := r.readModule(path)
-	program, body, failed := parseModule(path, source)
-	if failed != nil {
-		r.throw(failed)
-	}
+	m := r.parseFile(path, r.readModule(path))
 	requests := r.vm.NewObject()
-	for request, exports := range markOpaque(body) {
-		names := make([]any, len(exports))
-		for i, name := range exports {
-			names[i] = name
-		}
-		_ = requests.Set(request, r.vm.NewArray(names...))
+	for request, exports := range markOpaque(m.body) {
+		_ = requests.Set(request, r.strings(exports))
 	}
-	result := r.vm.NewObject()
-	_ = result.Set("wrapper", r.compileModule(path, program, body, len(source)))
+	result := r.compiled(m)
 	_ = result.Set("requests", requests)
 	return result
 }
 
 // declarations is the loader's native that looks into a file without running it: an object from each wanted export to
-// its hints, or undefined if the file does more than declare, or an export cannot be told.
+// its hints, or undefined if the file does more than declare, or an export cannot be told. The third argument says that
+// an import statement asks.
 func (r *Runtime) declarations(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
 	var wanted []string
 	if err := r.vm.ExportTo(call.Argument(1), &wanted); err != nil || len(wanted) == 0 {
 		return goja.Undefined()
 	}
-	if ext := filepath.Ext(path); ext != ".js" && ext != ".cjs" {
-		return goja.Undefined()
-	}
-	if pkg, err := r.resolver.scope(filepath.Dir(path)); err != nil || pkg != nil && pkg.module {
+	f, err := r.formOf(path)
+	if err != nil || f == formOther {
 		return goja.Undefined()
 	}
 	source, err := readSource(path)
 	if err != nil {
 		return goja.Undefined()
 	}
-	_, body, failed := parseModule(path, source)
+	m, failed := r.parseText(path, source, f)
 	if failed != nil {
 		return goja.Undefined()
 	}
-	hints := declaredExports(body, wanted)
+	from := byRequire
+	if call.Argument(2).ToBoolean() {
+		from = byImport
+	}
+	hints, esModule := declaredExports(m.body, wanted, from)
 	if hints == nil {
 		return goja.Undefined()
 	}
 	r.noteLoaded(path)
-	result := r.vm.NewObject()
-	for _, name := range wanted {
+	exports := r.vm.NewObject()
+	for name, found := range hints {
 		hint := r.vm.NewObject()
-		_ = hint.Set("name", hints[name].name)
-		dependencies := make([]any, len(hints[name].dependencies))
-		for i, d := range hints[name].dependencies {
-			dependencies[i] = d
-		}
-		_ = hint.Set("dependencies", r.vm.NewArray(dependencies...))
-		_ = result.Set(name, hint)
+		_ = hint.Set("name", found.name)
+		_ = hint.Set("dependencies", r.strings(found.dependencies))
+		_ = exports.Set(name, hint)
 	}
+	result := r.vm.NewObject()
+	_ = result.Set("exports", exports)
+	_ = result.Set("esModule", esModule)
 	return result
 }
 
@@ -222,7 +241,11 @@ func (r *Runtime) compileEmbedded(call goja.FunctionCall) goja.Value {
 	if err != nil {
 		panic(r.vm.NewGoError(fmt.Errorf("no embedded module %q", id)))
 	}
-	return r.compileText(embeddedPrefix+id, string(source))
+	m, failed := parseModule(embeddedPrefix+id, string(source))
+	if failed != nil {
+		r.throw(failed)
+	}
+	return r.compileModule(m)
 }
 
 // parseJSON is the loader's native for a .json module.

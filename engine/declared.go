@@ -15,30 +15,59 @@ type hint struct {
 // declarations is the top level of a module.
 type declarations struct {
 	// plain says that the top level only declares, requires and exports.
-	plain   bool
-	values  map[unistring.String]ast.Expression
-	exports map[string]ast.Expression
+	plain bool
+	// esModule says that the exports are those of an ES module, as compilers mark them.
+	esModule bool
+	// transformed says that this is what esbuild made of one.
+	transformed bool
+	values      map[unistring.String]ast.Expression
+	exports     map[string]ast.Expression
 	// members are the values assigned to members of local names, such as A.dependencies.
 	members map[unistring.String]map[unistring.String]ast.Expression
 }
 
-// declaredExports returns hints for the wanted exports ("" for the module itself or its default), or nil if the file
-// does more than declare, or if one of them is not known without running it.
-func declaredExports(body *ast.FunctionLiteral, wanted []string) map[string]hint {
+// importer says how the exports of a file are asked for.
+type importer int
+
+const (
+	// byRequire is a call of require.
+	byRequire importer = iota
+	// byImport is an import statement of an ES module.
+	byImport
+)
+
+// declaredExports returns hints for the wanted exports, or nil if the file does more than declare, or if one of them is
+// not known without running it. The export "" is the module itself or its default; for importedDefault the result says
+// under which name it was found. esModule says that the file has the exports of an ES module.
+func declaredExports(body *ast.FunctionLiteral, wanted []string, from importer) (hints map[string]hint, esModule bool) {
 	d := readDeclarations(body.Body.List)
 	if !d.plain {
-		return nil
+		return nil, false
 	}
-	hints := map[string]hint{}
+	hints = map[string]hint{}
 	for _, name := range wanted {
-		h, ok := d.hint(name)
-		if !ok {
-			return nil
+		asked, key := name, name
+		switch {
+		case name != importedDefault:
+		case from == byImport && !d.esModule, from == byImport && d.esModule && !d.transformed:
+			// The default import of CommonJS is module.exports itself, whatever that says.
+			asked, key = wholeModule, "default"
+		case d.esModule:
+			asked, key = "default", "default"
+		default:
+			asked, key = wholeModule, ""
 		}
-		hints[name] = h
+		h, ok := d.hint(asked)
+		if !ok {
+			return nil, false
+		}
+		hints[key] = h
 	}
-	return hints
+	return hints, d.esModule
 }
+
+// wholeModule asks for module.exports itself.
+const wholeModule = "module.exports"
 
 func readDeclarations(statements []ast.Statement) *declarations {
 	d := &declarations{
@@ -77,7 +106,11 @@ func (d *declarations) read(statement ast.Statement) bool {
 		case *ast.AssignExpression:
 			return d.assignment(e)
 		case *ast.CallExpression:
-			return marksESModule(e)
+			if marksESModule(e) {
+				d.esModule = true
+				return true
+			}
+			return d.exportsOf(e)
 		}
 	}
 	return false
@@ -125,6 +158,49 @@ func marksESModule(call *ast.CallExpression) bool {
 	return isName && isLiteral && target.Name == "exports" && key.Value == "__esModule" && isPure(call.ArgumentList[2])
 }
 
+// exportsOf takes in what esbuild makes of export statements: __export(module_exports, { name: () => local, … }), and
+// __reExport(module_exports, require(…), …), of which the names are not known.
+func (d *declarations) exportsOf(call *ast.CallExpression) bool {
+	callee, ok := call.Callee.(*ast.Identifier)
+	if !ok || len(call.ArgumentList) < 2 {
+		return false
+	}
+	if callee.Name == "__reExport" {
+		return isPure(call.ArgumentList[1])
+	}
+	object, ok := call.ArgumentList[1].(*ast.ObjectLiteral)
+	if !ok || callee.Name != "__export" {
+		return false
+	}
+	for _, property := range object.Value {
+		keyed, ok := property.(*ast.PropertyKeyed)
+		if !ok {
+			return false
+		}
+		key, isLiteral := keyed.Key.(*ast.StringLiteral)
+		getter, isArrow := keyed.Value.(*ast.ArrowFunctionLiteral)
+		if !isLiteral || !isArrow {
+			return false
+		}
+		local, ok := getter.Body.(*ast.ExpressionBody)
+		if !ok {
+			return false
+		}
+		d.exports[string(key.Value)] = local.Expression
+	}
+	return true
+}
+
+// isCall reports whether e calls the function of that name.
+func isCall(e ast.Expression, name unistring.String) bool {
+	call, ok := e.(*ast.CallExpression)
+	if !ok {
+		return false
+	}
+	callee, ok := call.Callee.(*ast.Identifier)
+	return ok && callee.Name == name
+}
+
 // isModuleExports recognises module.exports.
 func isModuleExports(e ast.Expression) bool {
 	dot, ok := e.(*ast.DotExpression)
@@ -156,6 +232,10 @@ func (d *declarations) assignment(e *ast.AssignExpression) bool {
 		// exports = module.exports = …; any other name could be one that a hint depends on.
 		return plain && target.Name == "exports" && isModuleExports(leftOf(e.Right))
 	case *ast.DotExpression:
+		if isModuleExports(target) && isCall(value, "__toCommonJS") {
+			d.esModule, d.transformed = true, true
+			return true
+		}
 		if isModuleExports(target) {
 			d.exports[""] = value
 			return plain
@@ -226,6 +306,13 @@ func (d *declarations) follow(e ast.Expression, name unistring.String) (ast.Expr
 // exported finds the expression of an export and the name it was found under, if it has one.
 func (d *declarations) exported(export string) (ast.Expression, unistring.String) {
 	whole := d.exports[""]
+	if export == wholeModule {
+		value, name := d.follow(whole, "")
+		if _, isObject := value.(*ast.ObjectLiteral); isObject {
+			return nil, ""
+		}
+		return value, name
+	}
 	if whole == nil {
 		if export == "" {
 			export = "default"
@@ -282,6 +369,9 @@ func (d *declarations) hint(export string) (h hint, ok bool) {
 	default:
 		return hint{}, false
 	}
+	if name == defaultName {
+		name = "default"
+	}
 	dependencies, shadowed, known := staticMembers(elements)
 	for variable, declared := range d.values {
 		for member, assigned := range d.members[variable] {
@@ -316,8 +406,33 @@ func isStatic(element ast.ClassElement, name unistring.String) bool {
 	case *ast.MethodDefinition:
 		key, ok := e.Key.(*ast.StringLiteral)
 		return ok && e.Static && !e.Computed && key.Value == name
+	case *ast.ClassStaticBlock:
+		_, ok := staticAssignment(e, name)
+		return ok
 	}
 	return false
+}
+
+// staticAssignment returns what a static block, as compilers write for a static field, assigns to this.name.
+func staticAssignment(block *ast.ClassStaticBlock, name unistring.String) (ast.Expression, bool) {
+	for _, statement := range block.Block.List {
+		expression, ok := statement.(*ast.ExpressionStatement)
+		if !ok {
+			continue
+		}
+		assign, ok := expression.Expression.(*ast.AssignExpression)
+		if !ok {
+			continue
+		}
+		target, ok := assign.Left.(*ast.DotExpression)
+		if !ok || target.Identifier.Name != name {
+			continue
+		}
+		if _, ok := target.Left.(*ast.ThisExpression); ok {
+			return assign.Right, true
+		}
+	}
+	return nil, false
 }
 
 // staticMembers reads static dependencies; known is false if they are there and not plain. shadowed tells of a static
@@ -332,6 +447,9 @@ func staticMembers(elements []ast.ClassElement) (dependencies []string, shadowed
 		switch e := element.(type) {
 		case *ast.FieldDefinition:
 			dependencies, known = literalStrings(e.Initializer)
+		case *ast.ClassStaticBlock:
+			value, _ := staticAssignment(e, "dependencies")
+			dependencies, known = literalStrings(value)
 		case *ast.MethodDefinition:
 			known = false
 			if e.Kind == ast.PropertyKindGet && len(e.Body.Body.List) == 1 {

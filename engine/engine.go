@@ -110,11 +110,18 @@ type Runtime struct {
 	tracing bool
 	// located remembers the position of error objects that carry none themselves.
 	located map[*goja.Object]*Error
+	// maps lead from the code of transformed files back to the user's.
+	maps map[string]*sourceMap
+	// patchRegExp teaches RegExp what goja's lacks, nil once that is done.
+	patchRegExp func() error
 	// refused is the first use of something unsupported, whether or not the code caught the error.
 	refused *Error
 	// result is what the running Invoke has handed over, nil before.
 	result json.RawMessage
 	dead   *Error
+	// deadline and cancelled end the running Invoke, and with it a command that it waits for.
+	deadline  time.Time
+	cancelled <-chan struct{}
 
 	syntaxError goja.Constructor
 }
@@ -128,11 +135,12 @@ func New(o Options) (*Runtime, error) {
 		options:  o,
 		vm:       goja.New(),
 		files:    js.Files(),
-		resolver: newResolver(o.Env["NODE_PATH"]),
+		resolver: newResolver(o.NodeVersion),
 		sources:  readSource,
 		env:      maps.Clone(o.Env),
 		output:   output{limit: o.MaxOutput},
 		located:  map[*goja.Object]*Error{},
+		maps:     map[string]*sourceMap{},
 	}
 	if r.env == nil {
 		r.env = map[string]string{}
@@ -167,6 +175,7 @@ func (r *Runtime) Invoke(ctx context.Context, module, function string, arg json.
 		return nil, err
 	}
 	r.result = nil
+	r.deadline, r.cancelled = time.Now().Add(r.options.Timeout), ctx.Done()
 	stop := r.watch(ctx)
 	argument := goja.Undefined()
 	if len(arg) > 0 {

@@ -64,8 +64,24 @@ const embeddedPrefix = "pandora:"
 // wrapperHead stands before a module's source on its first line.
 const wrapperHead = "(function (exports, require, module, __filename, __dirname) { "
 
-// position corrects a position for the module wrapper.
-func position(p file.Position) file.Position {
+// moduleHead stands, on a line of its own, before what an ES module was transformed to.
+const moduleHead = "(function (exports, require, module, " + metaName + ") { \"use strict\";"
+
+// position corrects a position for the module wrapper, and leads from transformed code back to the user's. Filename is
+// "" for code that is not the user's.
+func (r *Runtime) position(p file.Position) file.Position {
+	if m := r.maps[p.Filename]; m != nil {
+		var ok bool
+		if p.Line, p.Column, ok = m.place(p.Line-1, p.Column); !ok {
+			p.Filename = ""
+		}
+		return p
+	}
+	return unwrapped(p)
+}
+
+// unwrapped corrects a position in a module that was parsed as it is.
+func unwrapped(p file.Position) file.Position {
 	if p.Line == 1 && strings.HasPrefix(p.Filename, "/") {
 		p.Column = max(p.Column-len(wrapperHead), 1)
 	}
@@ -85,13 +101,13 @@ func (r *Runtime) failure(err error) *Error {
 			own = &Error{Kind: KindTimeout, Message: interrupted.Error()}
 		}
 		located := *own
-		located.place(interrupted.Stack())
+		r.place(&located, interrupted.Stack())
 		return &located
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &overflow):
 		e := &Error{Kind: KindThrow, Message: "RangeError: Maximum call stack size exceeded"}
-		e.place(overflow.Stack())
+		r.place(e, overflow.Stack())
 		return e
 	case errors.As(err, &exception):
 		return r.thrown(exception)
@@ -102,12 +118,12 @@ func (r *Runtime) failure(err error) *Error {
 // maxStackFrames bounds the frames that an Error shows.
 const maxStackFrames = 20
 
-// place takes position and stack from frames, innermost first.
-func (e *Error) place(frames []goja.StackFrame) {
+// place gives e position and stack from frames, innermost first.
+func (r *Runtime) place(e *Error, frames []goja.StackFrame) {
 	var stack strings.Builder
 	shown := 0
 	for _, frame := range frames {
-		p := position(frame.Position())
+		p := r.position(frame.Position())
 		if p.Filename == "" || strings.HasPrefix(p.Filename, embeddedPrefix) {
 			continue
 		}
@@ -147,7 +163,7 @@ func (r *Runtime) thrown(exception *goja.Exception) *Error {
 			return
 		}
 		if e.Message == "" {
-			e.Message = object.String()
+			e.Message = insideModule(object.String())
 		}
 		if code := object.Get("code"); e.Code == "" && code != nil && !goja.IsUndefined(code) && !goja.IsNull(code) {
 			e.Code = code.String()
@@ -156,12 +172,12 @@ func (r *Runtime) thrown(exception *goja.Exception) *Error {
 		e.Message = "an exception that cannot be shown was thrown"
 	}
 	switch e.Code {
-	case "MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED", "ERR_PACKAGE_IMPORT_NOT_DEFINED", "ERR_INVALID_PACKAGE_CONFIG", "ERR_INVALID_PACKAGE_TARGET":
+	case "MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED", "ERR_PACKAGE_IMPORT_NOT_DEFINED", "ERR_INVALID_PACKAGE_CONFIG", "ERR_INVALID_PACKAGE_TARGET":
 		if e.Kind == KindThrow {
 			e.Kind = KindLoad
 		}
 	}
-	e.place(exception.Stack())
+	r.place(e, exception.Stack())
 	return e
 }
 
@@ -212,10 +228,10 @@ func syntax(name string, err error) *Error {
 	var compile *goja.CompilerSyntaxError
 	switch {
 	case errors.As(err, &list) && len(list) > 0:
-		p := position(list[0].Position)
+		p := unwrapped(list[0].Position)
 		e.Line, e.Column, e.Message = p.Line, p.Column, "SyntaxError: "+list[0].Message
 	case errors.As(err, &compile) && compile.File != nil:
-		p := position(compile.File.Position(compile.Offset))
+		p := unwrapped(compile.File.Position(compile.Offset))
 		e.Line, e.Column, e.Message = p.Line, p.Column, "SyntaxError: "+compile.Message
 	}
 	e.quote()
@@ -240,6 +256,9 @@ func (e *Error) quote() {
 	data, err := os.ReadFile(e.File)
 	if err != nil {
 		return
+	}
+	if e.Kind != KindSyntax {
+		e.Column = calleeColumn(string(data), e.Line, e.Column)
 	}
 	e.Excerpt = Excerpt(string(data), e.Line, e.Column)
 }

@@ -142,11 +142,11 @@ return [process.version, process.versions.node, process.versions.v8, process.exe
 
 func TestCodeOfOtherKinds(t *testing.T) {
 	tests := []struct{ name, file, source, extra, kind string }{
-		{name: "type module", file: "main.js", source: "export default 1;", extra: `{"type":"module"}`, kind: KindUnsupported},
-		{name: "mjs", file: "main.mjs", source: "export default 1;", extra: `{}`, kind: KindUnsupported},
-		{name: "esm syntax", file: "main.js", source: "import x from 'y';", extra: `{}`, kind: KindSyntax},
+		{name: "top-level await", file: "main.mjs", source: "await 1;\nexport default 1;", extra: `{}`, kind: KindUnsupported},
+		{name: "module syntax in commonjs", file: "main.js", source: "import x from 'y';", extra: `{"type":"commonjs"}`, kind: KindSyntax},
+		{name: "import of a missing package", file: "main.js", source: "import x from 'y';", extra: `{}`, kind: KindLoad},
 		{name: "native addon", file: "main.node", source: "ELF", extra: `{}`, kind: KindUnsupported},
-		{name: "child process", file: "main.js", source: "require('child_process').execSync('true');", extra: `{}`, kind: KindUnsupported},
+		{name: "child process", file: "main.js", source: "require('child_process').exec('true');", extra: `{}`, kind: KindUnsupported},
 		{name: "write", file: "main.js", source: "require('fs').writeFileSync('x', '');", extra: `{}`, kind: KindUnsupported},
 		{name: "broken json", file: "main.json", source: "{\n  \"a\": ]\n}", extra: `{}`, kind: KindSyntax},
 	}
@@ -230,8 +230,7 @@ func FuzzPackageJSON(f *testing.F) {
 		r := newResolver("")
 		pkg := &packageJSON{path: "/x/package.json", dir: "/x", name: "p", exports: value, imports: value}
 		r.packages["/x"] = pkg
-		_, _ = r.exported(pkg, spec)
-		_, _ = r.imported(spec, "/x")
-		_, _ = r.self(spec, "/x")
+		_, _ = r.exported(pkg, spec, "", query{spec: spec, conditions: r.conditions})
+		_, _ = r.resolve(query{spec: spec, file: "/x/a.js", paths: nodeModulePaths("/x")})
 	})
 }

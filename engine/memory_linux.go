@@ -26,7 +26,12 @@ func limitMemory(extra int64) error {
 			mapped = kib << 10
 		}
 	}
-	limit := unix.Rlimit{Cur: uint64(mapped + extra), Max: uint64(mapped + extra)}
+	// The upper bound stays, so that a command which the code runs can be given back what is taken here.
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_DATA, &limit); err != nil {
+		return fmt.Errorf("limit memory: %w", err)
+	}
+	limit.Cur = min(limit.Max, uint64(mapped+extra))
 	if err := unix.Setrlimit(unix.RLIMIT_DATA, &limit); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,16 +21,19 @@ func (r *Runtime) natives() *goja.Object {
 	set := func(name string, value any) { _ = o.Set(name, value) }
 	set("dir", r.options.Dir)
 	set("mainFile", embeddedPrefix+"main")
+	set("nodeVersion", r.options.NodeVersion)
 	set("opaquePrefix", opaquePrefix)
 	set("resolve", r.resolve)
 	set("nodeModulePaths", func(call goja.FunctionCall) goja.Value {
-		return r.strings(nodeModulePaths(call.Argument(0).String()))
+		return r.strings(nodeModulePaths(filepath.Clean(call.Argument(0).String())))
 	})
+	set("readSource", func(call goja.FunctionCall) goja.Value { return r.vm.ToValue(r.readModule(call.Argument(0).String())) })
 	set("compileFile", r.compileFile)
 	set("compileSource", r.compileSource)
 	set("compileProcfile", r.compileProcfile)
 	set("compileEmbedded", r.compileEmbedded)
 	set("declarations", r.declarations)
+	set("hiddenExports", r.hiddenExports)
 	set("parseJSON", r.parseJSON)
 	set("unsupported", r.unsupported)
 	set("finish", r.finish)
@@ -39,12 +43,18 @@ func (r *Runtime) natives() *goja.Object {
 	})
 	set("exit", r.exit)
 	set("frames", r.frames)
+	r.setPlaces(set)
 	set("process", r.process)
 	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))
 	set("now", func(goja.FunctionCall) goja.Value { return r.vm.ToValue(float64(time.Now().UnixNano()) / 1e6) })
 	set("system", r.system)
 	set("fs", r.fileSystem)
+	set("runCommand", r.runCommand)
+	set("digest", r.digest)
+	set("random", r.random)
+	set("script", r.script)
+	set("embeddedJSON", r.embeddedJSON)
 	return o
 }
 
@@ -67,16 +77,27 @@ func (r *Runtime) library(load func(*goja.Runtime, *goja.Object)) func(goja.Func
 	}
 }
 
-// resolve answers with a path, or with {code, message}: the loader throws, so that the error has the user's stack.
+// resolve finds (specifier, asking file or "", folders, extensions or undefined, whether an import statement asks). It answers with a path, or with the
+// parts of an error: the loader throws, so that the error has the user's stack.
 func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
-	var paths []string
-	if given := call.Argument(2); !goja.IsUndefined(given) && !goja.IsNull(given) {
-		if err := r.vm.ExportTo(given, &paths); err != nil {
-			panic(r.vm.NewTypeError("options.paths must be an array of strings"))
-		}
-		paths = append([]string{}, paths...)
+	q := query{spec: call.Argument(0).String(), file: call.Argument(1).String()}
+	if err := r.vm.ExportTo(call.Argument(2), &q.paths); err != nil {
+		panic(r.vm.NewTypeError("the paths to look in must be an array of strings"))
 	}
-	path, err := r.resolver.resolve(call.Argument(0).String(), call.Argument(1).String(), paths)
+	if given := call.Argument(3); !goja.IsUndefined(given) {
+		if err := r.vm.ExportTo(given, &q.extensions); err != nil {
+			panic(r.vm.NewTypeError("the extensions must be an array of strings"))
+		}
+	}
+	if call.Argument(4).ToBoolean() {
+		q.conditions = r.resolver.importConditions()
+	}
+	for i, path := range q.paths {
+		if !filepath.IsAbs(path) {
+			q.paths[i] = filepath.Join(r.options.Dir, path)
+		}
+	}
+	path, err := r.resolver.resolve(q)
 	if err == nil {
 		return r.vm.ToValue(path)
 	}
@@ -84,8 +105,15 @@ func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 	_ = answer.Set("message", err.Error())
 	var e *moduleError
 	if errors.As(err, &e) {
-		_ = answer.Set("code", e.Code)
+		_ = answer.Set("type", e.Type)
 		_ = answer.Set("asked", e.Asked)
+		properties := r.vm.NewObject()
+		for _, property := range [][2]string{{"code", e.Code}, {"path", e.Path}, {"requestPath", e.RequestPath}} {
+			if property[1] != "" {
+				_ = properties.Set(property[0], property[1])
+			}
+		}
+		_ = answer.Set("properties", properties)
 	}
 	return answer
 }
@@ -94,7 +122,7 @@ func (r *Runtime) resolve(call goja.FunctionCall) goja.Value {
 func (r *Runtime) unsupported(call goja.FunctionCall) goja.Value {
 	object := call.Argument(0).ToObject(r.vm)
 	e := &Error{Kind: KindUnsupported, Message: object.Get("message").String(), Code: object.Get("code").String()}
-	e.place(r.vm.CaptureCallStack(0, nil))
+	r.place(e, r.vm.CaptureCallStack(0, nil))
 	r.located[object] = e
 	r.refuse(e)
 	return goja.Undefined()
@@ -104,7 +132,7 @@ func (r *Runtime) unsupported(call goja.FunctionCall) goja.Value {
 func (r *Runtime) frames(goja.FunctionCall) goja.Value {
 	var list []any
 	for _, frame := range r.vm.CaptureCallStack(0, nil) {
-		p := position(frame.Position())
+		p := r.position(frame.Position())
 		if p.Filename == "" || strings.HasPrefix(p.Filename, embeddedPrefix) {
 			continue
 		}

@@ -22,9 +22,11 @@ func isEntryMethod(name unistring.String) bool {
 // candidate is a variable that holds a required module (export "") or one export of it.
 type candidate struct {
 	request, export string
-	call            *ast.CallExpression
-	declared        *ast.Identifier
-	uses            int
+	// imported says that a compiler's helper makes the value, so that it is not the module itself.
+	imported bool
+	call     *ast.CallExpression
+	declared *ast.Identifier
+	uses     int
 }
 
 // useAnalysis decides which require calls of a procfile give values that the procfile never observes.
@@ -47,6 +49,7 @@ type useAnalysis struct {
 // markOpaque rewrites the requests of opaque require calls in a procfile so that the loader recognises them, and
 // returns the exports wanted of each request.
 func markOpaque(body *ast.FunctionLiteral) map[string][]string {
+	body = withoutHelpers(body)
 	a := &useAnalysis{
 		declarations: map[unistring.String]int{},
 		handles:      map[unistring.String]bool{},
@@ -80,6 +83,35 @@ func markOpaque(body *ast.FunctionLiteral) map[string][]string {
 	return requests
 }
 
+// withoutHelpers leaves out what esbuild put before the user's statements.
+func withoutHelpers(body *ast.FunctionLiteral) *ast.FunctionLiteral {
+	block, function := *body.Body, *body
+	block.List = slices.DeleteFunc(slices.Clone(block.List), func(s ast.Statement) bool {
+		v, ok := s.(*ast.VariableStatement)
+		if !ok || len(v.List) != 1 {
+			return false
+		}
+		id, ok := v.List[0].Target.(*ast.Identifier)
+		return ok && isHelper(id.Name)
+	})
+	function.Body = &block
+	return &function
+}
+
+// isHelper reports whether a name is that of one of esbuild's helpers.
+func isHelper(name unistring.String) bool {
+	switch name {
+	case "__create", "__defProp", "__getOwnPropDesc", "__getOwnPropNames", "__getProtoOf", "__hasOwnProp", "__export",
+		"__copyProps", "__reExport", "__toESM", "__toCommonJS":
+		return true
+	}
+	return false
+}
+
+// importedDefault stands for the default export of a module that is imported through a compiler's helper: what that is
+// depends on the module.
+const importedDefault = "default import"
+
 // required returns the call if e is require('literal').
 func required(e ast.Expression) (*ast.CallExpression, bool) {
 	call, ok := e.(*ast.CallExpression)
@@ -99,14 +131,38 @@ func isASCII(s string) bool {
 	return !slices.ContainsFunc([]byte(s), func(b byte) bool { return b >= 0x80 || b == 0 })
 }
 
-// requiredExport returns the call and the export if e is require('literal') or require('literal').name.
-func requiredExport(e ast.Expression) (call *ast.CallExpression, export string, ok bool) {
-	if dot, isDot := e.(*ast.DotExpression); isDot {
-		call, ok = required(dot.Left)
-		return call, string(dot.Identifier.Name), ok
+// throughHelper returns the argument of the helpers that compilers write around require.
+func throughHelper(e ast.Expression) (argument ast.Expression, ok bool) {
+	call, ok := e.(*ast.CallExpression)
+	if !ok || len(call.ArgumentList) == 0 || len(call.ArgumentList) > 2 {
+		return e, false
 	}
+	name, ok := call.Callee.(*ast.Identifier)
+	if !ok || name.Name != "__toESM" && name.Name != "__importDefault" && name.Name != "__importStar" {
+		return e, false
+	}
+	return call.ArgumentList[0], true
+}
+
+// requiredExport returns the call and the export if e is require('literal') or require('literal').name, and whether a
+// compiler's helper is around it.
+func requiredExport(e ast.Expression) (call *ast.CallExpression, export string, imported, ok bool) {
+	if dot, isDot := e.(*ast.DotExpression); isDot {
+		inner, imported := throughHelper(dot.Left)
+		call, ok = required(inner)
+		return call, exportOf(string(dot.Identifier.Name), imported), false, ok
+	}
+	e, imported = throughHelper(e)
 	call, ok = required(e)
-	return call, "", ok
+	return call, "", imported, ok
+}
+
+// exportOf is the export behind a member of what require returned, or of what a helper made of it.
+func exportOf(member string, imported bool) string {
+	if imported && member == "default" {
+		return importedDefault
+	}
+	return member
 }
 
 // boundNames lists the identifiers that a binding target declares.
@@ -236,9 +292,11 @@ func (a *useAnalysis) rooted(e ast.Expression) bool {
 
 // findCandidates collects the variables that hold what require returned.
 func (a *useAnalysis) findCandidates(body *ast.FunctionLiteral) {
+	imported := false
 	add := func(id *ast.Identifier, call *ast.CallExpression, export string) {
 		a.candidates[id.Name] = append(a.candidates[id.Name], &candidate{
 			request: string(call.ArgumentList[0].(*ast.StringLiteral).Value), export: export, call: call, declared: id,
+			imported: imported,
 		})
 		a.wanted[call] = append([]string{}, a.wanted[call]...)
 	}
@@ -247,15 +305,16 @@ func (a *useAnalysis) findCandidates(body *ast.FunctionLiteral) {
 		if !ok {
 			return true
 		}
-		call, export, ok := requiredExport(binding.Initializer)
+		call, export, helped, ok := requiredExport(binding.Initializer)
 		if !ok {
 			return true
 		}
+		imported = helped
 		switch target := binding.Target.(type) {
 		case *ast.Identifier:
 			add(target, call, export)
 		case *ast.ObjectPattern:
-			if export != "" || target.Rest != nil || !a.destructured(target, call, add) {
+			if export != "" || helped || target.Rest != nil || !a.destructured(target, call, add) {
 				a.observed[call] = true
 			}
 		default:
@@ -308,7 +367,10 @@ func (a *useAnalysis) findEntries(body *ast.FunctionLiteral) {
 
 // entry notes an argument that is handed on unseen.
 func (a *useAnalysis) entry(argument ast.Expression) {
-	if call, export, ok := requiredExport(argument); ok {
+	if call, export, imported, ok := requiredExport(argument); ok {
+		if imported {
+			return
+		}
 		a.wanted[call] = append(a.wanted[call], export)
 		return
 	}
@@ -323,10 +385,13 @@ func (a *useAnalysis) entry(argument ast.Expression) {
 	}
 	c := a.candidates[id.Name][0]
 	switch {
+	case export == "" && c.imported:
+		// The helper's object itself.
+		return
 	case export == "":
 		a.wanted[c.call] = append(a.wanted[c.call], c.export)
 	case c.export == "":
-		a.wanted[c.call] = append(a.wanted[c.call], export)
+		a.wanted[c.call] = append(a.wanted[c.call], exportOf(export, c.imported))
 	default:
 		// A member of an export: nothing stands for that.
 		return

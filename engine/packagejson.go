@@ -18,7 +18,9 @@ type packageJSON struct {
 	main string
 	// module says that .js files of this package are ES modules.
 	module bool
-	// exports and imports are nil when absent: a string, false for null, a []any or a *orderedObject.
+	// commonJS says that they are CommonJS for certain, so that their syntax is not asked.
+	commonJS bool
+	// exports and imports are nil when absent or null: a string, a []any, a *orderedObject, or what Node refuses.
 	exports, imports any
 }
 
@@ -53,16 +55,24 @@ func readPackageJSON(dir string) (*packageJSON, error) {
 		pkg.name, _ = object.values["name"].(string)
 		pkg.main, _ = object.values["main"].(string)
 		pkg.module = object.values["type"] == "module"
-		pkg.exports = object.values["exports"]
-		if pkg.exports == false {
-			pkg.exports = nil
-		}
-		pkg.imports = object.values["imports"]
+		pkg.commonJS = object.values["type"] == "commonjs"
+		pkg.exports = absentIfNull(object.values["exports"])
+		pkg.imports = absentIfNull(object.values["imports"])
 	}
 	return pkg, nil
 }
 
-// decodeOrdered decodes one JSON value. null becomes false, so that it differs from "absent".
+// jsonNull is null inside a decoded value: unlike an absent member it says that something is not to be had.
+type jsonNull struct{}
+
+func absentIfNull(value any) any {
+	if value == (jsonNull{}) {
+		return nil
+	}
+	return value
+}
+
+// decodeOrdered decodes one JSON value.
 func decodeOrdered(data []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	value, err := decodeValue(dec, 0)
@@ -88,7 +98,7 @@ func decodeValue(dec *json.Decoder, depth int) (any, error) {
 	}
 	switch token {
 	case nil:
-		return false, nil
+		return jsonNull{}, nil
 	case json.Delim('{'):
 		object := &orderedObject{values: map[string]any{}}
 		for dec.More() {

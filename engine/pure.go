@@ -93,7 +93,33 @@ func isPureClass(class *ast.ClassLiteral) bool {
 			if e.Computed && !isPure(e.Key) {
 				return false
 			}
+		case *ast.ClassStaticBlock:
+			if !isPureStaticBlock(e) {
+				return false
+			}
 		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isPureStaticBlock allows assignments to members of this, which compilers write for static fields.
+func isPureStaticBlock(block *ast.ClassStaticBlock) bool {
+	for _, statement := range block.Block.List {
+		expression, ok := statement.(*ast.ExpressionStatement)
+		if !ok {
+			return false
+		}
+		assign, ok := expression.Expression.(*ast.AssignExpression)
+		if !ok || assign.Operator != token.ASSIGN || !isPure(assign.Right) {
+			return false
+		}
+		target, ok := assign.Left.(*ast.DotExpression)
+		if !ok {
+			return false
+		}
+		if _, ok := target.Left.(*ast.ThisExpression); !ok {
 			return false
 		}
 	}
@@ -118,7 +144,7 @@ func isPureCall(call *ast.CallExpression) bool {
 		}
 	}
 	switch name {
-	case "Symbol", "Symbol.for", "__importDefault", "__importStar", "tslib_1.__importDefault", "tslib_1.__importStar":
+	case "Symbol", "Symbol.for", "__toESM", "__importDefault", "__importStar", "tslib_1.__importDefault", "tslib_1.__importStar":
 		return true
 	}
 	return strings.HasPrefix(name, "_interopRequire")

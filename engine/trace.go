@@ -68,8 +68,12 @@ func (r *Runtime) traceStatements(name string, program *ast.Program, body *ast.F
 	if !r.tracing || number < 0 || number >= 1<<20 || strings.Contains(name, "/node_modules/") {
 		return
 	}
+	// nil for what esbuild added.
 	mark := func(node ast.Node) ast.Expression {
-		p := position(program.File.Position(int(node.Idx0()) - program.File.Base()))
+		p := r.position(program.File.Position(int(node.Idx0()) - program.File.Base()))
+		if p.Filename == "" {
+			return nil
+		}
 		value := int64(number+1)<<32 | int64(min(p.Line, 0xfffff))<<12 | int64(min(p.Column, 0xfff))
 		return &ast.CallExpression{
 			Callee:       &ast.Identifier{Name: unistring.String(traceFunction), Idx: node.Idx0()},
@@ -82,7 +86,9 @@ func (r *Runtime) traceStatements(name string, program *ast.Program, body *ast.F
 		for _, statement := range list {
 			directives = directives && isDirective(statement)
 			if _, hoisted := statement.(*ast.FunctionDeclaration); !hoisted && !directives {
-				all = append(all, &ast.ExpressionStatement{Expression: mark(statement)})
+				if at := mark(statement); at != nil {
+					all = append(all, &ast.ExpressionStatement{Expression: at})
+				}
 			}
 			all = append(all, statement)
 		}
@@ -95,7 +101,9 @@ func (r *Runtime) traceStatements(name string, program *ast.Program, body *ast.F
 		case *ast.CaseStatement:
 			n.Consequent = marked(n.Consequent)
 		case *ast.ExpressionBody:
-			n.Expression = &ast.SequenceExpression{Sequence: []ast.Expression{mark(n.Expression), n.Expression}}
+			if at := mark(n.Expression); at != nil {
+				n.Expression = &ast.SequenceExpression{Sequence: []ast.Expression{at, n.Expression}}
+			}
 		}
 		return true
 	})

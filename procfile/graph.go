@@ -20,6 +20,19 @@ func (a *Application) Process(name string) *Process {
 	return nil
 }
 
+// Place returns where a member of a process, service or applet is written, or the first of several members that has a
+// place; "" is the definition. ok is false when none is known.
+func (a *Application) Place(of Subject, name string, members ...string) (place Place, ok bool) {
+	for _, member := range members {
+		for _, p := range a.Places {
+			if p.Of == of && p.Name == name && p.Member == member {
+				return p, true
+			}
+		}
+	}
+	return Place{}, false
+}
+
 // Clone copies the graph deeply; nothing is shared with the original.
 func (a *Application) Clone() *Application {
 	c := *a
@@ -31,7 +44,12 @@ func (a *Application) Clone() *Application {
 		p.Policy = p.Policy.clone()
 	}
 	c.DefinedProcesses, c.Warnings = slices.Clone(a.DefinedProcesses), slices.Clone(a.Warnings)
+	c.Places = slices.Clone(a.Places)
 	c.Services, c.Applets = cloneServices(a.Services), cloneServices(a.Applets)
+	if c.Evaluation = clonePointer(a.Evaluation); c.Evaluation != nil {
+		c.Evaluation.GlobalArgs = slices.Clone(a.Evaluation.GlobalArgs)
+		c.Evaluation.GlobalExecArgv = slices.Clone(a.Evaluation.GlobalExecArgv)
+	}
 	return &c
 }
 
@@ -72,10 +90,11 @@ func cloneJSON(v any) any {
 	}
 }
 
-// Digest identifies what the graph describes: 16 hex digits. Engine and Warnings do not count.
+// Digest identifies what the graph describes: 16 hex digits. Engine, Warnings, Evaluation and Places
+// do not count.
 func (a *Application) Digest() string {
 	described := *a
-	described.Engine, described.Warnings = "", nil
+	described.Engine, described.Warnings, described.Evaluation, described.Places = "", nil, nil, nil
 	data, err := json.Marshal(described)
 	if err != nil {
 		// Only a Config that did not come from JSON gets here.
@@ -95,8 +114,9 @@ type Change struct {
 	New any `json:"new"`
 }
 
-// Diff lists what changes from a to b, sorted by place; empty when they describe the same. Engine and Warnings do not
-// count. A process that is new or gone is one change; so is another start order of the processes that stay.
+// Diff lists what changes from a to b, sorted by place; empty when they describe the same. Engine, Warnings,
+// Evaluation and Places do not count. A process that is new or gone is one change; so is another start order of the processes that
+// stay.
 func (a *Application) Diff(b *Application) []Change {
 	var changes []Change
 	was, is := described(a), described(b)

@@ -9,6 +9,8 @@
 // Concurrency: values are plain data; share them read-only, or Clone first.
 package procfile
 
+import "fmt"
+
 // Application is the evaluated graph of one application.
 //
 // Its JSON is the original's structure record (appName, appDir, process) plus the fields below it, which are ours.
@@ -31,6 +33,68 @@ type Application struct {
 	Engine string `json:"engine"`
 	// Warnings are sentences for the user; empty when there is nothing to say.
 	Warnings []string `json:"warnings"`
+	// Evaluation tells how the graph came about; nil in a graph that is not from an evaluation.
+	Evaluation *Evaluation `json:"evaluation,omitempty"`
+	// Places tell where in the user's source things are written; empty in a graph that is not from an evaluation.
+	Places []Place `json:"places,omitempty"`
+}
+
+// Subject tells what a Place is of.
+type Subject string
+
+// The subjects of places.
+const (
+	OfProcess      Subject = "process"
+	OfService      Subject = "service"
+	OfApplet       Subject = "applet"
+	OfEnvironment  Subject = "environment"
+	OfConfigurator Subject = "configurator"
+	// OfWarning is one of Application.Warnings; Name is its text.
+	OfWarning Subject = "warning"
+	// OfUnknown is a member that the procfile set on an object of ours, such as pandora.process('web').scale = 2, which
+	// does nothing; Name is the owner (`process "web"`), Member the member.
+	OfUnknown Subject = "unknown"
+)
+
+// Place is where in the user's source something is written.
+type Place struct {
+	Of Subject `json:"of"`
+	// Name is the name of the process, service or applet; "" for environment and configurator.
+	Name string `json:"name"`
+	// Member is the setting whose last setter this is: for a process scale, env, args, nodeArgs, order or entry, for a
+	// service or applet process, entry, config or dependency. "" for the definition itself.
+	Member string `json:"member,omitempty"`
+	// File is the real path of the file.
+	File string `json:"file"`
+	// Line and Column count from 1, in the source as the user wrote it; the column is that of the called name. Both are
+	// 0 where only the file is known.
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
+
+// String returns "file:line:column", or the file where the line is not known.
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Evaluation is what a worker needs to evaluate the procfile as it was evaluated for the graph, and to see whether it
+// found the same.
+type Evaluation struct {
+	// Digest identifies what workers take from an evaluation (services, applets, processes without their environment):
+	// 16 hex digits. "" when it is not known; then nothing is compared.
+	Digest string `json:"digest"`
+	// WorkerCount is what scale 'auto' meant.
+	WorkerCount int `json:"workerCount"`
+	// GlobalArgs and GlobalExecArgv were added to every process.
+	GlobalArgs     []string `json:"globalArgs,omitempty"`
+	GlobalExecArgv []string `json:"globalExecArgv,omitempty"`
+	// Environment and Configurator name the path given to pandora.environment() and pandora.configurator(), or say "a
+	// class"; "" when none is set.
+	Environment  string `json:"environment,omitempty"`
+	Configurator string `json:"configurator,omitempty"`
 }
 
 // Kind tells how a process is run.

@@ -29,6 +29,9 @@ func (a *Application) Validate() error {
 	v.processes()
 	v.services("services", a.Services)
 	v.services("applets", a.Applets)
+	for i, p := range a.Places {
+		v.place(fmt.Sprintf("places[%d]", i), p)
+	}
 	if a.DefaultServiceCategory == "" {
 		v.fail("defaultServiceCategory", "expected a name, got nothing")
 	}
@@ -66,6 +69,12 @@ func (v *validator) folder(path, value string) {
 		v.fail(path, "expected an absolute folder, got %q", value)
 	case strings.Contains(value, "\x00"):
 		v.fail(path, "expected a folder without NUL, got %q", value)
+	}
+}
+
+func (v *validator) place(path string, p Place) {
+	if p.File == "" || p.Line < 0 || p.Column < 0 {
+		v.fail(path, "expected a file, and a line and a column of 0 or more, got %q, %d, %d", p.File, p.Line, p.Column)
 	}
 }
 

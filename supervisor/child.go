@@ -53,6 +53,7 @@ type nodeChild struct {
 	tail    lastLines // of pipes
 	readers sync.WaitGroup
 	unclear sync.Once
+	drifted bool // owned by receive
 
 	events chan ChildEvent
 	served chan struct{} // closed when the channel is no longer read
@@ -198,6 +199,7 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		Error     *struct {
 			Name, Message, Stack, Code string
 		} `json:"error"`
+		driftMessage
 	}
 	if err := json.Unmarshal(m.Raw, &in); err != nil {
 		c.unclear.Do(func() { // once, so that a worker cannot fill the log
@@ -223,6 +225,11 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 			e.Permanent = c.entryMissing(in.Error.Code, in.Error.Message)
 		}
 		c.events <- e
+	case "drift":
+		if !c.drifted { // once, so that a worker cannot fill the event log
+			c.drifted = true
+			c.events <- ChildEvent{Kind: ChildDrift, Drift: in.driftMessage.against(&c.spec.Plan.App)}
+		}
 	case "drained":
 		c.events <- ChildEvent{Kind: ChildDrained}
 	case "pong":

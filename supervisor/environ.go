@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,24 @@ type workerOptions struct {
 	Generation             int              `json:"generation"`
 	Dev                    bool             `json:"dev"`
 	DefaultServiceCategory string           `json:"defaultServiceCategory"`
+	// Evaluation is what the worker compares its own with; nil when it is not known.
+	Evaluation *procfile.Evaluation `json:"evaluation,omitempty"`
+	// Transform is how the worker loads what Node does not; nil when there is no way.
+	Transform *workerTransform `json:"transform,omitempty"`
+}
+
+// workerTransform names the program that transforms files, and the folder where workers keep what it gave.
+type workerTransform struct {
+	Command string `json:"command"`
+	Cache   string `json:"cache"`
+}
+
+// transformOf is how workers of a plan load TypeScript.
+func transformOf(plan *Plan) *workerTransform {
+	if plan.Executable == "" {
+		return nil
+	}
+	return &workerTransform{Command: plan.Executable, Cache: filepath.Join(plan.JSDir, "transformed")}
 }
 
 // environment is the environment of a worker: the plan's, over it the process's own, over it what makes it a worker.
@@ -27,6 +46,7 @@ func environment(spec SpawnSpec) ([]string, error) {
 	options, err := json.Marshal(workerOptions{
 		AppName: spec.Plan.App.AppName, AppDir: spec.Plan.App.AppDir, Process: spec.Process, Worker: spec.Worker,
 		Generation: spec.Generation, Dev: spec.Plan.Dev, DefaultServiceCategory: spec.Plan.App.DefaultServiceCategory,
+		Evaluation: spec.Plan.App.Evaluation, Transform: transformOf(spec.Plan),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("describe the worker: %w", err)

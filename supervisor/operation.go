@@ -30,6 +30,7 @@ func (o *operation) stopsAll() bool { return o.Kind == OpStop && o.Process == ""
 func (o *operation) copy() Operation {
 	c := o.snapshot
 	c.Steps = append([]Step{}, o.snapshot.Steps...)
+	c.Drift = slices.Clone(o.snapshot.Drift)
 	return c
 }
 

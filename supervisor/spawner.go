@@ -99,6 +99,8 @@ const (
 	ChildListening
 	// ChildMessage: it said with process.send what Policy.Ready waits for.
 	ChildMessage
+	// ChildDrift: it evaluated the procfile to something else than the plan's graph.
+	ChildDrift
 )
 
 // ChildEvent is one thing that a child tells.
@@ -108,6 +110,8 @@ type ChildEvent struct {
 	Services int
 	// Permanent is true with a ChildError that another try cannot mend.
 	Permanent bool
+	// Drift is what differs, with ChildDrift.
+	Drift *Drift
 }
 
 // PermanentError is an error that another try cannot mend, as a missing Node.

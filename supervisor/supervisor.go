@@ -29,6 +29,8 @@ type Plan struct {
 	Cwd string `json:"cwd"`
 	// JSDir is the installed js/<digest> folder; its node/bootstrap.js is the workers' main script.
 	JSDir string `json:"jsDir"`
+	// Executable is the pandora program, which workers call to transform TypeScript; "" leaves that to Node.
+	Executable string `json:"executable,omitempty"`
 	// RunDir holds the sockets that workers connect to (PANDORA_TMP_DIR).
 	RunDir string `json:"runDir"`
 	// Home is PANDORA_DIR.
@@ -126,6 +128,24 @@ type WorkerStatus struct {
 	LastExit *Exit `json:"lastExit,omitempty"`
 	// LogPath is the file with the worker's output; "" in dev.
 	LogPath string `json:"logPath,omitempty"`
+	// Drift is set when the worker's own evaluation of the procfile differs from the graph that is being run.
+	Drift *Drift `json:"drift,omitempty"`
+}
+
+// Drift tells how the evaluation of the procfile in a worker differs from the one that made the graph: a worker binds
+// its services by its own.
+type Drift struct {
+	// Digest is what the worker has in place of the graph's Evaluation.Digest; "" when its evaluation failed.
+	Digest string `json:"digest"`
+	// Differences are clauses for the user, at least one and at most ten, without values of configurations.
+	Differences []string `json:"differences"`
+}
+
+// WorkerDrift is the drift of one worker.
+type WorkerDrift struct {
+	Process string `json:"process"`
+	Worker  int    `json:"worker"`
+	Drift
 }
 
 // Exit tells how a worker's process ended.
@@ -211,6 +231,8 @@ type Operation struct {
 	Steps []Step `json:"steps"`
 	// Failure is set when State is OpFailed.
 	Failure *Failure `json:"failure,omitempty"`
+	// Drift are the workers that evaluated the procfile to something else while the operation ran; at most 32.
+	Drift []WorkerDrift `json:"drift,omitempty"`
 }
 
 // Step is the progress of one process within an operation.
@@ -247,7 +269,7 @@ type Event struct {
 	// Worker is the slot; -1 in an event of kind operation.
 	Worker int `json:"worker"`
 	PID    int `json:"pid,omitempty"`
-	// Kind is one of spawned, ready, exited, backoff, fatal, stopped, operation.
+	// Kind is one of spawned, ready, drift, exited, backoff, fatal, stopped, operation.
 	Kind string `json:"kind"`
 	// Message is one sentence.
 	Message string `json:"message"`

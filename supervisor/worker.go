@@ -162,6 +162,9 @@ func (w *worker) said(e ChildEvent) {
 	case ChildError:
 		w.doomed = w.doomed || e.Permanent
 		w.handle(eventError)
+	case ChildDrift:
+		w.status.Drift = e.Drift
+		w.s.noteDrift(w)
 	case ChildDrained:
 		w.handle(eventDrained)
 	case ChildFinished:
@@ -383,7 +386,7 @@ func (w *worker) spawn() {
 	}
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
-	w.status.Generation = spec.Generation
+	w.status.Generation, w.status.Drift = spec.Generation, nil
 	if again {
 		w.status.Restarts++
 	}

@@ -128,7 +128,8 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	defer d.monitor.close()
 	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
 	d.fleet = control.NewFleet(control.FleetConfig{
-		Home: d.home, JSDir: jsDir, Version: version, Spawn: guards.spawn, Observer: d.monitor, Log: d.log,
+		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
+		Observer: d.monitor, Log: d.log,
 	})
 	for _, p := range d.fleet.Adopt(ctx) {
 		d.problem(p)

@@ -77,9 +77,14 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	if err != nil {
 		return fmt.Errorf("install the JavaScript parts: %w", err)
 	}
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the path of this program: %w", err)
+	}
 	d := &devSession{cli: c, home: home, started: time.Now(), output: newPrefixer(c)}
 	return d.run(ctx, cwd, &supervisor.Plan{
-		App: *app, Env: options.Env, Cwd: cwd, JSDir: jsDir, RunDir: run, Home: home.Dir, LogsDir: home.Logs, Dev: true,
+		App: *app, Env: options.Env, Cwd: cwd, JSDir: jsDir, Executable: executable, RunDir: run, Home: home.Dir,
+		LogsDir: home.Logs, Dev: true,
 	})
 }
 
@@ -189,6 +194,7 @@ func (d *devSession) start(plan *supervisor.Plan, signals <-chan os.Signal, stop
 				<-supervised
 				return d.cli.verdict(op)
 			}
+			d.cli.warnOfDrift(op.Drift)
 			d.output.say("** Application start successful. **")
 		case s := <-signals:
 			d.output.say("")

@@ -60,6 +60,7 @@ func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Opera
 // verdict turns the end of an operation into an error, after showing what the failing worker said.
 func (c *cli) verdict(op supervisor.Operation) error {
 	verb := map[supervisor.OpKind]string{supervisor.OpStart: "started", supervisor.OpStop: "stopped", supervisor.OpRestart: "restarted"}[op.Kind]
+	c.warnOfDrift(op.Drift)
 	switch op.State {
 	case supervisor.OpSucceeded:
 		return nil
@@ -78,6 +79,28 @@ func (c *cli) verdict(op supervisor.Operation) error {
 		fmt.Fprintf(c.err, "its log is %s\n", f.LogPath)
 	}
 	return &failure{code: exitFailure, err: errors.New(f.Message), told: true}
+}
+
+// maxDriftShown is how many workers are warned of one by one.
+const maxDriftShown = 4
+
+// warnOfDrift tells which workers evaluated the procfile to something else than what is being run.
+func (c *cli) warnOfDrift(drift []supervisor.WorkerDrift) {
+	for i, d := range drift {
+		if i == maxDriftShown {
+			c.warn("%d more workers evaluated the procfile to something else", len(drift)-i)
+			break
+		}
+		c.warn("%s", driftLine(fmt.Sprintf("%s-%d", d.Process, d.Worker), &d.Drift))
+	}
+	if len(drift) > 0 {
+		c.warn("a worker evaluates the procfile for itself and binds what it finds: a procfile should say the same each time")
+	}
+}
+
+// driftLine says what a worker found other than what is being run.
+func driftLine(worker string, d *supervisor.Drift) string {
+	return worker + " evaluated the procfile to something else: " + strings.Join(d.Differences, "; ")
 }
 
 // showExit shows the last output of the worker that failed, and what its bootstrap reported if that is not part of it.

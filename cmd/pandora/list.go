@@ -98,11 +98,14 @@ func (c *cli) printApplications(apps []control.AppStatus, now time.Time) {
 	}
 }
 
-// troubles describes the workers that do not run.
+// troubles describes the workers that do not run, or not as the graph says.
 func troubles(a control.AppStatus, now time.Time) []string {
 	var lines []string
 	for _, p := range a.Processes {
 		for _, w := range p.Workers {
+			if w.Drift != nil {
+				lines = append(lines, fmt.Sprintf("%s: %s", a.AppName, driftLine(fmt.Sprintf("%s-%d", p.Name, w.Worker), w.Drift)))
+			}
 			if w.State == supervisor.StateRunning {
 				continue
 			}

@@ -30,6 +30,10 @@ func main() {
 		// A child of ourselves that evaluates JavaScript; the less happens before, the better.
 		os.Exit(engine.ChildMain(os.Stdin, os.Stdout))
 	}
+	if len(os.Args) > 1 && os.Args[1] == engine.TransformVerb {
+		// Called by a worker for each file that Node cannot load by itself, while the worker waits.
+		os.Exit(engine.TransformMain(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	code := newCLI(os.Stdout, os.Stderr, os.Environ()).run(ctx, os.Args[1:])
 	stop()

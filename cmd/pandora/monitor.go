@@ -170,7 +170,19 @@ func endpointApplication(a control.AppStatus) endpoints.Application {
 		StdoutLogPath: a.StdoutLogPath,
 	}
 	if a.Structure != nil {
-		app.Structure = masked(a.Structure)
+		app.Structure, app.Engine = masked(a.Structure), a.Structure.Engine
+		if e := a.Structure.Evaluation; e != nil {
+			app.Digest = e.Digest
+		}
+	}
+	for _, p := range a.Processes {
+		for _, w := range p.Workers {
+			if w.Drift != nil {
+				app.Drift = append(app.Drift, endpoints.Drift{
+					Process: p.Name, Worker: w.Worker, Digest: w.Drift.Digest, Differences: w.Drift.Differences,
+				})
+			}
+		}
 	}
 	for _, s := range a.Sockets {
 		app.Sockets = append(app.Sockets, endpoints.Socket{Network: s.Network, Address: s.Address, Port: s.Port})

@@ -42,8 +42,10 @@ type Observer interface {
 type FleetConfig struct {
 	Home state.Home
 	// JSDir is the installed js/<digest> folder.
-	JSDir   string
-	Version string
+	JSDir string
+	// Executable is the path of the pandora program, for workers.
+	Executable string
+	Version    string
 	// Spawn starts the guard process of an application and returns when it listens on Home.GuardSocket(app).
 	Spawn func(ctx context.Context, app string) error
 	// Observer may be nil.
@@ -238,7 +240,7 @@ func recordOf(request StartRequest, previous *state.Record) *state.Record {
 func (f *Fleet) plan(r *state.Record) *supervisor.Plan {
 	return &supervisor.Plan{
 		App: r.App, Env: r.Env, Node: r.Node, Cwd: r.Cwd,
-		JSDir: f.cfg.JSDir, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
+		JSDir: f.cfg.JSDir, Executable: f.cfg.Executable, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
 	}
 }
 

@@ -47,7 +47,7 @@ function fromText(text, encoding) {
   const name = known(encoding);
   if (narrow[name]) return from(Array.from({ length: text.length }, (_, i) => text.charCodeAt(i) & 0xff));
   if (wide.has(name)) return from(Array.from({ length: text.length * 2 }, (_, i) => (text.charCodeAt(i >> 1) >> ((i & 1) * 8)) & 0xff));
-  return from(text, name);
+  return from(text, name === 'base64url' ? 'base64' : name);
 }
 
 Object.defineProperty(Buffer, 'from', {
@@ -58,6 +58,7 @@ Object.defineProperty(Buffer, 'from', {
 Object.defineProperty(Buffer.prototype, 'toString', {
   value(encoding, start = 0, end = this.length) {
     const name = known(encoding);
+    if (name === 'base64url') return toString.call(this, 'base64', start, end).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
     if (!narrow[name] && !wide.has(name)) return toString.call(this, name, start, end);
     let text = '';
     if (narrow[name]) for (let i = start; i < Math.min(end, this.length); i += 1) text += String.fromCharCode(this[i] & narrow[name]);

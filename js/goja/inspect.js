@@ -5,10 +5,11 @@
 const custom = Symbol.for('nodejs.util.inspect.custom');
 const identifier = /^[a-zA-Z_$][\w$]*$/;
 const maxWidth = 72;
+const escapes = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\\': '\\\\' };
 
 function quote(text) {
   const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : !text.includes('`') ? '`' : "'";
-  const escaped = text.replace(/[\n\t\r\b\f\v\\]/g, (c) => ({ '\n': '\\n', '\t': '\\t', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\v': '\\v', '\\': '\\\\' })[c]);
+  const escaped = text.replace(/[\0-\x1f\x7f-\x9f\\]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (c) => escapes[c] ?? (c < '\xa0' ? `\\x${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}` : `\\u${c.charCodeAt(0).toString(16).toUpperCase()}`));
   return mark + (mark === "'" ? escaped.replace(/'/g, "\\'") : escaped) + mark;
 }
 
@@ -127,7 +128,7 @@ function write(value, depth, indent, seen, options) {
 }
 
 function inspect(value, given, depth) {
-  const options = { depth: 2, showHidden: false, colors: false, maxArrayLength: 100, sorted: false };
+  const options = { depth: 2, showHidden: false, colors: false, maxArrayLength: 100, sorted: false, ...inspect.defaultOptions };
   if (typeof given === 'boolean') Object.assign(options, { showHidden: given, ...(depth === undefined ? {} : { depth }) });
   else if (given) Object.assign(options, given);
   if (options.depth === null) options.depth = Infinity;

@@ -21,9 +21,17 @@
     assert: ['assert'], 'assert/strict': ['assert', 'strict'], buffer: ['buffer'], console: ['console'],
     events: ['events'], fs: ['fs'], 'fs/promises': ['fs', 'promises'], os: ['os'], path: ['path'],
     'path/posix': ['path'], process: ['process'], querystring: ['querystring'], string_decoder: ['string_decoder'],
-    sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
+    punycode: ['punycode'], stream: ['stream'], 'stream/promises': ['stream', 'promises'], sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
     'util/types': ['util', 'types'], perf_hooks: ['perf_hooks'],
+    async_hooks: ['async_hooks'], child_process: ['child_process'], crypto: ['crypto'], diagnostics_channel: ['diagnostics_channel'],
   };
+
+  // Modules that are known by their shape; each is a member of a file.
+  for (const [file, names] of [
+    ['network', ['net', 'tls', 'dns', 'dns/promises', 'dgram']],
+    ['http', ['http', 'https', 'http2']],
+    ['runtime', ['cluster', 'constants', 'domain', 'inspector', 'readline', 'readline/promises', 'repl', 'stream/web', 'trace_events', 'tty', 'v8', 'vm', 'wasi', 'worker_threads', 'zlib']],
+  ]) for (const name of names) if (!shims[name]) shims[name] = [file, name];
 
   /** Ends up as an error of kind "unsupported", also when the user's code catches it. */
   function refuse(what) {
@@ -45,7 +53,7 @@
     const dir = id.slice(0, id.lastIndexOf('/'));
     const require = (spec) => {
       if (spec === 'pandora:binding' && dir === 'goja') return native;
-      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert };
+      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert, Module, requireCore, coreName, dirname };
       if (spec === 'pandora:engine') return engine;
       if (spec.startsWith('./') || spec.startsWith('../')) return requireEmbedded(join(dir, spec));
       const name = spec.startsWith('node:') ? spec.slice(5) : spec;
@@ -82,7 +90,7 @@
     else if (shims[name]) {
       exports = requireEmbedded(`goja/${shims[name][0]}.js`);
       if (shims[name][1]) exports = exports[shims[name][1]];
-    } else exports = inert(name, requireEmbedded('goja/misc.js')[name]);
+    } else exports = inert(name);
     natives[name] = exports;
     return exports;
   }
@@ -103,8 +111,6 @@
     return cut <= 0 ? '/' : path.slice(0, cut);
   };
 
-  const cache = Object.create(null);
-
   function Module(id = '', parent = undefined) {
     this.id = id;
     this.path = dirname(id);
@@ -117,16 +123,20 @@
     this.paths = [];
   }
 
+  Module._cache = Object.create(null);
+
   const main = new Module('.', null);
   main.filename = native.mainFile;
   main.loaded = true;
 
-  function checkSpecifier(spec) {
+  function checkSpecifier(spec, name = 'request') {
     if (typeof spec === 'string') return;
-    const error = new TypeError(`The "id" argument must be of type string. Received ${spec === null ? 'null' : `type ${typeof spec}`}`);
+    const error = new TypeError(`The "${name}" argument must be of type string. Received ${received(spec)}`);
     error.code = 'ERR_INVALID_ARG_TYPE';
     throw error;
   }
+
+  const received = (value) => requireEmbedded('goja/errors.js').received(value);
 
   function requireStack(parent) {
     const stack = [];
@@ -134,72 +144,169 @@
     return stack;
   }
 
-  const typeErrors = new Set(['ERR_INVALID_ARG_VALUE', 'ERR_PACKAGE_IMPORT_NOT_DEFINED']);
+  const errorTypes = { __proto__: null, TypeError, SyntaxError };
 
-  function resolveFrom(spec, dir, parent, paths) {
-    const found = native.resolve(spec, dir, paths);
-    if (typeof found === 'string') return found;
-    let message = found.message;
-    const ErrorType = typeErrors.has(found.code) ? TypeError : Error;
-    const error = new ErrorType(message);
-    error.code = found.code;
+  /** Folders that every bare name is looked up in after node_modules; known when first needed. */
+  let globalPaths;
+  function initPaths() {
+    const { env, execPath } = requireCore('process');
+    const home = env.HOME ? [`${env.HOME}/.node_modules`, `${env.HOME}/.node_libraries`] : [];
+    const prefix = execPath.startsWith('/') ? [requireCore('path').join(execPath, '../../lib/node')] : [];
+    globalPaths = [...(env.NODE_PATH || '').split(':').filter(Boolean), ...home, ...prefix];
+    Module.globalPaths = globalPaths.slice();
+  }
+
+  /** Whether a specifier names a file by path. As in Node, "..x" does and ".x" does not. */
+  const isRelative = (spec) => spec[0] === '.' && (spec.length === 1 || spec[1] === '.' || spec[1] === '/');
+
+  Module._resolveLookupPaths = (spec, parent) => {
+    if (core.has(spec.startsWith('node:') ? spec.slice(5) : spec)) return null;
+    if (isRelative(spec)) {
+      if (parent && parent.id && parent.filename) return [dirname(parent.filename)];
+      return ['.', ...native.nodeModulePaths(native.dir)];
+    }
+    if (globalPaths === undefined) initPaths();
+    const paths = parent && parent.paths && parent.paths.length > 0 ? parent.paths.concat(globalPaths) : globalPaths;
+    return paths.length > 0 ? paths : null;
+  };
+
+  const usualExtensions = '.js,.json,.node';
+
+  /** Undefined as long as nobody has registered more extensions than Node has. */
+  function extensions() {
+    const list = Object.keys(Module._extensions);
+    return list.join() === usualExtensions ? undefined : list;
+  }
+
+  function fail(found, parent) {
+    let { message } = found;
+    const error = new (errorTypes[found.type] || Error)(message);
+    Object.assign(error, found.properties);
     if (found.asked) {
-      error.requireStack = requireStack(parent);
-      if (error.requireStack.length > 0) message += `\nRequire stack:\n- ${error.requireStack.join('\n- ')}`;
+      const stack = requireStack(parent);
+      if (stack.length > 0) message += `\nRequire stack:\n- ${stack.join('\n- ')}`;
       error.message = message;
+      error.requireStack = stack;
     }
     throw error;
   }
 
+  Module._findPath = (spec, paths) => {
+    const found = native.resolve(spec, '', spec.startsWith('/') ? [] : paths || [], extensions());
+    if (typeof found === 'string') return found;
+    return found.asked ? false : fail(found);
+  };
+
+  function lookupPaths(spec, parent, options) {
+    if (typeof options !== 'object' || options === null || options.paths === undefined) return Module._resolveLookupPaths(spec, parent);
+    if (!Array.isArray(options.paths)) {
+      throw Object.assign(new TypeError(`The property 'options.paths' is invalid. Received ${requireCore('util').inspect(options.paths)}`), { code: 'ERR_INVALID_ARG_VALUE' });
+    }
+    if (spec.startsWith('./') || spec.startsWith('../')) return options.paths;
+    const all = [];
+    for (const path of options.paths) {
+      const stand = new Module('', null);
+      stand.paths = Module._nodeModulePaths(path);
+      for (const folder of Module._resolveLookupPaths(spec, stand)) if (!all.includes(folder)) all.push(folder);
+    }
+    return all;
+  }
+
   Module._resolveFilename = (spec, parent, isMain, options) => {
     checkSpecifier(spec);
-    if (coreName(spec)) return spec;
-    return resolveFrom(spec, parent && parent.filename ? dirname(parent.filename) : native.dir, parent, options && options.paths);
+    if (Module.isBuiltin(spec)) return spec;
+    const paths = lookupPaths(spec, parent, options);
+    const found = native.resolve(spec, (parent && parent !== main && parent.filename) || '', paths || [], extensions());
+    if (typeof found === 'string') return found;
+    return (typescript && found.asked && Module._findTypeScript(spec, parent, paths || [])) || fail(found, parent);
   };
 
-  Module._load = (spec, parent) => {
+  const typescriptExtensions = ['.ts', '.mts', '.cts', '.tsx'];
+  /** Set by the first TypeScript file: from then on names without extension may mean others. */
+  let typescript = false;
+
+  /** The TypeScript file that a name stands for which no JavaScript file has: "./a" and, in TypeScript, "./a.js". */
+  Module._findTypeScript = (spec, parent, paths, forImport) => {
+    const file = (parent && parent.filename) || '';
+    if (!typescript) return '';
+    const found = native.resolve(spec, file, paths, typescriptExtensions, forImport);
+    if (typeof found === 'string') return found;
+    const written = typescriptExtensions.includes(extname(file)) && /^(\.{1,2}\/.*)\.([mc]?)js$/.exec(spec);
+    const other = written && native.resolve(`${written[1]}.${written[2]}ts`, file, paths, []);
+    return typeof other === 'string' ? other : '';
+  };
+
+  const extname = (filename) => /\.[^./]*$|$/.exec(filename)[0];
+
+  function adopt(parent, child) {
+    if (parent && parent.children && !parent.children.includes(child)) parent.children.push(child);
+  }
+
+  // What was asked for from a folder, as long as it is loaded: Node does not look again either.
+  const resolved = Object.create(null);
+
+  Module._load = (spec, parent, isMain) => {
     checkSpecifier(spec);
-    const name = coreName(spec);
-    if (name) return requireCore(name);
-    const filename = Module._resolveFilename(spec, parent);
-    const known = cache[filename];
-    if (known) {
-      if (parent && parent.children && !parent.children.includes(known)) parent.children.push(known);
+    const place = parent && `${parent.path}\0${spec}`;
+    const before = place && Module._cache[resolved[place]];
+    if (before) {
+      adopt(parent, before);
+      return before.exports;
+    }
+    if (spec.startsWith('node:')) return requireCore(coreName(spec));
+    const filename = Module._resolveFilename(spec, parent, isMain);
+    const known = Module._cache[filename];
+    if (known !== undefined) {
+      adopt(parent, known);
       return known.exports;
     }
+    if (coreName(filename)) return requireCore(coreName(filename));
     const module = new Module(filename, parent);
-    load(module, filename);
-    return module.exports;
-  };
-
-  /** Runs a module that is not in the cache yet. */
-  function load(module, filename) {
-    cache[filename] = module;
-    module.filename = filename;
-    module.paths = native.nodeModulePaths(dirname(filename));
+    Module._cache[filename] = module;
+    if (place) resolved[place] = filename;
     let done = false;
     try {
-      const cut = filename.lastIndexOf('.');
-      const extension = cut > filename.lastIndexOf('/') + 1 ? filename.slice(cut) : '.js';
-      (Module._extensions[extension] || Module._extensions['.js'])(module, filename);
-      module.loaded = true;
+      module.load(filename);
       done = true;
     } finally {
       if (!done) {
-        delete cache[filename];
-        const siblings = module.parent && module.parent.children;
-        if (siblings && siblings.includes(module)) siblings.splice(siblings.indexOf(module), 1);
+        delete Module._cache[filename];
+        const siblings = parent && parent.children;
+        if (Array.isArray(siblings) && siblings.includes(module)) siblings.splice(siblings.indexOf(module), 1);
       }
     }
+    return module.exports;
+  };
+
+  /** The longest part of a file's name that an extension is registered for. */
+  function extensionOf(filename) {
+    const name = filename.slice(filename.lastIndexOf('/') + 1);
+    for (let at = name.indexOf('.', 1); at > 0; at = name.indexOf('.', at + 1)) {
+      if (Module._extensions[name.slice(at)]) return name.slice(at);
+    }
+    return '.js';
   }
 
   const run = (module, filename, wrapper, require) =>
     wrapper.call(module.exports, module.exports, require || makeRequire(module), module, filename, dirname(filename));
 
+  /** Runs what the engine compiled; require is given where some of its answers are special. */
+  function start(module, filename, compiled, require) {
+    if (compiled.typescript) typescript = true;
+    if (compiled.esm) requireEmbedded('goja/modules.js').run(module, compiled, require);
+    else run(module, filename, compiled.wrapper, require && decorate(require, module));
+  }
+
+  function compile(source, filename) {
+    return run(this, filename, native.compileSource(String(source), filename));
+  }
+
   Module._extensions = {
     __proto__: null,
     '.js'(module, filename) {
-      run(module, filename, native.compileFile(filename));
+      // Whoever has put a _compile of his own in the way wants to see the text.
+      if (module._compile !== compile) module._compile(native.readSource(filename), filename);
+      else start(module, filename, native.compileFile(filename));
     },
     '.json'(module, filename) {
       module.exports = native.parseJSON(filename);
@@ -210,38 +317,43 @@
   };
 
   Module.prototype.require = function (spec) {
-    return Module._load(spec, this);
+    checkSpecifier(spec, 'id');
+    if (spec === '') throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
+    return Module._load(spec, this, false);
   };
   Module.prototype.load = function (filename) {
-    load(this, filename);
+    this.filename = filename;
+    this.paths = Module._nodeModulePaths(dirname(filename));
+    Module._extensions[extensionOf(filename)](this, filename);
+    this.loaded = true;
   };
-  Module.prototype._compile = function (source, filename) {
-    return run(this, filename, native.compileSource(String(source), filename));
-  };
+  Module.prototype._compile = compile;
 
   function makeRequire(module) {
-    const require = (spec) => module.require(spec);
+    const require = function require(spec) { return module.require(spec); };
     return decorate(require, module);
   }
 
   function decorate(require, module) {
-    require.resolve = (spec, options) => Module._resolveFilename(spec, module, false, options);
-    require.resolve.paths = (spec) => {
+    require.resolve = function resolve(spec, options) {
       checkSpecifier(spec);
-      if (coreName(spec)) return null;
-      const dir = dirname(module.filename);
-      return /^\.\.?(\/|$)/.test(spec) ? [dir] : native.nodeModulePaths(dir);
+      return Module._resolveFilename(spec, module, false, options);
+    };
+    require.resolve.paths = function paths(spec) {
+      checkSpecifier(spec);
+      return Module._resolveLookupPaths(spec, module);
     };
     require.main = main;
-    require.cache = cache;
+    require.cache = Module._cache;
     require.extensions = Module._extensions;
     return require;
   }
 
   Module.Module = Module;
-  Module._cache = cache;
-  Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir);
-  Module._resolveLookupPaths = (spec, parent) => makeRequire(parent || main).resolve.paths(spec);
+  Module._pathCache = Object.create(null);
+  Module._preloadModules = () => {};
+  Module._initPaths = initPaths;
+  Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir.startsWith('/') ? dir : requireCore('path').resolve(dir));
   Module.globalPaths = [];
   Module.builtinModules = coreNames;
   Module.isBuiltin = (spec) => core.has(spec) || (spec.startsWith('node:') && (core.has(spec.slice(5)) || prefixedNames.includes(spec.slice(5))));
@@ -251,13 +363,11 @@
     let filename = typeof from === 'object' && from !== null ? from.href : String(from);
     if (filename.startsWith('file://')) filename = requireCore('url').fileURLToPath(filename);
     if (!filename.startsWith('/')) {
-      const error = new TypeError(`The argument 'filename' must be a file URL object, file URL string, or absolute path string. Received '${from}'`);
-      error.code = 'ERR_INVALID_ARG_VALUE';
-      throw error;
+      throw requireEmbedded('goja/errors.js').invalidValue('filename', from, 'must be a file URL object, file URL string, or absolute path string');
     }
     const module = new Module(filename);
     module.filename = filename.endsWith('/') ? `${filename}noop.js` : filename;
-    module.paths = native.nodeModulePaths(dirname(module.filename));
+    module.paths = Module._nodeModulePaths(dirname(module.filename));
     return makeRequire(module);
   };
 
@@ -268,7 +378,8 @@
   /** The value that stands for a module (or some exports of it) which is only ever handed on as an entry. */
   function opaque(request, file, found) {
     const value = {};
-    for (const [exportName, hint] of Object.entries(found)) {
+    if (found.esModule) Object.defineProperty(value, '__esModule', { value: true });
+    for (const [exportName, hint] of Object.entries(found.exports)) {
       const record = Object.freeze({
         request, exportName, file, name: hint.name, dependencies: hint.dependencies && Object.freeze(hint.dependencies),
       });
@@ -279,39 +390,49 @@
   }
 
   const engine = {
+    place: native.place,
+    locate: native.locate,
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
-      const filename = resolveFrom(path, native.dir, undefined);
-      if (cache[filename]) return cache[filename].exports;
-      if (!filename.endsWith('.js') && !filename.endsWith('.cjs')) return Module._load(filename, undefined);
+      const filename = Module._resolveFilename(path, undefined);
+      if (Module._cache[filename]) return Module._cache[filename].exports;
+      if (extname(filename) === '.json' || extname(filename) === '.node') return Module._load(filename, undefined);
       const module = new Module(filename, undefined);
-      cache[filename] = module;
+      Module._cache[filename] = module;
       module.filename = filename;
       module.paths = native.nodeModulePaths(dirname(filename));
-      const { wrapper, requests } = native.compileProcfile(filename);
-      const stands = new Map();
-      const require = decorate((spec) => {
-        if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return module.require(spec);
-        const request = spec.slice(native.opaquePrefix.length);
-        if (coreName(request)) return module.require(request);
-        if (!stands.has(request)) {
-          const file = Module._resolveFilename(request, module);
-          const found = !cache[file] && native.declarations(file, requests[request]);
-          stands.set(request, found ? opaque(request, file, found) : undefined);
-        }
-        return stands.get(request) || module.require(request);
-      }, module);
       let done = false;
       try {
-        run(module, filename, wrapper, require);
+        const compiled = native.compileProcfile(filename);
+        typescript = typescript || compiled.typescript;
+        start(module, filename, compiled, procfileRequire(module, compiled));
         module.loaded = true;
         done = true;
       } finally {
-        if (!done) delete cache[filename];
+        if (!done) delete Module._cache[filename];
       }
       return module.exports;
     },
   };
+
+  /** The require of a procfile: a module that is only handed on is not run, if its text tells enough. */
+  function procfileRequire(module, { esm, requests, ...compiled }) {
+    const modules = esm && requireEmbedded('goja/modules.js');
+    const plain = esm ? modules.importer(module, compiled) : (spec) => module.require(spec);
+    const resolve = (request) => (esm ? modules.resolve(request, module) : Module._resolveFilename(request, module));
+    const stands = new Map();
+    return (spec) => {
+      if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return plain(spec);
+      const request = spec.slice(native.opaquePrefix.length);
+      if (coreName(request)) return plain(request);
+      if (!stands.has(request)) {
+        const file = resolve(request);
+        const found = !Module._cache[file] && native.declarations(file, requests[request], esm);
+        stands.set(request, found ? opaque(request, file, found) : undefined);
+      }
+      return stands.get(request) || plain(request);
+    };
+  }
 
   // Globals -------------------------------------------------------------------------------------------------------
 
@@ -339,12 +460,64 @@
   }
   lazy('queueMicrotask', () => requireCore('timers').queueMicrotask);
   lazy('performance', () => requireCore('perf_hooks').performance);
-  for (const name of ['TextEncoder', 'TextDecoder', 'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'WeakRef', 'FinalizationRegistry']) {
+  for (const name of ['TextEncoder', 'TextDecoder', 'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'CustomEvent', 'DOMException', 'WeakRef', 'FinalizationRegistry']) {
     lazy(name, () => requireEmbedded('goja/globals.js')[name]);
   }
-  for (const name of ['fetch', 'Intl', 'WebAssembly', 'crypto', 'MessageChannel', 'BroadcastChannel', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
+  lazy('crypto', () => requireCore('crypto').webcrypto);
+  for (const name of ['MessageChannel', 'MessagePort', 'BroadcastChannel']) lazy(name, () => requireCore('worker_threads')[name]);
+  for (const name of ['ReadableStream', 'WritableStream', 'TransformStream', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'CompressionStream', 'DecompressionStream', 'TextEncoderStream', 'TextDecoderStream']) {
+    lazy(name, () => requireCore('stream/web')[name]);
+  }
+  lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
+  for (const name of ['fetch', 'WebAssembly', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));
   }
+  /** A member that is looked up when it is first read. */
+  function lazyMember(target, name, get) {
+    const put = (value) => Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: false });
+    Object.defineProperty(target, name, { configurable: true, enumerable: false, get: () => put(get())[name], set: put });
+  }
+  const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  const major = Number.parseInt(native.nodeVersion.slice(1), 10);
+  // By the Node that has them first: code that asks for them is to find what its own Node will answer.
+  for (const [since, part, target, names] of [
+    [20, 'string', String.prototype, ['isWellFormed', 'toWellFormed']],
+    [21, 'object', Object, ['groupBy']],
+    [21, 'map', Map, ['groupBy']],
+    [21, 'arrayBuffer', ArrayBuffer.prototype, ['transfer']],
+    [22, 'promise', Promise, ['withResolvers']],
+    [22, 'array', Array, ['fromAsync']],
+    [22, 'iterator', iteratorPrototype, ['map', 'filter', 'take', 'drop', 'flatMap', 'reduce', 'toArray', 'forEach', 'some', 'every', 'find']],
+    [24, 'promise', Promise, ['try']],
+    [24, 'regExp', RegExp, ['escape']],
+  ]) {
+    for (const name of names) if (major >= since && !(name in target)) lazyMember(target, name, () => requireEmbedded('goja/builtins.js')[part][name]);
+  }
+  function addMethods(target, members) {
+    for (const name of Object.keys(members)) Object.defineProperty(target, name, { value: members[name], writable: true, configurable: true, enumerable: false });
+  }
+  const accessor = (object, name, part) => {
+    for (let at = Object(object); at !== null; at = Object.getPrototypeOf(at)) {
+      const own = Object.getOwnPropertyDescriptor(at, name);
+      if (own) return own[part];
+    }
+    return undefined;
+  };
+  addMethods(Object.prototype, {
+    __defineGetter__(name, get) { Object.defineProperty(this, name, { get, enumerable: true, configurable: true }); },
+    __defineSetter__(name, set) { Object.defineProperty(this, name, { set, enumerable: true, configurable: true }); },
+    __lookupGetter__(name) { return accessor(this, name, 'get'); },
+    __lookupSetter__(name) { return accessor(this, name, 'set'); },
+  });
+  const numberText = function toLocaleString(locales, options) { return new Intl.NumberFormat(locales, options).format(this); };
+  addMethods(Number.prototype, { toLocaleString: numberText });
+  addMethods(BigInt.prototype, { toLocaleString: numberText });
+  const dateText = (date, parts, given) => requireEmbedded('goja/intl.js').dateText(date, given[0], given[1], parts);
+  addMethods(Date.prototype, {
+    toLocaleString(...given) { return dateText(this, 'both', given); },
+    toLocaleDateString(...given) { return dateText(this, 'date', given); },
+    toLocaleTimeString(...given) { return dateText(this, 'time', given); },
+  });
   class CallSite {
     #frame;
     constructor(frame) { this.#frame = frame; }

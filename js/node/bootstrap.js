@@ -3,7 +3,8 @@
 // The main script of every worker. The guard describes the worker in PANDORA_WORKER and speaks with it in the private
 // lane of the IPC channel:
 //
-//   to the guard:   ready {services}, error {error}, drained, finish_shutdown {error?}, pong {id}
+//   to the guard:   ready {services}, error {error}, drift {digest, binding?, failure?}, drained, finish_shutdown {error?},
+//                   pong {id}
 //   from the guard: drain {timeoutMs}, shutdown, ping {id}
 //
 // When the channel breaks the process ends: without its guard nobody would count, stop or replace it.
@@ -74,7 +75,10 @@ function boot(lane) {
   adjustProcess(options.process);
   const drain = require('./drain').installDrain();
   require('./monitor').startMonitor({ ...options, processName: options.process.processName });
-  const worker = require('./worker').createWorker(options, { onStoppable: () => stopOnSignals(worker, options.process.processName) });
+  const worker = require('./worker').createWorker(options, {
+    onStoppable: () => stopOnSignals(worker, options.process.processName),
+    onDrift: (found) => lane.send('drift', found),
+  });
   answer(lane, worker, drain);
 
   worker.start().then(async (started) => {

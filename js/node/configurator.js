@@ -4,6 +4,7 @@
 
 const path = require('node:path');
 const { createRequire } = require('node:module');
+const { prepareRequest } = require('./languages');
 
 /**
  * @param {any} value
@@ -64,6 +65,7 @@ class DefaultConfigurator {
    * @returns {Record<string, any>}
    */
   load(request) {
+    prepareRequest(this.context.appDir, request);
     const require = createRequire(path.join(this.context.appDir, 'config.js'));
     let file;
     try {

@@ -29,7 +29,7 @@ function describe(error) {
   }
 }
 
-const options = JSON.parse(fs.readFileSync(0, 'utf8'));
+const { transform, ...options } = JSON.parse(fs.readFileSync(0, 'utf8'));
 const own = path.dirname(__dirname) + path.sep;
 const { exit } = process;
 
@@ -42,7 +42,8 @@ process.exit = (code) => {
 
 try {
   const { structure } = require('../shared/structure');
-  const value = structure(options);
+  require('./languages').useTransformer(transform);
+  const value = structure(options, require('./host').createNodeHost());
   send({ value, loaded: Object.keys(require.cache).filter((file) => !file.startsWith(own)) });
 } catch (error) {
   send({ error: describe(error) });

@@ -5,9 +5,11 @@
 const os = require('node:os');
 const path = require('node:path');
 const { createReconciler } = require('../shared/reconciler');
-const { createHost } = require('../shared/host');
+const { createNodeHost } = require('./host');
 const { unwrap } = require('../shared/entry');
 const { loadFrom } = require('./entry');
+const { useTransformer } = require('./languages');
+const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');
 const { Services } = require('./service/reconciler');
 
@@ -18,6 +20,8 @@ const { Services } = require('./service/reconciler');
  * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null}} process
  * @property {number} worker the slot number
  * @property {boolean} [dev]
+ * @property {import('./drift').Evaluation} [evaluation] the one that the application is run by
+ * @property {import('./languages').Transformer} [transform]
  */
 
 /**
@@ -121,10 +125,12 @@ async function configuratorClass(r, representations) {
 /**
  * Prepares a worker; nothing of the application but its procfile runs yet.
  * @param {Options} options
- * @param {{onStoppable: () => void}} hooks
+ * @param {{onStoppable: () => void, onDrift: (found: object) => void}} hooks onDrift: this evaluation of the procfile
+ *   differs from the one that the application is run by
  */
-function createWorker(options, { onStoppable }) {
-  const { appName, appDir } = options;
+function createWorker(options, { onStoppable, onDrift }) {
+  const { appName, appDir, evaluation } = options;
+  useTransformer(options.transform);
   const { processName } = options.process;
   const files = require('./logger/files').createLogFiles();
   /** @type {Services | null} */
@@ -136,11 +142,13 @@ function createWorker(options, { onStoppable }) {
       appName,
       appDir,
       dev: options.dev,
-      host: createHost(),
-      workerCount: 1, // only the structure counts workers
+      host: createNodeHost(),
+      workerCount: evaluation?.workerCount ?? 1,
       environment: DefaultEnvironment,
     });
     r.discover();
+    const found = evaluation && drift(r, evaluation);
+    if (found) onDrift(found);
     const serviceList = r.servicesOf(processName);
     const appletList = r.appletsOf(processName);
 

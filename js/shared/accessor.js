@@ -12,6 +12,9 @@ const { ProcessSettings } = require('./modifiers');
 const looksLikePath = (value) => typeof value === 'string'
   && (/^\.{0,2}\//.test(value) || value === '.' || value === '..' || /\.[cm]?[jt]s$/.test(value));
 
+/** What console.log() shows of an object, in Goja and in Node, is asked by this key. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 class ProcfileReconcilerAccessor {
   /** @type {Reconciler} */ #reconciler;
 
@@ -25,6 +28,16 @@ class ProcfileReconcilerAccessor {
       if (typeof value !== 'function' || name === 'constructor') continue;
       Object.defineProperty(this, name, { value: value.bind(this), enumerable: false, writable: true, configurable: true });
     }
+  }
+
+  [INSPECT]() {
+    const { appName, appDir, dev, processes, services, applets } = this.#reconciler;
+    /** @param {import('./reconciler').ServiceDefinition} service */
+    const name = ({ serviceName, entry }) => serviceName || entry.path || entry.name;
+    return {
+      appName, appDir, dev, processes: processes.map(({ processName }) => processName),
+      services: services.map(name), applets: applets.map(name),
+    };
   }
 
   /** True under `pandora dev`. */
@@ -70,7 +83,9 @@ class ProcfileReconcilerAccessor {
    */
   getProcess(name) {
     const process = this.#reconciler.findProcess(name);
-    return process && new ProcessSettings(this.#reconciler, process);
+    if (!process) return undefined;
+    if (!process.places.has('')) this.#reconciler.mark(process);
+    return this.#reconciler.hand(new ProcessSettings(this.#reconciler, process), `process "${name}"`);
   }
 
   /**

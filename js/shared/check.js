@@ -16,6 +16,15 @@ function problem(code, message) {
 }
 
 /**
+ * A problem that the original finds with assert().
+ * @param {string} code
+ * @param {string} message
+ */
+function assertion(code, message) {
+  return Object.assign(problem(code, message), { name: 'AssertionError' });
+}
+
+/**
  * Describes a value for an error: short, and never running code of the value.
  * @param {any} value
  * @returns {string}
@@ -147,8 +156,8 @@ function throughJSON(value) {
  * @returns {Record<string, string>}
  */
 function envStrings(env, process, warn) {
-  /** @type {Record<string, string>} */
-  const strings = {};
+  /** @type {Map<string, string>} by name, for one may be `__proto__` */
+  const strings = new Map();
   for (const name of Object.keys(checkEnv(env, process))) {
     const value = throughJSON(env[name]);
     if (value === undefined) continue;
@@ -158,12 +167,13 @@ function envStrings(env, process, warn) {
     if (typeof value === 'object' && value !== null) {
       warn(`process "${process}": env ${name} is ${show(value)}; the process sees it as the string ${show(String(value))}`);
     }
-    strings[name] = String(value);
-    if (strings[name].includes('\0')) {
+    const text = String(value);
+    if (text.includes('\0')) {
       throw problem('PANDORA_ENV', `process "${process}": env ${name} contains a NUL character`);
     }
+    strings.set(name, text);
   }
-  return strings;
+  return Object.fromEntries(strings);
 }
 
 /**
@@ -182,6 +192,6 @@ function listStrings(list, what, process, warn) {
 }
 
 module.exports = {
-  MAX_SCALE, problem, show, checkName, checkScale, checkOrder, checkKind, checkEnv, checkList, checkEntryFile,
+  MAX_SCALE, problem, assertion, show, checkName, checkScale, checkOrder, checkKind, checkEnv, checkList, checkEntryFile,
   envStrings, listStrings,
 };

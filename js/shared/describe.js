@@ -4,6 +4,7 @@
 
 const check = require('./check');
 const entries = require('./entry');
+const { at } = require('./places');
 const { sortByOrder } = require('./order');
 
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
@@ -35,10 +36,12 @@ function plain(value, label, warn) {
  * @param {(ServiceDefinition & {serviceName: string})[]} units
  */
 function checkPlacement(r, units) {
-  for (const { unit, serviceName, category } of units) {
+  for (const { unit, serviceName, category, places } of units) {
     if (category === 'all' || category === 'weak-all' || r.processOf(category)) continue;
-    throw check.problem('PANDORA_PLACEMENT',
-      `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
+    at(r.host, places.get('process') || places.get(''), () => {
+      throw check.problem('PANDORA_PLACEMENT',
+        `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
+    });
   }
 }
 
@@ -68,8 +71,14 @@ function describeProcesses(r, globals, units) {
     || units.some(({ category }) => category === process.processName));
   let offset = 0;
   const records = active.map((process) => {
-    const { processName } = process;
-    const declared = process.scale === undefined ? 1 : check.checkScale(process.scale, processName, r.warn);
+    const { processName, places } = process;
+    /** @param {string} member @param {(warn: (warning: string) => void) => T} value @returns {T} @template T */
+    const setting = (member, value) => {
+      const place = places.get(member) || places.get('');
+      return at(r.host, place, () => value((warning) => r.warn(warning, place)));
+    };
+    const declared = process.scale === undefined ? 1
+      : setting('scale', (warn) => check.checkScale(process.scale, processName, warn));
     const scale = declared === 'auto' ? r.workerCount : declared;
     const env = { ...process.env, ...globals.globalEnv };
     const record = {
@@ -77,9 +86,10 @@ function describeProcesses(r, globals, units) {
       appDir: r.appDir,
       processName,
       scale,
-      env: check.envStrings(env, processName, r.warn),
-      args: check.listStrings(process.args.concat(globals.globalArgs || []), 'args', processName, r.warn),
-      execArgv: check.listStrings(process.execArgv.concat(globals.globalExecArgv || []), 'nodeArgs', processName, r.warn),
+      env: setting('env', (warn) => check.envStrings(env, processName, warn)),
+      args: setting('args', (warn) => check.listStrings(process.args.concat(globals.globalArgs || []), 'args', processName, warn)),
+      execArgv: setting('nodeArgs', (warn) => check.listStrings(process.execArgv.concat(globals.globalExecArgv || []),
+        'nodeArgs', processName, warn)),
       order: process.order,
       offset,
       entryFile: process.entryFile,
@@ -110,7 +120,7 @@ function describeService(r, service) {
     category: service.category,
     dependencies: [...new Set([...own, ...(service.dependencies || [])])],
     publishToHub: service.publishToHub,
-    config: plain(service.config, label, r.warn),
+    config: plain(service.config, label, (warning) => r.warn(warning, service.places.get('config'))),
     hasConfigResolver: service.configResolver !== null,
     entry: { kind, ...(name === '' ? {} : { name }), ...(entry.path === '' ? {} : { path: entry.path }) },
   };
@@ -124,7 +134,9 @@ function warnOfDuplicates(r, list) {
   const seen = new Set();
   for (const service of list) {
     const name = r.nameOf(service);
-    if (seen.has(name)) r.warn(`${service.unit} "${name}" is defined more than once; the last definition counts`);
+    if (seen.has(name)) {
+      r.warn(`${service.unit} "${name}" is defined more than once; the last definition counts`, service.places.get(''));
+    }
     seen.add(name);
   }
 }
@@ -140,14 +152,16 @@ function describe(r, globals) {
   warnOfDuplicates(r, r.definitions.applets);
   const units = [...services, ...applets];
   checkPlacement(r, units);
+  /** @param {ServiceDefinition & {serviceName: string}} service */
+  const placed = (service) => at(r.host, service.places.get(''), () => describeService(r, service));
   const record = {
     appName: r.appName,
     appDir: r.appDir,
     process: describeProcesses(r, globals, units),
     definedProcesses: r.definitions.processes.map((process) => process.processName),
     defaultServiceCategory: r.definitions.defaultServiceCategory,
-    services: services.filter(({ entry }) => entry.kind !== 'builtin').map((service) => describeService(r, service)),
-    applets: applets.map((applet) => describeService(r, applet)),
+    services: services.filter(({ entry }) => entry.kind !== 'builtin').map(placed),
+    applets: applets.map(placed),
   };
   return { ...record, warnings: r.warnings.slice() };
 }

@@ -19,6 +19,7 @@ const OPAQUE = Symbol.for('pandora.opaque');
  * @property {string | null} baseDir the folder a path is resolved from
  * @property {any} value the class or function; undefined for a path
  * @property {string | null} procfile the procfile that gave it
+ * @property {import('./host').Place | null} [place] where it was given; of environments and configurators only
  */
 
 /**

@@ -18,22 +18,66 @@ const Module = require('module');
  * @property {(file: string) => string} source '' when not readable
  * @property {(file: string) => string} dirname
  * @property {(baseDir: string | null, request: string) => string} nameOfPath
+ * @property {() => Place | null} [place] the innermost place in the user's code
+ * @property {(error: Error, place: Place) => void} [locate] lets an error be reported at a place
  */
-
-/** Procfiles in the order they are applied; a framework supplies those in .bin. */
-const PLACES = ['node_modules/.bin/procfile.js', 'node_modules/.bin/procfile.ts', 'procfile.js', 'procfile.ts'];
 
 /**
- * @returns {((file: string) => any) | null} Goja's loader of procfiles
+ * @typedef {{file: string, line: number, column: number}} Place in the user's source; line and column count from 1
  */
-function engineLoader() {
+
+/** Procfiles in the order they are applied: the names of the original, and then ours. A framework supplies those in .bin. */
+const PLACES = ['node_modules/.bin', '.'].flatMap((folder) => ['js', 'ts', 'cjs', 'mjs', 'cts', 'mts']
+  .map((extension) => `${folder}/procfile.${extension}`));
+
+/**
+ * @returns {{requireProcfile: (file: string) => any, place: () => Place | null,
+ *   locate: (error: Error, file: string, line: number, column: number) => void} | null} what Goja has of its own
+ */
+function ownEngine() {
   try {
     // Not a literal argument: no such module is installed anywhere, and type checks should not look for it.
     const name = 'pandora:engine';
-    return require(name).requireProcfile;
+    return require(name);
   } catch {
     return null;
   }
+}
+
+/** A line of a stack of V8: "at name (file:line:column)" or "at file:line:column". */
+const FRAME = /^\s+at (?:.*\()?(file:\/\/)?(\/.*):(\d+):(\d+)\)?$/;
+
+/** Frames between a call in a procfile and the question where it was made, with some to spare. */
+const DEPTH = 16;
+
+/**
+ * The innermost place in the user's code by V8's stack. Its text is read, and not its call sites, because only the text
+ * is led back to the source of what was compiled, be it by Node or by a loader such as ts-node.
+ * @returns {Place | null}
+ */
+function placeOfStack() {
+  const own = path.dirname(__dirname) + path.sep;
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = DEPTH;
+  const { stack } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  if (typeof stack !== 'string') return null;
+  for (const text of stack.split('\n')) {
+    const match = FRAME.exec(text);
+    if (match === null) continue;
+    const file = match[1] ? decodeURIComponent(match[2]) : match[2];
+    if (!file.startsWith(own)) return { file, line: Number(match[3]), column: Number(match[4]) };
+  }
+  return null;
+}
+
+/**
+ * Writes the place into the error's stack, where the evaluating command reads it.
+ * @param {Error} error @param {Place} place
+ */
+function locateByStack(error, { file, line, column }) {
+  const stack = `${error.name}: ${error.message}\n    at ${file}:${line}:${column}`;
+  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
 }
 
 /**
@@ -94,13 +138,13 @@ function exportsValue(exported, value) {
  * @returns {Host}
  */
 function createHost() {
-  const loader = engineLoader();
+  const engine = ownEngine();
   /** @type {Map<string, string>} */
   const sources = new Map();
   return {
     procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(isFile),
     baseDirOf: (file) => path.dirname(followFile(file)),
-    requireProcfile: (file) => (loader ? loader(file) : Module.createRequire(file)(file)),
+    requireProcfile: (file) => (engine ? engine.requireProcfile(file) : Module.createRequire(file)(file)),
     requireFrom: (baseDir, request) => requirer(baseDir, request)(request),
     resolvable(baseDir, request) {
       if (Module.builtinModules.includes(request.replace(/^node:/, ''))) return false;
@@ -133,6 +177,8 @@ function createHost() {
     },
     dirname: (file) => path.dirname(file),
     nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
+    place: engine ? engine.place : placeOfStack,
+    locate: engine ? (error, { file, line, column }) => engine.locate(error, file, line, column) : locateByStack,
   };
 }
 

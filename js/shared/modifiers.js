@@ -18,6 +18,9 @@ const DEPRECATED_ARGV = 'Pandora.js: process().argv() has been deprecated, repla
  */
 const reads = (value) => !value && !Number.isNaN(value);
 
+/** What console.log() shows of an object, in Goja and in Node, is asked by this key. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 class ProcessModifier {
   /** @type {Reconciler} */ #reconciler;
   /** @type {ProcessDefinition} */ #process;
@@ -26,6 +29,11 @@ class ProcessModifier {
   constructor(reconciler, process) {
     this.#reconciler = reconciler;
     this.#process = process;
+  }
+
+  [INSPECT]() {
+    const { processName, entryFile, scale, env, args, execArgv, order } = this.#process;
+    return { processName, entryFile, scale, env, args, execArgv, order };
   }
 
   /** @param {any} [value] @returns {any} */
@@ -47,6 +55,7 @@ class ProcessModifier {
     if (reads(value)) return this.#process.scale;
     this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
     this.#process.autoInProduction = false;
+    this.#reconciler.mark(this.#process, 'scale');
     return this;
   }
 
@@ -54,6 +63,7 @@ class ProcessModifier {
   env(value) {
     if (reads(value)) return this.#process.env;
     this.#process.env = check.checkEnv(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'env');
     return this;
   }
 
@@ -61,6 +71,7 @@ class ProcessModifier {
   args(value) {
     if (reads(value)) return this.#process.args;
     this.#process.args = check.checkList(value, 'args', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'args');
     return this;
   }
 
@@ -68,6 +79,7 @@ class ProcessModifier {
   nodeArgs(value) {
     if (reads(value)) return this.#process.execArgv;
     this.#process.execArgv = check.checkList(value, 'nodeArgs', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'nodeArgs');
     return this;
   }
 
@@ -81,6 +93,7 @@ class ProcessModifier {
   order(value) {
     if (reads(value)) return this.#process.order;
     this.#process.order = check.checkOrder(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'order');
     return this;
   }
 
@@ -120,6 +133,11 @@ class ServiceModifier {
     this.#service = service;
   }
 
+  [INSPECT]() {
+    const { serviceName, category, dependencies, config, publishToHub, entry } = this.#service;
+    return { serviceName, category, dependencies, config, publishToHub, entry: entry.path || entry.value };
+  }
+
   /** @param {any} [value] @returns {any} */
   name(value) {
     if (reads(value)) return this.#reconciler.nameOf(this.#service);
@@ -131,6 +149,7 @@ class ServiceModifier {
   process(value) {
     if (reads(value)) return this.#service.category;
     this.#service.category = check.checkName(value, `${this.#reconciler.label(this.#service)}: process()`);
+    this.#reconciler.mark(this.#service, 'process');
     return this;
   }
 
@@ -154,6 +173,7 @@ class ServiceModifier {
     if (reads(value)) return this.#service.config;
     if (typeof value === 'function') this.#service.configResolver = value;
     else this.#service.config = value;
+    this.#reconciler.mark(this.#service, 'config');
     return this;
   }
 
@@ -163,7 +183,9 @@ class ServiceModifier {
     const label = this.#reconciler.label(this.#service);
     const names = (Array.isArray(value) ? value : [value])
       .map((name) => check.checkName(name, `${label}: dependency()`));
-    this.#service.dependencies = (this.#service.dependencies || []).concat(names);
+    this.#service.dependencies = this.#service.dependencies || [];
+    this.#service.dependencies.push(...names); // the same array, which may have been read
+    this.#reconciler.mark(this.#service, 'dependency');
     return this;
   }
 
@@ -245,12 +267,18 @@ class ProcessSettings {
     this.#process = process;
   }
 
+  [INSPECT]() {
+    const { order, scale, execArgv, env } = this.#process;
+    return { order, scale, argv: execArgv, env };
+  }
+
   get order() { return this.#process.order; }
 
   set order(value) {
     // In 0.1 the built-in processes were numbered.
     this.#reconciler.numberBuiltins();
     this.#process.order = check.checkOrder(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'order');
   }
 
   get scale() { return this.#process.scale; }
@@ -258,18 +286,21 @@ class ProcessSettings {
   set scale(value) {
     this.#process.scale = check.checkScale(value, this.#process.processName, this.#reconciler.warn);
     this.#process.autoInProduction = false;
+    this.#reconciler.mark(this.#process, 'scale');
   }
 
   get argv() { return this.#process.execArgv; }
 
   set argv(value) {
     this.#process.execArgv = check.checkList(value, 'argv', this.#process.processName, this.#reconciler.warn);
+    this.#reconciler.mark(this.#process, 'nodeArgs');
   }
 
   get env() { return this.#process.env; }
 
   set env(value) {
     this.#process.env = check.checkEnv(value, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'env');
   }
 }
 

@@ -10,9 +10,11 @@ const entries = require('./entry');
 const { ProcfileReconcilerAccessor } = require('./accessor');
 const { ProcessModifier, ServiceModifier, ClusterModifier } = require('./modifiers');
 const { describe } = require('./describe');
+const { at } = require('./places');
 
 /** @typedef {import('./entry').Entry} Entry */
 /** @typedef {import('./host').Host} Host */
+/** @typedef {import('./host').Place} Place */
 
 /**
  * @typedef {object} ProcessDefinition
@@ -28,6 +30,7 @@ const { describe } = require('./describe');
  * @property {boolean} autoInProduction its scale is 'auto' except under dev
  * @property {boolean} clustered defined by cluster(name, entry)
  * @property {boolean} builtin
+ * @property {Map<string, Place | null>} places of the last setter by its name, and of the definition by ''
  */
 
 /**
@@ -41,6 +44,7 @@ const { describe } = require('./describe');
  * @property {Function | null} configResolver
  * @property {Entry} entry
  * @property {'named' | 'single'} form which shape of service() defined it
+ * @property {Map<string, Place | null>} places of the last setter by its name, and of the definition by ''
  */
 
 /**
@@ -85,9 +89,14 @@ class Reconciler {
     this.definitions = {
       processes: [], services: [], applets: [], environment: null, configurator: null, defaultServiceCategory: 'worker',
     };
-    /** @param {string} warning */
-    this.warn = (warning) => {
-      if (!this.warnings.includes(warning)) this.warnings.push(warning);
+    /** @type {Map<string, Place | null | undefined>} by the warning's text */ this.warningPlaces = new Map();
+    /** What a procfile got hold of. @type {{object: any, owner: string, place: Place | null}[]} */ this.handed = [];
+    /** @type {import('./places').PlaceRecord[]} */ this.unknown = [];
+    /** @param {string} warning @param {Place | null} [place] */
+    this.warn = (warning, place = this.here()) => {
+      if (this.warnings.includes(warning)) return;
+      this.warnings.push(warning);
+      this.warningPlaces.set(warning, place);
     };
     this.#defineDefaults();
   }
@@ -105,6 +114,37 @@ class Reconciler {
       { kind: 'builtin', name: 'logger', path: '', baseDir: null, value: undefined, procfile: null }));
   }
 
+  // ---- places
+
+  /** @returns {Place | null} where the running procfile is now */
+  here() {
+    return this.current.file !== null && this.host.place ? this.host.place() : null;
+  }
+
+  /**
+   * Remembers that a definition, or a setting of it, is written where the running procfile is now.
+   * @param {ProcessDefinition | ServiceDefinition} definition @param {string} [member]
+   */
+  mark(definition, member = '') {
+    if (this.current.file !== null) definition.places.set(member, this.here());
+  }
+
+  /**
+   * @param {T} object what a procfile gets; members that it adds are reported
+   * @param {string} owner
+   * @returns {T}
+   * @template T
+   */
+  hand(object, owner) {
+    if (this.current.file !== null) this.handed.push({ object, owner, place: this.here() });
+    return object;
+  }
+
+  /** @returns {import('./places').PlaceRecord[]} members that procfiles set, and that mean nothing */
+  unknownMembers() {
+    return this.unknown;
+  }
+
   // ---- applying procfiles
 
   /** Applies every procfile of the application folder, in order; throws what a procfile throws. */
@@ -113,10 +153,11 @@ class Reconciler {
     for (const file of this.host.procfiles(this.requireAppDir())) {
       const procfile = entries.unwrap(this.host.requireProcfile(file));
       if (typeof procfile !== 'function') {
-        throw check.problem('PANDORA_PROCFILE', `The procfile should export a function, during loading ${file}`);
+        throw check.assertion('PANDORA_PROCFILE', `The procfile should export a function, during loading ${file}`);
       }
       this.procfiles.push(file);
       this.current = { baseDir: this.host.baseDirOf(file), file };
+      this.handed.push({ object: accessor, owner: 'pandora', place: { file, line: 0, column: 0 } });
       try {
         const result = procfile(accessor);
         if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
@@ -133,11 +174,19 @@ class Reconciler {
   #seal() {
     const processes = this.processes.map((process) => ({
       ...process, env: { ...process.env }, args: process.args.slice(), execArgv: process.execArgv.slice(),
+      places: new Map(process.places),
     }));
     /** @param {ServiceDefinition} service */
     const copy = (service) => ({
-      ...service, serviceName: this.nameOf(service), dependencies: service.dependencies && service.dependencies.slice(),
+      ...service,
+      serviceName: this.nameOf(service),
+      dependencies: service.dependencies && at(this.host, service.places.get('dependency'), () => (service.dependencies || [])
+        .map((name) => check.checkName(name, `${this.label(service)}: dependency()`))),
+      places: new Map(service.places),
     });
+    this.unknown = this.handed.flatMap(({ object, owner, place }) => Object.keys(object)
+      .map((member) => ({ of: /** @type {const} */ ('unknown'), name: owner, member, file: '', line: 0, column: 0, ...place })));
+    this.handed = [];
     this.definitions = {
       processes, services: this.services.map(copy), applets: this.applets.map(copy), ...this.standards,
       defaultServiceCategory: this.defaultServiceCategory,
@@ -147,7 +196,7 @@ class Reconciler {
   /** @returns {string} */
   requireAppDir() {
     if (!this.appDir) {
-      throw check.problem('PANDORA_APP_DIR', 'Can not get appDir from ProcfileReconciler.appRepresentation, '
+      throw check.assertion('PANDORA_APP_DIR', 'Can not get appDir from ProcfileReconciler.appRepresentation, '
         + 'it should passed from time of constructing ProcfileReconciler');
     }
     return this.appDir;
@@ -166,14 +215,17 @@ class Reconciler {
     const process = {
       processName: name, scale: 1, env: {}, args: [], execArgv: [], order: undefined, entryFile: undefined,
       entryFileBaseDir: this.current.baseDir, kind: undefined, autoInProduction: false, clustered: false, builtin: false,
+      places: new Map(),
     };
+    this.mark(process);
     this.processes.push(process);
     return process;
   }
 
   /** @param {ProcessDefinition} process */
   modifierOf(process) {
-    return new ProcessModifier(this, process);
+    if (!process.places.has('')) this.mark(process);
+    return this.hand(new ProcessModifier(this, process), `process "${process.processName}"`);
   }
 
   /** @param {any} name @param {any} entry */
@@ -181,14 +233,15 @@ class Reconciler {
     check.checkName(name, 'pandora.fork()');
     let process = this.findProcess(name);
     if (process) {
-      if (entry !== undefined && entry !== process.entryFile) {
+      if (entry && entry !== process.entryFile) {
         this.warn(`pandora.fork('${name}', ${check.show(entry)}): the process exists, so the entry is ignored; `
           + `set it with pandora.process('${name}').entry(…)`);
       }
     } else {
-      if (entry !== undefined) check.checkEntryFile(entry, name);
+      if (entry) check.checkEntryFile(entry, name);
       process = this.defineProcess(name);
-      process.entryFile = entry;
+      process.entryFile = entry || undefined;
+      if (entry) this.mark(process, 'entry');
     }
     return this.modifierOf(process);
   }
@@ -216,6 +269,7 @@ class Reconciler {
   setEntryFile(process, entry) {
     process.entryFile = check.checkEntryFile(entry, process.processName);
     process.entryFileBaseDir = this.current.baseDir;
+    this.mark(process, 'entry');
   }
 
   /** @param {ProcessDefinition} process @param {any} name */
@@ -256,9 +310,10 @@ class Reconciler {
    * @returns {ServiceDefinition}
    */
   #newService(unit, form, category, name, entry) {
+    const places = new Map([['', this.here()]]);
     return {
       unit, serviceName: name, category, dependencies: undefined, publishToHub: false, config: {},
-      configResolver: null, entry, form,
+      configResolver: null, entry, form, places,
     };
   }
 
@@ -309,10 +364,10 @@ class Reconciler {
     }
     if (!service) {
       service = this.#newService('service', 'named', this.defaultServiceCategory, name,
-        entries.makeEntry(entry, this.current, `service "${name}"`));
+        entries.makeEntry(entry || undefined, this.current, `service "${name}"`));
       this.services.push(service);
     }
-    return new ServiceModifier(this, service);
+    return this.hand(new ServiceModifier(this, service), `service "${name}"`);
   }
 
   /** @param {any} entry */
@@ -325,7 +380,7 @@ class Reconciler {
     const category = this.defaultServiceCategorySet ? this.defaultServiceCategory : 'weak-all';
     const service = this.#newService('service', 'single', category, null, made);
     this.services.push(service);
-    return new ServiceModifier(this, service);
+    return this.hand(new ServiceModifier(this, service), this.label(service));
   }
 
   /** @param {any} entry */
@@ -336,7 +391,7 @@ class Reconciler {
     }
     const applet = this.#newService('applet', 'single', this.defaultAppletCategory, null, made);
     this.applets.push(applet);
-    return new ServiceModifier(this, applet);
+    return this.hand(new ServiceModifier(this, applet), this.label(applet));
   }
 
   /** @param {any} path */
@@ -350,12 +405,13 @@ class Reconciler {
     this.namedService(name, path);
     const service = /** @type {ServiceDefinition} */ (this.findService(name));
     service.entry = { ...service.entry, kind: 'cluster' };
-    return new ClusterModifier(this, service);
+    return this.hand(new ClusterModifier(this, service), `service "${name}"`);
   }
 
   /** @param {ServiceDefinition} service @param {any} entry */
   setEntry(service, entry) {
     service.entry = entries.makeEntry(entry, this.current, this.label(service));
+    this.mark(service, 'entry');
   }
 
   /** @param {ServiceDefinition} service @param {any} name */
@@ -396,6 +452,7 @@ class Reconciler {
       throw check.problem('PANDORA_ENTRY',
         `pandora.${standard}() expects a class or a module path, got ${check.show(entry)}`);
     }
+    made.place = this.here();
     this.standards[standard] = made;
   }
 

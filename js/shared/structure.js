@@ -2,24 +2,28 @@
 
 // The one call that evaluates an application folder: Goja's engine and Node's probe both make it.
 
+const { binding } = require('./binding');
 const { opaque } = require('./entry');
 const { createHost } = require('./host');
 const { DefaultEnvironment } = require('./environment');
+const { places } = require('./places');
 const { createReconciler } = require('./reconciler');
 
 /**
  * @param {{appName: string, appDir: string, dev?: boolean, workerCount: number, globalEnv?: Record<string, string>,
  *   globalArgs?: string[], globalExecArgv?: string[]}} options
- * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[]}} files: what the graph
- *   depends on, the files of classes that Goja did not load included
+ * @param {import('./host').Host} [host]
+ * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[], binding: string,
+ *   places: import('./places').PlaceRecord[]}} files: what the graph depends on, the files of classes that Goja did not
+ *   load included; binding: what workers bind
  */
-function structure(options) {
+function structure(options, host = createHost()) {
   const reconciler = createReconciler({
     appName: options.appName,
     appDir: options.appDir,
     dev: options.dev,
     workerCount: options.workerCount,
-    host: createHost(),
+    host,
     environment: DefaultEnvironment,
   });
   reconciler.discover();
@@ -30,7 +34,7 @@ function structure(options) {
     const mark = opaque(entry.value);
     if (mark && mark.file) files.push(mark.file);
   }
-  return { ...record, files };
+  return { ...record, files, binding: binding(reconciler, record), places: places(reconciler) };
 }
 
 module.exports = { structure };

@@ -42,7 +42,8 @@ async function until(probe, what) {
 }
 
 /** Options of a worker as the guard sets them. */
-function environment(dir, { name = 'worker', entryFile, worker = 0, dev = false, env = {}, run = dir, definition = {} } = {}) {
+function environment(dir, { name = 'worker', entryFile, worker = 0, dev = false, env = {}, run = dir, definition = {},
+  evaluation, transform } = {}) {
   const process_ = {
     appName: 'demo', appDir: dir, processName: name, scale: 1, env: {}, args: [], execArgv: [], offset: 0,
     entryFileBaseDir: entryFile ? dir : null, kind: 'plain', ...(entryFile ? { entryFile } : {}), ...definition,
@@ -60,6 +61,7 @@ function environment(dir, { name = 'worker', entryFile, worker = 0, dev = false,
     ...env,
     PANDORA_WORKER: JSON.stringify({
       appName: 'demo', appDir: dir, process: process_, worker, generation: 1, dev, defaultServiceCategory: 'worker',
+      evaluation, transform,
     }),
   };
 }

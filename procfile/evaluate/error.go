@@ -81,15 +81,17 @@ func (e *Error) short() string {
 // procfile names what is evaluated, for messages.
 func (e *evaluation) procfile() string {
 	found := e.Dir
-	for _, place := range []string{"node_modules/.bin/procfile.js", "node_modules/.bin/procfile.ts", "procfile.js", "procfile.ts"} {
-		path := filepath.Join(e.Dir, place)
-		if _, err := os.Stat(path); err != nil {
-			continue
+	for _, folder := range []string{"node_modules/.bin", "."} {
+		for _, extension := range []string{"js", "ts", "cjs", "mjs", "cts", "mts"} {
+			path := filepath.Join(e.Dir, folder, "procfile."+extension)
+			if _, err := os.Stat(path); err != nil {
+				continue
+			}
+			if found != e.Dir {
+				return e.Dir
+			}
+			found = path
 		}
-		if found != e.Dir {
-			return e.Dir
-		}
-		found = path
 	}
 	return found
 }

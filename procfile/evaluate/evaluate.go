@@ -229,6 +229,8 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 			files = append(files, e.realpath(name))
 		}
 	}
+	record["evaluation"] = e.describe(record["binding"])
+	delete(record, "binding")
 	warnings, _ := record["warnings"].([]any)
 	for _, warning := range e.warnings {
 		warnings = append(warnings, warning)

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == engine.ChildVerb {
 		os.Exit(engine.ChildMain(os.Stdin, os.Stdout))
 	}
+	if len(os.Args) > 1 && os.Args[1] == engine.TransformVerb {
+		os.Exit(engine.TransformMain(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	os.Exit(m.Run())
 }
 
@@ -40,10 +43,14 @@ func needNode(t *testing.T) {
 }
 
 // golden is one file of procfile/testdata/golden. Its comment may hold the directives `dev`, `goja fails`,
-// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`, `globalExecArgv …` and `symlink path -> target`; other
+// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`,
+// `globalExecArgv …`, `symlink path -> target`, `folder path` (the application's, below the tree) and `name application`;
+// `recorded from pandora@1.11.0` and `ours: reason` are held against the original by the test with the tag oracle; other
 // lines are for the reader. $DIR in a want file is the application folder.
 type golden struct {
-	path      string
+	path string
+	// root is the folder that the files are written to.
+	root      string
 	archive   *txtar.Archive
 	options   Options
 	gojaFails bool
@@ -63,22 +70,21 @@ func readGolden(t *testing.T, path string) *golden {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &golden{path: path, archive: archive, options: Options{
+	g := &golden{path: path, root: dir, archive: archive, options: Options{
 		Dir: dir, AppName: "golden", WorkerCount: 4, Env: []string{"PATH=" + os.Getenv("PATH")},
 	}}
+	for line := range strings.Lines(string(archive.Comment)) {
+		g.directive(t, strings.Fields(line))
+	}
 	for _, file := range archive.Files {
-		content := strings.ReplaceAll(string(file.Data), "$DIR", dir)
 		switch file.Name {
 		case "want.json":
-			g.wantJSON = content
+			g.wantJSON = strings.ReplaceAll(string(file.Data), "$DIR", quoted(t, g.options.Dir))
 		case "want.error":
-			g.wantError = strings.TrimSpace(content)
+			g.wantError = strings.TrimSpace(strings.ReplaceAll(string(file.Data), "$DIR", g.options.Dir))
 		default:
 			write(t, filepath.Join(dir, file.Name), string(file.Data))
 		}
-	}
-	for line := range strings.Lines(string(archive.Comment)) {
-		g.directive(t, strings.Fields(line))
 	}
 	return g
 }
@@ -91,7 +97,7 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.Dev = true
 	case len(words) == 2 && words[0] == "goja" && words[1] == "fails":
 		g.gojaFails = true
-	case len(words) == 2 && words[0] == "node":
+	case len(words) == 2 && words[0] == "node" && strings.Contains(words[1], "."):
 		g.needs = "v" + words[1]
 	case len(words) == 2 && words[0] == "env":
 		o.Env = append(o.Env, words[1])
@@ -108,8 +114,12 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.GlobalArgs = words[1:]
 	case len(words) > 1 && words[0] == "globalExecArgv":
 		o.GlobalExecArgv = words[1:]
+	case len(words) == 2 && words[0] == "folder":
+		o.Dir = filepath.Join(g.root, words[1])
+	case len(words) == 2 && words[0] == "name":
+		o.AppName = words[1]
 	case len(words) == 4 && words[0] == "symlink":
-		link := filepath.Join(o.Dir, words[1])
+		link := filepath.Join(g.root, words[1])
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +127,16 @@ func (g *golden) directive(t *testing.T, words []string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// quoted is text as a part of a string in JSON.
+func quoted(t *testing.T, text string) string {
+	t.Helper()
+	data, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data[1 : len(data)-1])
 }
 
 func write(t *testing.T, path, content string) {
@@ -133,7 +153,7 @@ func write(t *testing.T, path, content string) {
 func graph(t *testing.T, result *Result) string {
 	t.Helper()
 	app := result.App.Clone()
-	app.Engine = ""
+	app.Engine, app.Evaluation, app.Places = "", nil, nil
 	app.Warnings = []string{}
 	for _, warning := range result.App.Warnings {
 		if !strings.HasPrefix(warning, "the procfile was evaluated by node") {
@@ -194,7 +214,7 @@ func (g *golden) checkGraph(t *testing.T) {
 	}
 	got := graph(t, node)
 	if *update {
-		g.record(t, strings.ReplaceAll(got, g.options.Dir, "$DIR"))
+		g.record(t, strings.ReplaceAll(got, quoted(t, g.options.Dir), "$DIR"))
 	} else if got != g.wantJSON {
 		t.Errorf("node: got\n%s\nwant\n%s", got, g.wantJSON)
 	}
@@ -204,6 +224,9 @@ func (g *golden) checkGraph(t *testing.T) {
 	}
 	if got := graph(t, auto); got != graph(t, node) {
 		t.Errorf("auto and node differ: got\n%s\nwant\n%s", got, graph(t, node))
+	}
+	if a, b := auto.App.Evaluation.Digest, node.App.Evaluation.Digest; a != b {
+		t.Errorf("auto has the digest %s, node %s: workers would report drift", a, b)
 	}
 	if !g.gojaFails {
 		if auto.App.Engine != EngineGoja {
@@ -235,8 +258,8 @@ func (g *golden) record(t *testing.T, want string) {
 	}
 }
 
-// checkError holds that both engines refuse the procfile at the same line (where Node knows one), and that the words are
-// Node's. want.error is "file:line: message", or a part of the message where there is no place.
+// checkError holds that both engines refuse the procfile at the same line and column (where Node knows them), and that
+// the words are Node's. want.error is "file:line: message", or a part of the message where there is no place.
 func (g *golden) checkError(t *testing.T) {
 	var place string
 	for _, name := range []string{EngineNode, EngineAuto, EngineGoja} {
@@ -245,14 +268,15 @@ func (g *golden) checkError(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: error %v, want an *Error", name, err)
 		}
+		full := strings.TrimSuffix(failed.short(), failed.Message)
+		if name == EngineNode {
+			place = full
+		}
+		if place != "" && full != place {
+			t.Errorf("%s: the place is %q, node's is %q (%v)", name, full, place, err)
+		}
 		short := *failed
 		short.Column = 0
-		if name == EngineNode {
-			place = strings.TrimSuffix(short.short(), short.Message)
-		}
-		if got := strings.TrimSuffix(short.short(), short.Message); place != "" && got != place {
-			t.Errorf("%s: the place is %q, node's is %q (%v)", name, got, place, err)
-		}
 		if name != EngineGoja && !strings.Contains(short.short(), g.wantError) {
 			t.Errorf("%s: error %q, want %q", name, short.short(), g.wantError)
 		}

@@ -86,7 +86,7 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 	for _, name := range sortedNames(e.env) {
 		cmd.Env = append(cmd.Env, name+"="+e.env[name])
 	}
-	cmd.Stdin = bytes.NewReader(e.argument)
+	cmd.Stdin = bytes.NewReader(e.probeArgument(dir))
 	stdout, stderr := &bounded{limit: maxOutput}, &bounded{limit: maxOutput}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{answerer}

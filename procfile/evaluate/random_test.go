@@ -89,6 +89,9 @@ func TestEnginesAgree(t *testing.T) {
 		if a, b := graph(t, goja), graph(t, node); a != b {
 			t.Fatalf("seed %d:\n%s\ngoja: %s\nnode: %s", seed, source, a, b)
 		}
+		if a, b := goja.App.Evaluation.Digest, node.App.Evaluation.Digest; a != b {
+			t.Fatalf("seed %d:\n%s\ngoja has the digest %s, node %s", seed, source, a, b)
+		}
 	}
 	if refused > count/2 {
 		t.Errorf("%d of %d procfiles were refused; the generator has nothing left to say", refused, count)

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// shapesMain lists what can be seen of every imitated module: own names with their kinds, and for classes the names of
+// their statics, their prototypes and those of their parents.
+const shapesMain = `
+const kind = (value) => (value === null ? 'null' : typeof value);
+const own = (object) => Object.getOwnPropertyNames(object).filter((key) => !['length', 'name', 'prototype', 'caller', 'arguments', 'constructor', 'super_'].includes(key));
+const notOurs = /^(_events|_eventsCount|_maxListeners)$/;
+function chain(prototype) {
+  const names = [];
+  for (let at = Object.getPrototypeOf(prototype); at && at !== Object.prototype; at = Object.getPrototypeOf(at)) names.push(at.constructor.name);
+  // Streams are modules of their own, and an anonymous parent is one of Node's C++ classes.
+  return names.filter((name) => !['', 'target', 'EventEmitter', 'Stream', 'Readable', 'Writable', 'Duplex', 'Transform'].includes(name));
+}
+const shapes = {};
+for (const name of MODULES) {
+  const exports = require(name);
+  const shape = { keys: Object.keys(exports).filter((key) => !notOurs.test(key)).sort(), members: {} };
+  for (const key of own(exports).filter((key) => !notOurs.test(key))) {
+    if (key === 'rootCertificates') continue;
+    const value = exports[key];
+    shape.members[key] = kind(value);
+    if (['number', 'string', 'boolean'].includes(typeof value)) shape.members[key] += ' ' + value;
+    if (typeof value !== 'function') continue;
+    if (!value.prototype || own(value.prototype).length + chain(value.prototype).length === 0) continue;
+    shape.members[key] = { what: shape.members[key], chain: chain(value.prototype), statics: own(value).sort(),
+      prototype: own(value.prototype).sort().map((member) => {
+        const { get, value: held } = Object.getOwnPropertyDescriptor(value.prototype, member);
+        return member + ' ' + (get ? 'get' : typeof held === 'function' ? 'function' : 'value');
+      }) };
+  }
+  shapes[name] = shape;
+}
+module.exports = shapes;
+`
+
+// imitated are the modules with a table in js/goja/shapes.
+func imitated(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../js/goja/shapes/*.json")
+	if err != nil || len(paths) < 20 {
+		t.Fatalf("tables: %v, %v", paths, err)
+	}
+	var names []string
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		name = strings.NewReplacer("dns-", "dns/", "readline-", "readline/", "stream-", "stream/").Replace(name)
+		names = append(names, name)
+	}
+	return names
+}
+
+// nodeTwenty skips where the tables do not describe the Node at hand: they were written by Node 20.
+func nodeTwenty(t *testing.T) string {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("node is not in PATH")
+		}
+		t.Skip("node is not in PATH")
+	}
+	version, err := exec.Command(node, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(version), "v20.2") {
+		t.Skipf("the shapes of core modules are those of Node 20.20, this is %s", version)
+	}
+	return node
+}
+
+// Every core module that is only imitated has the names, kinds, values and classes that Node has.
+func TestShapesLikeNode(t *testing.T) {
+	node := nodeTwenty(t)
+	names := imitated(t)
+	list, _ := json.Marshal(names)
+	dir := folder(t, map[string]string{"main.js": "const MODULES = " + string(list) + ";" + shapesMain})
+	out, err := exec.Command(node, "--no-warnings", "-e", "process.stdout.write(JSON.stringify(require(process.argv[1])))", filepath.Join(dir, "main.js")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shape struct {
+		Keys    []string
+		Members map[string]any
+	}
+	var want, got map[string]shape
+	if err := json.Unmarshal(out, &want); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(run(t, newRuntime(t, dir, nil), dir))
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !slices.Equal(got[name].Keys, want[name].Keys) {
+			t.Errorf("%s: keys %v, want %v", name, got[name].Keys, want[name].Keys)
+		}
+		for member, shape := range want[name].Members {
+			if !reflect.DeepEqual(got[name].Members[member], shape) {
+				gotText, _ := json.Marshal(got[name].Members[member])
+				wantText, _ := json.Marshal(shape)
+				t.Errorf("%s.%s:\n got %s\nwant %s", name, member, gotText, wantText)
+			}
+		}
+		for member := range got[name].Members {
+			if _, ok := want[name].Members[member]; !ok {
+				t.Errorf("%s.%s: Node has no such member", name, member)
+			}
+		}
+	}
+}

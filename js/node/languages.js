@@ -1,0 +1,130 @@
+'use strict';
+
+// Which files of an application need to be transformed before Node can require() them: TypeScript on every Node, ES
+// modules where require() does not take them. Nothing is registered before the first such file, so that an application
+// in plain CommonJS sees a Node that nobody touched.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { createRequire } = require('node:module');
+
+/**
+ * @typedef {object} Transformer
+ * @property {string} command the pandora program
+ * @property {string} [cache] a folder for what was transformed; none means to keep nothing
+ */
+
+/** In the order in which a name without extension is completed. */
+const TYPESCRIPT = ['.ts', '.mts', '.cts', '.tsx'];
+
+/** What require says of a module that only import() can load. */
+const ESM_ONLY = new Set(['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE']);
+
+/** @type {Transformer | null} */
+let transformer = null;
+
+/**
+ * Says how files are transformed; without it they are left to Node.
+ * @param {Transformer | undefined} given
+ */
+function useTransformer(given) {
+  transformer = given && typeof given.command === 'string' && given.command !== '' ? given : null;
+}
+
+/** @returns {boolean} whether this Node's require() loads ES modules */
+function requiresModules() {
+  return Boolean(/** @type {any} */ (process.features).require_module);
+}
+
+/**
+ * @param {string} file
+ * @returns {boolean}
+ */
+function isFile(file) {
+  try {
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether Node takes the file for an ES module by its name and the nearest package.json.
+ * @param {string} file
+ * @returns {boolean}
+ */
+function isModuleFile(file) {
+  if (file.endsWith('.mjs')) return true;
+  if (!file.endsWith('.js')) return false;
+  for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
+    if (path.basename(dir) !== 'node_modules') {
+      try {
+        return JSON.parse(fs.readFileSync(path.join(dir, 'package.json'), 'utf8')).type === 'module';
+      } catch (error) {
+        if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return false;
+      }
+    }
+    if (dir === path.dirname(dir)) return false;
+  }
+}
+
+/**
+ * Whether loading file itself needs import(), rather than something that file requires: importing would run a CommonJS
+ * file twice. Only the message tells; its words differ between Node's versions.
+ * @param {any} error
+ * @param {string} file
+ * @returns {boolean}
+ */
+function needsImport(error, file) {
+  if (!ESM_ONLY.has(error?.code)) return false;
+  const text = `${error.message}\n`.replaceAll(file, '<file>');
+  return /(?:ES Module|Requiring|Required module:) <file>\s/.test(text);
+}
+
+/**
+ * Whether a file without a declared kind may be written as an ES module. A yes too many costs nothing but the hook.
+ * @param {string} file
+ * @returns {boolean}
+ */
+function looksLikeModule(file) {
+  try {
+    return /^\s*(?:import|export)\b/m.test(fs.readFileSync(file, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes require() able to load a file that exists.
+ * @param {string} file
+ */
+function prepareFile(file) {
+  if (transformer === null) return;
+  const own = !TYPESCRIPT.includes(path.extname(file))
+    && (requiresModules() || !(isModuleFile(file) || (file.endsWith('.js') && looksLikeModule(file))));
+  if (!own) require('./transpile').install(transformer);
+}
+
+/**
+ * Makes require() able to resolve and load a path, with or without its extension, as seen from a folder. Packages are
+ * what they are.
+ * @param {string | null} baseDir
+ * @param {string} request
+ */
+function prepareRequest(baseDir, request) {
+  if (transformer === null || baseDir === null || !/^\.{0,2}\/|^\.{1,2}$/.test(request)) return;
+  const at = path.resolve(baseDir, request);
+  if (!TYPESCRIPT.includes(path.extname(at))) {
+    try {
+      createRequire(path.join(baseDir, 'procfile.js')).resolve(request);
+      return;
+    } catch {
+      // Perhaps it can with our extensions.
+    }
+    const places = [at, path.join(at, 'index')].flatMap((place) => TYPESCRIPT.map((extension) => place + extension));
+    if (!places.some(isFile)) return;
+  }
+  require('./transpile').install(transformer);
+}
+
+module.exports = { TYPESCRIPT, useTransformer, requiresModules, isFile, isModuleFile, needsImport, prepareFile, prepareRequest };

@@ -1,0 +1,64 @@
+'use strict';
+
+// Where things were written: the places in the user's source that definitions and settings come from.
+
+/** @typedef {import('./host').Place} Place */
+/** @typedef {import('./reconciler').Reconciler} Reconciler */
+
+/**
+ * @typedef {object} PlaceRecord
+ * @property {'process' | 'service' | 'applet' | 'environment' | 'configurator' | 'warning' | 'unknown'} of
+ * @property {string} name of the process, service or applet; the text of a warning; the owner of an unknown member
+ * @property {string} member the setting whose last setter this is, or the unknown member; '' for the definition
+ * @property {string} file @property {number} line @property {number} column
+ */
+
+/**
+ * Reports an error at a place, if that is known and the error has none of its own yet.
+ * @param {import('./host').Host} host
+ * @param {Place | null | undefined} place
+ * @param {() => T} check
+ * @returns {T}
+ * @template T
+ */
+function at(host, place, check) {
+  try {
+    return check();
+  } catch (error) {
+    // What the user's own code threw meanwhile knows its place itself.
+    const own = error instanceof Error && /^PANDORA_(?!UNSUPPORTED)/.test(String(/** @type {any} */ (error).code));
+    if (place && host.locate && own) host.locate(error, place);
+    throw error;
+  }
+}
+
+/**
+ * @param {PlaceRecord['of']} of @param {string} name @param {string} member @param {Place | null | undefined} place
+ * @returns {PlaceRecord[]} none when the place is not known
+ */
+const record = (of, name, member, place) => (place ? [{ of, name, member, ...place }] : []);
+
+/**
+ * @param {PlaceRecord['of']} of @param {string} name @param {Map<string, Place | null>} known by member
+ */
+const records = (of, name, known) => [...known].flatMap(([member, place]) => record(of, name, member, place));
+
+/**
+ * Every place that is known, of what the graph holds.
+ * @param {Reconciler} r after structure()
+ * @returns {PlaceRecord[]}
+ */
+function places(r) {
+  const { processes, services, applets, environment, configurator } = r.definitions;
+  return [
+    ...processes.flatMap((process) => records('process', process.processName, process.places)),
+    ...r.unique(services).flatMap((service) => records('service', service.serviceName, service.places)),
+    ...r.unique(applets).flatMap((applet) => records('applet', applet.serviceName, applet.places)),
+    ...record('environment', '', '', environment && environment.place),
+    ...record('configurator', '', '', configurator && configurator.place),
+    ...[...r.warningPlaces].flatMap(([text, place]) => record('warning', text, '', place)),
+    ...r.unknownMembers(),
+  ];
+}
+
+module.exports = { at, places };
