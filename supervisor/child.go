@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,12 +39,15 @@ type nodeChild struct {
 	spawner *NodeSpawner
 	spec    SpawnSpec
 	output  *output
+	donated *donated
 	node    string
 	dir     string
 	env     []string
 	args    []string
 
-	cmd     *exec.Cmd
+	process *os.Process
+	state   *os.ProcessState // valid once ended
+	abandon *time.Timer      // closes the sockets it has not taken; nil until it is ready
 	pid     int
 	channel *nodeipc.Channel
 	member  *nodecluster.Member // nil for a plain process
@@ -62,8 +65,9 @@ type nodeChild struct {
 	mu        sync.Mutex
 	listening []string
 	exclusive []string
-	report    string // the error it reported, or what was wrong with it
-	ended     bool   // reaped: its pid may be another's
+	unheld    []string // listening sockets that could not be duplicated
+	report    string   // the error it reported, or what was wrong with it
+	ended     bool     // reaped: its pid may be another's
 }
 
 // PID is the process id.
@@ -173,6 +177,25 @@ func (c *nodeChild) receiveUser(m nodeipc.Message) {
 	}
 }
 
+// slot is where the process belongs.
+func (c *nodeChild) slot() slotKey {
+	return slotKey{process: c.spec.Process.ProcessName, slot: c.spec.Worker}
+}
+
+// donate holds a socket that a plain process listens on. One that cannot be held is the process's alone.
+func (c *nodeChild) donate(key, address string, fd *int) {
+	if c.member != nil || fd == nil || *fd < 0 || len(key) > maxAddress || len(address) > maxAddress {
+		return
+	}
+	if !c.donated.take(c.slot(), c.spec.ID, c.pid, *fd, key, address) {
+		c.mu.Lock()
+		if len(c.unheld) < maxAddresses {
+			c.unheld = append(c.unheld, address)
+		}
+		c.mu.Unlock()
+	}
+}
+
 // bounded cuts a list that a worker has sent.
 func bounded(list []string) []string {
 	list = list[:min(len(list), maxAddresses)]
@@ -196,6 +219,9 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		Services  int      `json:"services"`
 		Addresses []string `json:"addresses"`
 		Exclusive []string `json:"exclusive"`
+		Key       string   `json:"key"`
+		Address   string   `json:"address"`
+		FD        *int     `json:"fd"`
 		Error     *struct {
 			Name, Message, Stack, Code string
 		} `json:"error"`
@@ -209,6 +235,9 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	}
 	switch in.Act {
 	case "ready":
+		if c.member == nil {
+			c.abandon = time.AfterFunc(adoptTime, func() { c.donated.dropOthers(c.slot(), c.spec.ID) })
+		}
 		c.line(fmt.Sprintf("Process [name = %s, pid = %d] Started successfully!", c.spec.Process.ProcessName, c.pid))
 		c.events <- ChildEvent{Kind: ChildReady, Services: in.Services}
 	case "error":
@@ -237,8 +266,17 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	case "listening":
 		c.mu.Lock()
 		c.listening, c.exclusive = bounded(in.Addresses), bounded(in.Exclusive)
+		for _, address := range c.unheld {
+			if slices.Contains(c.listening, address) {
+				c.exclusive = append(c.exclusive, address)
+			}
+		}
 		c.mu.Unlock()
 		c.events <- ChildEvent{Kind: ChildListening}
+	case "socket":
+		c.donate(in.Key, in.Address, in.FD)
+	case "socketClosed":
+		c.donated.drop(c.slot(), c.spec.ID, in.Key)
 	case "finish_shutdown":
 		if in.Error != nil {
 			c.spawner.log.Warn("a service did not stop", zap.Int("pid", c.pid), zap.String("err", in.Error.Message))
@@ -290,7 +328,7 @@ func (c *nodeChild) wait(f *files) {
 		c.spawner.log.Error("processes of a worker survive SIGKILL", zap.Int("pid", c.pid))
 	}
 	c.mu.Lock() // no signal may hit whoever gets the pid next
-	c.cmd.Wait()
+	c.state, _ = c.process.Wait()
 	c.ended = true
 	c.mu.Unlock()
 	timeout := time.AfterFunc(farewellTime, func() { // only when somebody else holds the other ends
@@ -298,13 +336,16 @@ func (c *nodeChild) wait(f *files) {
 		f.closeOurs()
 	})
 	<-c.served
+	if c.abandon != nil {
+		c.abandon.Stop()
+	}
 	c.readers.Wait()
 	timeout.Stop()
 	f.closeOurs()
 	if c.member != nil {
 		c.member.Detach()
 	}
-	c.setExit(c.cmd.ProcessState)
+	c.setExit(c.state)
 }
 
 // setExit makes the exit report and writes the line that the original writes.

@@ -2,17 +2,18 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/pandora-go/pandora/internal/nodecluster"
 	"github.com/pandora-go/pandora/internal/nodeipc"
@@ -32,6 +33,7 @@ type NodeSpawner struct {
 // session is what lives from Begin to End.
 type session struct {
 	primary *nodecluster.Primary
+	donated *donated
 	output  *output // nil in dev
 	cancel  context.CancelFunc
 	merged  sync.WaitGroup
@@ -54,6 +56,7 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 	}
 	s := &session{
 		primary: nodecluster.New(nodecluster.Options{Policy: policy, Log: n.log, OnChange: n.onChange}),
+		donated: newDonated(n.log, n.onChange),
 		cancel:  func() {},
 	}
 	if !plan.Dev {
@@ -105,13 +108,14 @@ func (n *NodeSpawner) Sockets() []Socket {
 	for _, k := range s.primary.Sockets() {
 		all = append(all, Socket{Network: k.Network, Address: k.Address, Port: k.Port, Process: k.Process})
 	}
-	return all
+	return append(all, s.donated.list()...)
 }
 
 // Suspend closes the listening sockets of a process and remembers them.
 func (n *NodeSpawner) Suspend(process string) {
 	if s := n.current(); s != nil {
 		s.primary.Suspend(process)
+		s.donated.release(process)
 	}
 }
 
@@ -133,6 +137,7 @@ func (n *NodeSpawner) End() {
 	if s == nil {
 		return
 	}
+	s.donated.close()
 	if err := s.primary.Close(); err != nil {
 		n.log.Warn("cluster not closed", zap.Error(err))
 	}
@@ -163,7 +168,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 		return nil, &PermanentError{fmt.Errorf("the workers' main script: %w; restart the application to install it again", err)}
 	}
 	c := &nodeChild{
-		spawner: n, spec: spec, output: s.output, events: make(chan ChildEvent, 4), served: make(chan struct{}),
+		spawner: n, spec: spec, output: s.output, donated: s.donated, events: make(chan ChildEvent, 4), served: make(chan struct{}),
 		env: env, node: node, dir: dir,
 		args: append(append(append([]string{}, spec.Process.ExecArgv...), bootstrap), spec.Process.Args...),
 	}
@@ -186,17 +191,11 @@ func (c *nodeChild) start(s *session) error {
 		return err
 	}
 	defer files.closeTheirs()
-	c.cmd = &exec.Cmd{
-		Path: c.node, Args: append([]string{c.node}, c.args...), Env: c.env, Dir: c.dir,
-		Stdout: files.stdout, Stderr: files.stderr, // Stdin nil is /dev/null
-		ExtraFiles:  []*os.File{theirs},
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
-	}
 	if c.spec.Process.Kind == procfile.KindWorker {
 		c.member = s.primary.Attach(c.spec.ID, c.spec.Process.ProcessName, channel)
 	}
 	c.channel = channel
-	if err := c.cmd.Start(); err != nil {
+	if err := c.startProcess(files, theirs); err != nil {
 		channel.Close()
 		if c.member != nil {
 			c.member.Detach()
@@ -204,7 +203,6 @@ func (c *nodeChild) start(s *session) error {
 		files.closeOurs()
 		return err
 	}
-	c.pid = c.cmd.Process.Pid
 	if files.ourStdout != nil {
 		c.readers.Go(func() { c.read(files.ourStdout, false) })
 		c.readers.Go(func() { c.read(files.ourStderr, true) })
@@ -212,6 +210,46 @@ func (c *nodeChild) start(s *session) error {
 	go c.serve()     // ends when the channel does; wait waits for it
 	go c.wait(files) // ends with the process; closing events is how its end is waited for
 	return nil
+}
+
+// startProcess starts the process with its channel as descriptor 3 and the sockets it inherits behind it. It does not use
+// exec.Cmd, which would make the sockets blocking, also for the process that is still accepting from them.
+func (c *nodeChild) startProcess(files *files, channel *os.File) error {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	descriptors := []uintptr{null.Fd(), files.stdout.Fd(), files.stderr.Fd(), channel.Fd()}
+	if c.member == nil {
+		keys, fds := c.donated.inherit(c.slot())
+		defer func() {
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
+		}()
+		if len(keys) > 0 {
+			inherited := map[string]int{}
+			for i, key := range keys {
+				inherited[key] = len(descriptors)
+				descriptors = append(descriptors, uintptr(fds[i]))
+			}
+			text, err := json.Marshal(inherited)
+			if err != nil {
+				return err
+			}
+			c.env = append(c.env, "PANDORA_SOCKETS="+string(text))
+		}
+	}
+	pid, _, err := syscall.StartProcess(c.node, append([]string{c.node}, c.args...), &syscall.ProcAttr{
+		Dir: c.dir, Env: c.env, Files: descriptors, Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		return &os.PathError{Op: "start", Path: c.node, Err: err}
+	}
+	c.pid = pid
+	c.process, err = os.FindProcess(pid) // it is our child, and not yet waited for
+	return err
 }
 
 // files are the output files of a child: a log file, or two pipes with our ends.

@@ -5,7 +5,7 @@
 //
 //   to the guard:   ready {services}, error {error}, drift {digest, binding?, failure?}, drained, finish_shutdown {error?},
 //                   pong {id}
-//   from the guard: drain {timeoutMs}, shutdown, ping {id}
+//   from the guard: drain {timeoutMs, graceMs, gently}, shutdown, ping
 //
 // When the channel breaks the process ends: without its guard nobody would count, stop or replace it.
 
@@ -74,6 +74,7 @@ function boot(lane) {
   const options = readOptions();
   adjustProcess(options.process);
   const drain = require('./drain').installDrain();
+  require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   require('./monitor').startMonitor({ ...options, processName: options.process.processName });
   const worker = require('./worker').createWorker(options, {
     onStoppable: () => stopOnSignals(worker, options.process.processName),
@@ -101,13 +102,13 @@ function boot(lane) {
 function answer(lane, worker, drain) {
   let exitCode = 0;
   lane.on('ping', ({ id }) => lane.send('pong', { id }));
-  lane.on('drain', ({ timeoutMs }) => {
+  lane.on('drain', (leave) => {
     worker.flushLogs();
     if (worker.stoppable() === 0 && process.listenerCount('SIGTERM') > 0) {
       // The application's handler is its way to stop: once it has run, the channel must not keep the process.
       process.once('SIGTERM', () => process.channel?.unref());
     }
-    drain.begin(timeoutMs, () => lane.send('drained'));
+    drain.begin(leave, () => lane.send('drained'));
   });
   lane.on('shutdown', async () => {
     const error = await worker.stop();

@@ -8,24 +8,35 @@ const net = require('node:net');
 const DEFAULT_TIMEOUT_MS = 5000;
 /** How often idle connections are looked for while draining. */
 const SWEEP_MS = 50;
+/** How long requests of an http2 client may still be on their way after it was told that the connection ends. */
+const GOAWAY_MS = 1000;
 
 /**
  * @typedef {object} Tracked
  * @property {any} server
  * @property {boolean} http
  * @property {Set<any>} sockets the connections that speak the server's protocol (after TLS)
+ * @property {Set<any>} sessions those of them that speak http2
  * @property {boolean} closed the server emitted 'close' since it last listened
  */
 
 /**
+ * @typedef {object} Leave how to drain
+ * @property {number} [timeoutMs] bounds the drain; 5,000 if not a positive number
+ * @property {number} [graceMs] how long upgraded and streaming connections may go on; as long as the drain if not positive
+ * @property {boolean} [gently] idle connections stay until the client, or the server's keep-alive time, ends them: a
+ *   request that is on its way meanwhile is answered
+ */
+
+/**
  * @typedef {object} Drain
- * @property {(timeoutMs: number | undefined, done: () => void) => void} begin done is called once every server has
- *   closed, or after timeoutMs (5,000 if not a positive number). A second call while draining only adds its done.
+ * @property {(leave: Leave, done: () => void) => void} begin done is called once every server has closed, or the time is
+ *   over. A second call while draining adds its done; when it is not gentle, the drain is not from then on.
  * @property {() => boolean} active
  */
 
 /**
- * Remembers every server that listens from now on, also https and plain net servers.
+ * Remembers every server that listens from now on, also https, http2 and plain net servers.
  * @returns {Drain}
  */
 function installDrain() {
@@ -36,33 +47,42 @@ function installDrain() {
   let draining = false;
   /** @type {(() => void)[]} */
   let waiting = [];
+  let deadline = 0;
+  let graceEnd = 0;
+  let gently = false;
 
   wrapListen(servers);
   wrapClose(drained);
 
-  /** @param {number} timeoutMs */
-  function run(timeoutMs) {
+  function run() {
     const diagnostics = require('node:diagnostics_channel');
     // Later requests on connections that are still busy are answered with `Connection: close`, so that Node ends the
     // connection after the answer and no client can lose a race.
     diagnostics.subscribe('http.server.request.start', (/** @type {any} */ event) => {
       event.response.shouldKeepAlive = false;
     });
+    const began = Date.now();
     const open = new Set(servers.values());
     for (const tracked of open) {
       drained.set(tracked.server, tracked);
       stopAccepting(tracked);
       closeAfterAnswer(tracked);
+      for (const session of tracked.sessions) announceGoaway(session);
     }
-    const deadline = Date.now() + timeoutMs;
     let sweeps = 0;
     const sweep = () => {
+      const now = Date.now();
       for (const tracked of open) {
-        if (tracked.closed) open.delete(tracked);
-        else closeIdle(tracked, sweeps > 0);
+        if (tracked.closed) {
+          open.delete(tracked);
+          continue;
+        }
+        if (now >= began + GOAWAY_MS || !gently) for (const session of tracked.sessions) session.close();
+        if (!gently || now >= began + idleTime(tracked.server)) closeIdle(tracked, sweeps > 0);
+        if (now >= graceEnd) endStreams(tracked);
       }
       sweeps += 1;
-      if (open.size > 0 && Date.now() < deadline) return;
+      if (open.size > 0 && now < deadline) return;
       clearInterval(timer);
       const done = waiting;
       waiting = [];
@@ -76,13 +96,52 @@ function installDrain() {
 
   return {
     active: () => draining,
-    begin(timeoutMs, done) {
+    begin(leave, done) {
       const first = waiting.length === 0;
+      const timeoutMs = positive(leave.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
+      if (first || !leave.gently) {
+        deadline = Date.now() + timeoutMs;
+        graceEnd = Date.now() + (positive(leave.graceMs) ?? timeoutMs);
+        gently = Boolean(leave.gently);
+      }
       waiting.push(done);
       draining = true;
-      if (first) run(typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS);
+      if (first) run();
     },
   };
+}
+
+/** @param {any} value @returns {number | undefined} */
+const positive = (value) => (typeof value === 'number' && value > 0 ? value : undefined);
+
+/**
+ * How long idle connections stay in a gentle drain: by then Node itself has ended those that are idle.
+ * @param {any} server
+ * @returns {number} milliseconds
+ */
+function idleTime(server) {
+  const { keepAliveTimeout } = server;
+  if (typeof keepAliveTimeout !== 'number') return 0;
+  return keepAliveTimeout > 0 ? keepAliveTimeout + 1000 : Infinity;
+}
+
+/**
+ * Tells an http2 client that the connection will end, while its requests are still taken.
+ * @param {any} session
+ */
+function announceGoaway(session) {
+  if (!session.closed && !session.destroyed) session.goaway(0, 2 ** 31 - 1);
+}
+
+/**
+ * The grace of connections that would not end by themselves is over: upgraded ones, and answers that go on for ever.
+ * @param {Tracked} tracked
+ */
+function endStreams(tracked) {
+  for (const socket of tracked.sockets) {
+    const response = socket._httpMessage;
+    if (response?.headersSent && !response.writableEnded || tracked.http && !socket.parser) socket.destroySoon();
+  }
 }
 
 /**
@@ -113,7 +172,7 @@ function track(server, servers) {
   /** @type {Set<any>} */
   const sockets = new Set();
   /** @type {Tracked} */
-  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, closed: false };
+  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), closed: false };
   servers.set(server, tracked);
   /** @this {any} */
   function forget() {
@@ -126,10 +185,16 @@ function track(server, servers) {
   // A TLS server gives the http parser its own socket, not the one of 'connection'.
   const event = typeof server.setSecureContext === 'function' ? 'secureConnection' : 'connection';
   if (tracked.http) server.on(event, onConnection);
+  const onSession = (/** @type {any} */ session) => {
+    tracked.sessions.add(session);
+    session.once('close', () => tracked.sessions.delete(session));
+  };
+  server.on('session', onSession);
   server.once('close', () => {
     tracked.closed = true;
     servers.delete(server);
     server.removeListener(event, onConnection);
+    server.removeListener('session', onSession);
   });
 }
 
