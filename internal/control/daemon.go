@@ -43,6 +43,9 @@ type listAnswer struct {
 //	POST /v1/applications                    StartRequest: begins a start
 //	POST /v1/applications/{name}/restart     StartRequest: begins a restart
 //	POST /v1/applications/{name}/stop        begins a stop
+//	POST /v1/applications/{name}/change      ChangeRequest: begins a change of what runs
+//	PUT  /v1/applications/{name}             StartRequest: records it, starts nothing
+//	DELETE /v1/applications/{name}           stops and forgets it
 //	GET  /v1/operations/{id}                 a line for every change, until the final one
 //
 // A command of another version is refused, except where said.
@@ -97,6 +100,29 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	})))
 	mux.Handle("POST /v1/applications/{name}/stop", same(handlerFunc(func(r *http.Request) (any, error) {
 		return f.Stop(r.Context(), r.PathValue("name"))
+	})))
+	mux.Handle("POST /v1/applications/{name}/change", same(handlerFunc(func(r *http.Request) (any, error) {
+		var request ChangeRequest
+		if err := decodeBody(r, &request); err != nil {
+			return nil, err
+		}
+		if request.Start != nil && request.Start.App.AppName != r.PathValue("name") {
+			return nil, &Error{Code: CodeInvalid, Message: "change: the graph is of another application"}
+		}
+		return f.Change(r.Context(), r.PathValue("name"), request)
+	})))
+	mux.Handle("PUT /v1/applications/{name}", same(handlerFunc(func(r *http.Request) (any, error) {
+		var request StartRequest
+		if err := decodeBody(r, &request); err != nil {
+			return nil, err
+		}
+		if request.App.AppName != r.PathValue("name") {
+			return nil, &Error{Code: CodeInvalid, Message: "create: the graph is of another application"}
+		}
+		return struct{}{}, f.Create(r.Context(), request)
+	})))
+	mux.Handle("DELETE /v1/applications/{name}", same(handlerFunc(func(r *http.Request) (any, error) {
+		return struct{}{}, f.Delete(r.Context(), r.PathValue("name"))
 	})))
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {
@@ -157,6 +183,23 @@ func (d *Daemon) Restart(ctx context.Context, request StartRequest) (supervisor.
 func (d *Daemon) Stop(ctx context.Context, name string) (supervisor.Operation, error) {
 	var op supervisor.Operation
 	err := d.client.call(ctx, http.MethodPost, "/v1/applications/"+url.PathEscape(name)+"/stop", nil, &op)
+	return op, err
+}
+
+// Create records an application and starts nothing.
+func (d *Daemon) Create(ctx context.Context, request StartRequest) error {
+	return d.client.call(ctx, http.MethodPut, "/v1/applications/"+url.PathEscape(request.App.AppName), request, nil)
+}
+
+// Delete stops and forgets an application.
+func (d *Daemon) Delete(ctx context.Context, name string) error {
+	return d.client.call(ctx, http.MethodDelete, "/v1/applications/"+url.PathEscape(name), nil, nil)
+}
+
+// Change begins a change of what runs.
+func (d *Daemon) Change(ctx context.Context, name string, request ChangeRequest) (supervisor.Operation, error) {
+	var op supervisor.Operation
+	err := d.client.call(ctx, http.MethodPost, "/v1/applications/"+url.PathEscape(name)+"/change", request, &op)
 	return op, err
 }
 

@@ -86,6 +86,8 @@ type application struct {
 	// first is true while a start runs that the record goes back to previous for, should it fail.
 	first    bool
 	previous *state.Record
+	// pending is the record that holds once the change that the guard is making has ended.
+	pending *state.Record
 	// reviving is true while a lost guard is being replaced: a failure is tried again.
 	reviving bool
 	status   supervisor.Status
@@ -240,7 +242,7 @@ func recordOf(request StartRequest, previous *state.Record) *state.Record {
 func (f *Fleet) plan(r *state.Record) *supervisor.Plan {
 	return &supervisor.Plan{
 		App: r.App, Env: r.Env, Node: r.Node, Cwd: r.Cwd,
-		JSDir: f.cfg.JSDir, Executable: f.cfg.Executable, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
+		Stopped: r.Stopped, JSDir: f.cfg.JSDir, Executable: f.cfg.Executable, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
 	}
 }
 
@@ -366,7 +368,7 @@ func (f *Fleet) Follow(ctx context.Context, id string, each func(supervisor.Oper
 }
 
 func sameOperation(a, b supervisor.Operation) bool {
-	return a.State == b.State && slices.Equal(a.Steps, b.Steps)
+	return a.State == b.State && a.Replaced == b.Replaced && slices.Equal(a.Steps, b.Steps)
 }
 
 // remember notes the newest state of an operation, unless a final one is known. Fleet.mu is held.

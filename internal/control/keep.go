@@ -95,15 +95,14 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 	}
 	old, known := f.ops[op.ID]
 	news := !known || !final(old)
-	over := false
+	over, changed := false, false
 	switch {
 	case app.leaving:
-	case op.Kind == supervisor.OpStop:
-		over = op.State == supervisor.OpSucceeded
-	case op.State == supervisor.OpSucceeded:
-		app.first, app.previous, app.reviving = false, nil, false
-	default:
+	case s.State == supervisor.AppStopped:
 		over = true
+	default:
+		app.first, app.previous, app.reviving = false, nil, false
+		changed = news
 	}
 	var write *state.Record
 	if over {
@@ -116,8 +115,11 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 		}
 	}
 	f.mu.Unlock()
-	if over {
+	switch {
+	case over:
 		f.settle(ctx, app, guard, write)
+	case changed && app.changes(op):
+		f.sync(ctx, app, guard)
 	}
 	f.mu.Lock()
 	f.remember(*op)
@@ -125,6 +127,11 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 	if news && f.cfg.Observer != nil {
 		f.cfg.Observer.OperationEnded(*op)
 	}
+}
+
+// changes reports whether an operation may have changed what runs from what is recorded.
+func (a *application) changes(op *supervisor.Operation) bool {
+	return op.Kind == supervisor.OpReload || op.Kind == supervisor.OpScale || op.Process != "" && op.Kind != supervisor.OpReplace
 }
 
 // settle writes down that nothing runs any more and lets the guard go.

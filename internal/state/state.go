@@ -288,4 +288,6 @@ type Record struct {
 	GlobalEnv      map[string]string `json:"globalEnv,omitempty"`
 	GlobalArgs     []string          `json:"globalArgs,omitempty"`
 	GlobalExecArgv []string          `json:"globalExecArgv,omitempty"`
+	// Stopped names processes that were stopped on their own and are not to run.
+	Stopped []string `json:"stopped,omitempty"`
 }
