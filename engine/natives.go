@@ -165,7 +165,10 @@ func (r *Runtime) exit(call goja.FunctionCall) goja.Value {
 // process describes the process that the code is to believe it runs in.
 func (r *Runtime) process(goja.FunctionCall) goja.Value {
 	o := r.vm.NewObject()
-	_ = o.Set("env", r.vm.NewDynamicObject(environment{r}))
+	env := r.vm.NewDynamicObject(environment{r})
+	// As in Node it is no plain object: libraries that copy such ones ask for the prototype.
+	_ = env.SetPrototype(r.vm.NewObject())
+	_ = o.Set("env", env)
 	_ = o.Set("argv", r.strings(r.options.Argv))
 	_ = o.Set("execArgv", r.strings(r.options.ExecArgv))
 	_ = o.Set("execPath", r.options.ExecPath)
