@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
 )
@@ -128,11 +129,16 @@ func (r *Runtime) parseTransformed(name, source string, f form) (*parsed, *Error
 		return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja cannot parse this file, even transformed: " + failed.Message}
 	}
 	r.maps[name] = lines
-	if r.patchRegExp != nil && strings.Contains(out.code, "RegExp(") {
-		if err := r.patchRegExp(); err != nil {
+	if extend := r.extendRegExp; extend != nil && strings.Contains(out.code, "RegExp(") {
+		r.extendRegExp = nil
+		if _, err := extend(goja.Undefined()); err != nil {
 			return nil, &Error{Kind: KindUnsupported, File: name, Message: err.Error()}
 		}
-		r.patchRegExp = nil
+	}
+	if strings.Contains(source, `\p{`) || strings.Contains(source, `\P{`) {
+		if refused := expandLiterals(m.body); refused != "" {
+			return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja does not know " + refused}
+		}
 	}
 	m.form = formCommonJS
 	if module {

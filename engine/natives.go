@@ -34,6 +34,7 @@ func (r *Runtime) natives() *goja.Object {
 	set("compileEmbedded", r.compileEmbedded)
 	set("declarations", r.declarations)
 	set("hiddenExports", r.hiddenExports)
+	set("expandRegExp", r.expandRegExp)
 	set("parseJSON", r.parseJSON)
 	set("unsupported", r.unsupported)
 	set("finish", r.finish)

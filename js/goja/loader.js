@@ -548,6 +548,8 @@
   if (!Symbol.asyncIterator) Object.defineProperty(Symbol, 'asyncIterator', { value: Symbol('Symbol.asyncIterator') });
 
   return {
+    /** Called before the first file whose regular expressions need it. */
+    extendRegExp() { requireEmbedded('goja/regexp.js'); },
     /** Calls exports[name](argument) of an embedded module and gives the result as JSON text. */
     invoke(id, name, argument) {
       const exports = requireEmbedded(id);
