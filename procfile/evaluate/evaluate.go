@@ -67,6 +67,8 @@ type Options struct {
 	MemoryLimit int64
 	// WorkerCount is what scale 'auto' means; 0 is DEFAULT_WORKER_COUNT of Env, else WorkerCount().
 	WorkerCount int
+	// Strict notes what would be refused in Result.Problems and goes on, as far as the procfile itself does.
+	Strict bool
 }
 
 // Result is an evaluated application.
@@ -77,6 +79,8 @@ type Result struct {
 	Files []string
 	// Output is what the procfile printed, bounded.
 	Output string
+	// Problems are what a strict evaluation refused; nil otherwise.
+	Problems []procfile.Problem
 }
 
 // evaluation is one call of Evaluate.
@@ -186,7 +190,7 @@ func prepare(o Options) (*evaluation, error) {
 	}
 	e.argument, err = json.Marshal(map[string]any{
 		"appName": e.AppName, "appDir": e.Dir, "dev": e.Dev, "workerCount": e.WorkerCount,
-		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv,
+		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv, "strict": e.Strict,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
@@ -229,6 +233,11 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 			files = append(files, e.realpath(name))
 		}
 	}
+	problems, err := problems(record["problems"])
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %s returned no problems: %w", e.AppName, engine, err)
+	}
+	delete(record, "problems")
 	record["evaluation"] = e.describe(record["binding"])
 	delete(record, "binding")
 	warnings, _ := record["warnings"].([]any)
@@ -245,7 +254,7 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		return nil, fmt.Errorf("evaluate application %q with %s: %w", e.AppName, engine, err)
 	}
 	slices.Sort(files)
-	return &Result{App: app, Files: slices.Compact(files), Output: found.output}, nil
+	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems}, nil
 }
 
 // realpath resolves links; a path that cannot be resolved stays.
