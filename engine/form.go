@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
@@ -65,11 +66,16 @@ func codeOf(err error) string {
 	return ""
 }
 
+// lazyPattern compiles a regular expression when it is first asked for: a procfile mostly needs none of them.
+func lazyPattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // moduleStatement recognises a line that starts an import or export statement.
-var moduleStatement = regexp.MustCompile(`(?m)^[ \t]*(?:import\s*(?:[\w$]+\s*(?:,|from\b)|[{*"'])|export\s*(?:[{*]|(?:default|const|let|var|class|function|async)\b)|.*\bimport\.meta\b)`)
+var moduleStatement = lazyPattern(`(?m)^[ \t]*(?:import\s*(?:[\w$]+\s*(?:,|from\b)|[{*"'])|export\s*(?:[{*]|(?:default|const|let|var|class|function|async)\b)|.*\bimport\.meta\b)`)
 
 // jsonAttribute recognises the end of an import of JSON.
-var jsonAttribute = regexp.MustCompile(`['"]([^'"\n]+)['"]\s*(?:with|assert)\s*\{\s*['"]?type['"]?\s*:\s*['"]json['"]`)
+var jsonAttribute = lazyPattern(`['"]([^'"\n]+)['"]\s*(?:with|assert)\s*\{\s*['"]?type['"]?\s*:\s*['"]json['"]`)
 
 // parseText parses a user's text, transformed first if goja would not take it as it is meant.
 func (r *Runtime) parseText(name, source string, f form) (*parsed, *Error) {
@@ -145,7 +151,7 @@ func (r *Runtime) parseTransformed(name, source string, f form) (*parsed, *Error
 		m.form = formModule
 		m.names = importedNames(m.body)
 		bareHelpers(m.body)
-		for _, found := range jsonAttribute.FindAllStringSubmatch(source, -1) {
+		for _, found := range jsonAttribute().FindAllStringSubmatch(source, -1) {
 			m.jsonImports = append(m.jsonImports, found[1])
 		}
 	}
@@ -160,11 +166,11 @@ func isModuleOutput(code, source string) bool {
 		}
 	}
 	// No exports and no default imports: what is left of import statements are calls of require with these names.
-	return importedName.MatchString(code) && !importedName.MatchString(source) || strings.Contains(code, metaName)
+	return importedName().MatchString(code) && !importedName().MatchString(source) || strings.Contains(code, metaName)
 }
 
 // importedName is what esbuild makes of an import statement.
-var importedName = regexp.MustCompile(`(?m)^var import_\w+ = require\("`)
+var importedName = lazyPattern(`(?m)^var import_\w+ = require\("`)
 
 // uncompiled describes an error of the compiler: of a transformed file the user is not to blame.
 func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
@@ -181,12 +187,12 @@ func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
 }
 
 // blockFunction recognises a function declaration that is indented, which one in a block mostly is.
-var blockFunction = regexp.MustCompile(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
+var blockFunction = lazyPattern(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
 
 // hoistsFromBlocks reports whether sloppy code declares a function in a block: JavaScript makes it a variable of the
 // whole function, goja does not.
 func hoistsFromBlocks(source string, body *ast.FunctionLiteral) bool {
-	if !blockFunction.MatchString(source) || isStrict(body.Body.List) {
+	if !blockFunction().MatchString(source) || isStrict(body.Body.List) {
 		return false
 	}
 	found := false
