@@ -49,6 +49,13 @@ func (r *Runtime) natives() *goja.Object {
 	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))
 	set("now", func(goja.FunctionCall) goja.Value { return r.vm.ToValue(float64(time.Now().UnixNano()) / 1e6) })
+	set("isProxy", func(call goja.FunctionCall) goja.Value {
+		object, ok := call.Argument(0).(*goja.Object)
+		if ok {
+			_, ok = object.Export().(goja.Proxy)
+		}
+		return r.vm.ToValue(ok)
+	})
 	set("system", r.system)
 	set("fs", r.fileSystem)
 	set("runCommand", r.runCommand)
