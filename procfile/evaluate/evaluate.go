@@ -93,6 +93,8 @@ type evaluation struct {
 	// argument is the JSON that js/shared/structure.js takes.
 	argument json.RawMessage
 	warnings []string
+	// warm is the Evaluator that evaluates; nil for a single evaluation.
+	warm *Evaluator
 }
 
 // answer is what an engine found out.
@@ -109,7 +111,13 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.evaluate(ctx)
+}
+
+// evaluate asks the engines.
+func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 	engine := EngineGoja
+	var err error
 	var found answer
 	switch e.Engine {
 	case EngineGoja:
@@ -153,6 +161,9 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
 		return answer{}, first
+	case second.Path == "" && first.Line > 0 && first.Kind == KindSyntax && second.Kind == KindSyntax:
+		// Node does not say where an ES module does not parse.
+		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
 	}
 	return answer{}, second
 }
