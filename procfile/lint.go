@@ -101,10 +101,10 @@ func (l *linter) add(severity Severity, code string, at Place, hint, format stri
 	})
 }
 
-// setters are the members of processes and services that are called.
+// setters are members that are called, of the procfile's argument, of processes and of services.
 var setters = [...]string{
 	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "process", "category", "config",
-	"dependency", "publish",
+	"dependency", "publish", "service", "fork", "cluster", "applet", "environment", "configurator",
 }
 
 // members reports what is set and means nothing.
@@ -121,7 +121,7 @@ func (l *linter) members() {
 	}
 }
 
-// nearest is the setter that a member is, or that it misspells by one letter; "" when there is none.
+// nearest is the setter that a member is, or a misspelling of; "" when there is none.
 func nearest(member string) string {
 	for _, name := range setters {
 		if member == name || len(member) > 3 && oneOff(member, name) {
@@ -131,7 +131,7 @@ func nearest(member string) string {
 	return ""
 }
 
-// oneOff reports whether one letter added, left out or replaced makes a out of b.
+// oneOff reports whether one letter added, left out or replaced, or two swapped, make a out of b.
 func oneOff(a, b string) bool {
 	if len(a) < len(b) {
 		a, b = b, a
@@ -144,7 +144,8 @@ func oneOff(a, b string) bool {
 		i++
 	}
 	if len(a) == len(b) {
-		return i == len(a) || a[i+1:] == b[i+1:]
+		swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		return swapped || i == len(a) || a[i+1:] == b[i+1:]
 	}
 	return a[i+1:] == b[i:]
 }

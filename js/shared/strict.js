@@ -27,7 +27,7 @@ function members(object) {
 }
 
 /**
- * Shadows the members of an object that a procfile gets: what they throw is noted, and assigning to a method is, too.
+ * Shadows the members of an object that a procfile gets: what they throw is noted, and so is setting what has no setter.
  * @param {Reconciler} r
  * @param {any} object
  * @param {string} owner for messages
@@ -61,6 +61,13 @@ function watch(r, object, owner, instead) {
       get: () => (member.get ? member.get.call(object) : call), set: assign, configurable: true, enumerable: false,
     });
   }
+  // A new member is set by way of the prototype. The object itself must stay what it is: it has private fields.
+  Object.setPrototypeOf(object, new Proxy(Object.getPrototypeOf(object), {
+    set(target, member, value, receiver) {
+      if (typeof member === 'string') r.unknownMember(owner, member);
+      return Reflect.defineProperty(receiver, member, { value, writable: true, configurable: true, enumerable: false });
+    },
+  }));
 }
 
 module.exports = { watch };
