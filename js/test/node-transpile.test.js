@@ -204,8 +204,13 @@ test('what cannot be transformed is one error', async (t) => {
   });
   await t.test('a top-level await', { skip: Boolean(process.features.typescript) }, async () => {
     const error = await failure(dir, { transform, entryFile: './waits.ts' });
-    assert.strictEqual(error.message, 'a top-level await: not here');
-    assert.match(error.stack, /waits\.ts\n/);
+    assert.match(error.stack, /^Error: a top-level await in TypeScript needs Node 22\.18.*\n {4}at .*waits\.ts:1:1$/);
+    assert.strictEqual(error.code, 'PANDORA_TOP_LEVEL_AWAIT');
+    assert.doesNotMatch(error.output, /transpile\.js/);
+  });
+  await t.test('a top-level await where Node itself knows TypeScript', { skip: !process.features.typescript }, async () => {
+    fs.writeFileSync(path.join(dir, 'late.mts'), "await null;\nconst text: string = '> late';\nconsole.log(text);\n");
+    assert.deepStrictEqual(await lines(dir, { transform, entryFile: './late.mts' }), ['late']);
   });
   await t.test('the program fails', async () => {
     const error = await failure(dir, { transform, entryFile: './crash.ts' });
