@@ -87,7 +87,7 @@ func (r *Runtime) parseText(name, source string, f form) (*parsed, *Error) {
 		return r.parseTransformed(name, source, f)
 	}
 	m, failed := parseModule(name, source)
-	if failed == nil && !strings.HasPrefix(name, embeddedPrefix) && hoistsFromBlocks(source, m.body) {
+	if failed == nil && !strings.HasPrefix(name, embeddedPrefix) && (hoistsFromBlocks(source, m.body) || hasAsyncGenerators(source, m.body)) {
 		return r.parseTransformed(name, source, formCommonJS)
 	}
 	if failed == nil || !strings.HasPrefix(name, "/") {
@@ -188,6 +188,21 @@ func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
 
 // blockFunction recognises a function declaration that is indented, which one in a block mostly is.
 var blockFunction = lazyPattern(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
+
+// hasAsyncGenerators reports whether there are functions that goja parses and does not compile.
+func hasAsyncGenerators(source string, body *ast.FunctionLiteral) bool {
+	if !strings.Contains(source, "async") {
+		return false
+	}
+	found := false
+	walk(body.Body, func(node any) bool {
+		if f, ok := node.(*ast.FunctionLiteral); ok && f.Async && f.Generator {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
 
 // hoistsFromBlocks reports whether sloppy code declares a function in a block: JavaScript makes it a variable of the
 // whole function, goja does not.

@@ -497,7 +497,8 @@
     lazy(name, () => requireCore('stream/web')[name]);
   }
   lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
-  for (const name of ['fetch', 'WebAssembly', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
+  lazy('WebAssembly', () => requireEmbedded('goja/webassembly.js'));
+  for (const name of ['fetch', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));
   }
   /** A member that is looked up when it is first read. */
@@ -574,6 +575,7 @@
   };
   Error.stackTraceLimit = 10;
   if (!Symbol.asyncIterator) Object.defineProperty(Symbol, 'asyncIterator', { value: Symbol('Symbol.asyncIterator') });
+  for (const name of ['dispose', 'asyncDispose']) if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol(`nodejs.${name}`) });
 
   return {
     /** Called before the first file whose regular expressions need it. */
