@@ -112,8 +112,8 @@ type Runtime struct {
 	located map[*goja.Object]*Error
 	// maps lead from the code of transformed files back to the user's.
 	maps map[string]*sourceMap
-	// patchRegExp teaches RegExp what goja's lacks, nil once that is done.
-	patchRegExp func() error
+	// extendRegExp teaches RegExp what goja's lacks; nil once that is done.
+	extendRegExp goja.Callable
 	// refused is the first use of something unsupported, whether or not the code caught the error.
 	refused *Error
 	// result is what the running Invoke has handed over, nil before.
@@ -161,6 +161,7 @@ func New(o Options) (*Runtime, error) {
 		return nil, fmt.Errorf("prepare JavaScript engine: %w", err)
 	}
 	r.invoke, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("invoke"))
+	r.extendRegExp, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("extendRegExp"))
 	return r, nil
 }
 

@@ -97,12 +97,12 @@ func (r *Runtime) hiddenExports(call goja.FunctionCall) goja.Value {
 }
 
 var (
-	exportAssignment = regexp.MustCompile(`\bexports(?:\.([\w$]+)|\[\s*['"]([^'"\n]+)['"]\s*\])\s*=[^=]`)
-	exportDefinition = regexp.MustCompile(`\bObject\.defineProperty\(\s*(?:module\.)?exports\s*,\s*['"]([^'"\n]+)['"]\s*,\s*\{\s*(?:enumerable\s*:\s*(?:true|!0)\s*,\s*)?(?:value\s*:|get\b)`)
-	exportLiteral    = regexp.MustCompile(`\bmodule\.exports\s*=\s*\{`)
-	literalMember    = regexp.MustCompile(`^\s*(?:([\w$]+)|['"]([^'"\n]+)['"])\s*(:\s*[\w$]+\s*)?([,}])?`)
-	exportAgain      = regexp.MustCompile(`(?:\bmodule\.exports\s*=\s*|\b(?:__exportStar|__export|tslib(?:_\d+)?\.__exportStar)\(\s*)require\(\s*['"]([^'"\n]+)['"]\s*\)`)
-	comment          = regexp.MustCompile(`(?s)/\*.*?\*/|(?m:^[ \t]*//.*$)`)
+	exportAssignment = lazyPattern(`\bexports(?:\.([\w$]+)|\[\s*['"]([^'"\n]+)['"]\s*\])\s*=[^=]`)
+	exportDefinition = lazyPattern(`\bObject\.defineProperty\(\s*(?:module\.)?exports\s*,\s*['"]([^'"\n]+)['"]\s*,\s*\{\s*(?:enumerable\s*:\s*(?:true|!0)\s*,\s*)?(?:value\s*:|get\b)`)
+	exportLiteral    = lazyPattern(`\bmodule\.exports\s*=\s*\{`)
+	literalMember    = lazyPattern(`^\s*(?:([\w$]+)|['"]([^'"\n]+)['"])\s*(:\s*[\w$]+\s*)?([,}])?`)
+	exportAgain      = lazyPattern(`(?:\bmodule\.exports\s*=\s*|\b(?:__exportStar|__export|tslib(?:_\d+)?\.__exportStar)\(\s*)require\(\s*['"]([^'"\n]+)['"]\s*\)`)
+	comment          = lazyPattern(`(?s)/\*.*?\*/|(?m:^[ \t]*//.*$)`)
 )
 
 // collectExports adds the names that stand in one file and in those it exports again.
@@ -115,15 +115,15 @@ func (r *Runtime) collectExports(path string, names, seen map[string]bool) {
 	if err != nil || len(data) > maxSource {
 		return
 	}
-	source := comment.ReplaceAllString(string(data), "")
-	for _, pattern := range []*regexp.Regexp{exportAssignment, exportDefinition} {
-		for _, found := range pattern.FindAllStringSubmatch(source, -1) {
+	source := comment().ReplaceAllString(string(data), "")
+	for _, pattern := range []func() *regexp.Regexp{exportAssignment, exportDefinition} {
+		for _, found := range pattern().FindAllStringSubmatch(source, -1) {
 			names[strings.Join(found[1:], "")] = true
 		}
 	}
-	for _, at := range exportLiteral.FindAllStringIndex(source, -1) {
+	for _, at := range exportLiteral().FindAllStringIndex(source, -1) {
 		for rest := source[at[1]:]; ; {
-			found := literalMember.FindStringSubmatch(rest)
+			found := literalMember().FindStringSubmatch(rest)
 			if found == nil {
 				break
 			}
@@ -134,7 +134,7 @@ func (r *Runtime) collectExports(path string, names, seen map[string]bool) {
 			}
 		}
 	}
-	for _, found := range exportAgain.FindAllStringSubmatch(source, -1) {
+	for _, found := range exportAgain().FindAllStringSubmatch(source, -1) {
 		file, err := r.resolver.resolve(query{spec: found[1], file: path, paths: lookupFolders(found[1], path)})
 		if err == nil && filepath.IsAbs(file) {
 			r.collectExports(file, names, seen)

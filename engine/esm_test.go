@@ -1,6 +1,12 @@
 package engine
 
-import "testing"
+import (
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // TestModulesOfBothKindsLikeNode compares what ES modules and CommonJS get of one another.
 func TestModulesOfBothKindsLikeNode(t *testing.T) {
@@ -93,5 +99,33 @@ module.exports = [typeof ticks().next, typeof done, require('./sloppy'), typeof 
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { sameAsNode(t, tt.files) })
+	}
+}
+
+// TestRegExpLikeNode compares Unicode properties and flags that goja lacks, character by character.
+func TestRegExpLikeNode(t *testing.T) {
+	sameAsNode(t, map[string]string{"main.js": `
+// Characters that have been in Unicode for long: the engines know different versions of it.
+const chars = []; for (const [from, to, step] of [[0, 0x24f, 1], [0x370, 0x3ff, 1], [0x1e00, 0x1fff, 1], [0x3040, 0x30ff, 3], [0x4e00, 0x9fa5, 501], [0xac00, 0xd7a3, 301], [0x10400, 0x1044f, 5], [0x20000, 0x2a6d6, 977]]) for (let c = from; c <= to; c += step) chars.push(c);
+const inClass = [/[^\p{L}\p{N}_]/u, /[\p{N}x-z]/u].map((r) => chars.filter((c) => r.test(String.fromCodePoint(c))).length);
+const all = [/\p{L}/u, /\p{Lu}/u, /\P{Lu}/u, /\p{Letter}/u, /\p{Uppercase_Letter}/u, /\p{Script=Greek}/u, /\p{sc=Hani}/u, /\p{gc=Nd}/u, /\p{Alphabetic}/u, /\p{Lowercase}/u, /\p{ID_Start}/u, /\p{ID_Continue}/u, /\p{White_Space}/u, /\p{ASCII}/u, /\p{Any}/u, /\p{P}/u, /\p{Sc}/u, new RegExp('^\\p{Ll}$', 'u'), /\p{L}/v];
+const re = /(?<first>\p{L}+)-(\d)/dgu;
+class Sub extends RegExp {}
+const sub = new Sub('\\p{L}', 'u');
+module.exports = [all.map((r) => [String(r), r.flags, r.source, chars.filter((c) => r.test(String.fromCodePoint(c))).reduce((sum, c) => (sum * 31 + c) % 1000003, 7)]),
+  '\u00e4b-1 c-2'.replace(re, '$2$<first>'), 'a1\u00df2'.split(/\p{L}/u), [...'\u00e4b-1 c-2'.matchAll(re)].map((m) => [m[0], m.index, m.groups.first]), re instanceof RegExp, re.constructor === RegExp, sub instanceof Sub, sub.test('\u00e4'), RegExp(re) === re, new RegExp(re).source === re.source, new RegExp(re, 'u').flags, RegExp.prototype === Object.getPrototypeOf(/x/), /x/.constructor === RegExp, RegExp.name, (() => { try { return new RegExp('(', 'u'); } catch (e) { return e.name; } })(), (() => { try { return new RegExp('x', 'dd'); } catch (e) { return e.name; } })(), new RegExp().source, new RegExp('', 'd').source, RegExp('a').test('a'), inClass, Object.keys(re)];`})
+}
+
+func TestUnknownPropertyNeedsNode(t *testing.T) {
+	dir := folder(t, map[string]string{"main.js": "const e = /\\p{RGI_Emoji}/v;\nmodule.exports = () => e.test('x');", "use.js": "require('./main')();"})
+	rt := newRuntime(t, dir, nil)
+	if got := run(t, rt, dir); got != nil {
+		t.Errorf("got %v", got)
+	}
+	arg, _ := json.Marshal(filepath.Join(dir, "use.js"))
+	_, err := rt.Invoke(t.Context(), "shared/x.js", "run", arg)
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Kind != KindUnsupported || failure.Line != 2 || !strings.Contains(failure.Message, "RGI_Emoji") {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
 )
@@ -64,11 +66,16 @@ func codeOf(err error) string {
 	return ""
 }
 
+// lazyPattern compiles a regular expression when it is first asked for: a procfile mostly needs none of them.
+func lazyPattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // moduleStatement recognises a line that starts an import or export statement.
-var moduleStatement = regexp.MustCompile(`(?m)^[ \t]*(?:import\s*(?:[\w$]+\s*(?:,|from\b)|[{*"'])|export\s*(?:[{*]|(?:default|const|let|var|class|function|async)\b)|.*\bimport\.meta\b)`)
+var moduleStatement = lazyPattern(`(?m)^[ \t]*(?:import\s*(?:[\w$]+\s*(?:,|from\b)|[{*"'])|export\s*(?:[{*]|(?:default|const|let|var|class|function|async)\b)|.*\bimport\.meta\b)`)
 
 // jsonAttribute recognises the end of an import of JSON.
-var jsonAttribute = regexp.MustCompile(`['"]([^'"\n]+)['"]\s*(?:with|assert)\s*\{\s*['"]?type['"]?\s*:\s*['"]json['"]`)
+var jsonAttribute = lazyPattern(`['"]([^'"\n]+)['"]\s*(?:with|assert)\s*\{\s*['"]?type['"]?\s*:\s*['"]json['"]`)
 
 // parseText parses a user's text, transformed first if goja would not take it as it is meant.
 func (r *Runtime) parseText(name, source string, f form) (*parsed, *Error) {
@@ -80,7 +87,7 @@ func (r *Runtime) parseText(name, source string, f form) (*parsed, *Error) {
 		return r.parseTransformed(name, source, f)
 	}
 	m, failed := parseModule(name, source)
-	if failed == nil && !strings.HasPrefix(name, embeddedPrefix) && hoistsFromBlocks(source, m.body) {
+	if failed == nil && !strings.HasPrefix(name, embeddedPrefix) && (hoistsFromBlocks(source, m.body) || hasAsyncGenerators(source, m.body)) {
 		return r.parseTransformed(name, source, formCommonJS)
 	}
 	if failed == nil || !strings.HasPrefix(name, "/") {
@@ -128,18 +135,23 @@ func (r *Runtime) parseTransformed(name, source string, f form) (*parsed, *Error
 		return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja cannot parse this file, even transformed: " + failed.Message}
 	}
 	r.maps[name] = lines
-	if r.patchRegExp != nil && strings.Contains(out.code, "RegExp(") {
-		if err := r.patchRegExp(); err != nil {
+	if extend := r.extendRegExp; extend != nil && strings.Contains(out.code, "RegExp(") {
+		r.extendRegExp = nil
+		if _, err := extend(goja.Undefined()); err != nil {
 			return nil, &Error{Kind: KindUnsupported, File: name, Message: err.Error()}
 		}
-		r.patchRegExp = nil
+	}
+	if strings.Contains(source, `\p{`) || strings.Contains(source, `\P{`) {
+		if refused := expandLiterals(m.body); refused != "" {
+			return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja does not know " + refused}
+		}
 	}
 	m.form = formCommonJS
 	if module {
 		m.form = formModule
 		m.names = importedNames(m.body)
 		bareHelpers(m.body)
-		for _, found := range jsonAttribute.FindAllStringSubmatch(source, -1) {
+		for _, found := range jsonAttribute().FindAllStringSubmatch(source, -1) {
 			m.jsonImports = append(m.jsonImports, found[1])
 		}
 	}
@@ -154,11 +166,11 @@ func isModuleOutput(code, source string) bool {
 		}
 	}
 	// No exports and no default imports: what is left of import statements are calls of require with these names.
-	return importedName.MatchString(code) && !importedName.MatchString(source) || strings.Contains(code, metaName)
+	return importedName().MatchString(code) && !importedName().MatchString(source) || strings.Contains(code, metaName)
 }
 
 // importedName is what esbuild makes of an import statement.
-var importedName = regexp.MustCompile(`(?m)^var import_\w+ = require\("`)
+var importedName = lazyPattern(`(?m)^var import_\w+ = require\("`)
 
 // uncompiled describes an error of the compiler: of a transformed file the user is not to blame.
 func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
@@ -175,12 +187,27 @@ func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
 }
 
 // blockFunction recognises a function declaration that is indented, which one in a block mostly is.
-var blockFunction = regexp.MustCompile(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
+var blockFunction = lazyPattern(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
+
+// hasAsyncGenerators reports whether there are functions that goja parses and does not compile.
+func hasAsyncGenerators(source string, body *ast.FunctionLiteral) bool {
+	if !strings.Contains(source, "async") {
+		return false
+	}
+	found := false
+	walk(body.Body, func(node any) bool {
+		if f, ok := node.(*ast.FunctionLiteral); ok && f.Async && f.Generator {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
 
 // hoistsFromBlocks reports whether sloppy code declares a function in a block: JavaScript makes it a variable of the
 // whole function, goja does not.
 func hoistsFromBlocks(source string, body *ast.FunctionLiteral) bool {
-	if !blockFunction.MatchString(source) || isStrict(body.Body.List) {
+	if !blockFunction().MatchString(source) || isStrict(body.Body.List) {
 		return false
 	}
 	found := false

@@ -34,6 +34,7 @@ func (r *Runtime) natives() *goja.Object {
 	set("compileEmbedded", r.compileEmbedded)
 	set("declarations", r.declarations)
 	set("hiddenExports", r.hiddenExports)
+	set("expandRegExp", r.expandRegExp)
 	set("parseJSON", r.parseJSON)
 	set("unsupported", r.unsupported)
 	set("finish", r.finish)
@@ -48,6 +49,13 @@ func (r *Runtime) natives() *goja.Object {
 	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))
 	set("now", func(goja.FunctionCall) goja.Value { return r.vm.ToValue(float64(time.Now().UnixNano()) / 1e6) })
+	set("isProxy", func(call goja.FunctionCall) goja.Value {
+		object, ok := call.Argument(0).(*goja.Object)
+		if ok {
+			_, ok = object.Export().(goja.Proxy)
+		}
+		return r.vm.ToValue(ok)
+	})
 	set("system", r.system)
 	set("fs", r.fileSystem)
 	set("runCommand", r.runCommand)
@@ -165,7 +173,10 @@ func (r *Runtime) exit(call goja.FunctionCall) goja.Value {
 // process describes the process that the code is to believe it runs in.
 func (r *Runtime) process(goja.FunctionCall) goja.Value {
 	o := r.vm.NewObject()
-	_ = o.Set("env", r.vm.NewDynamicObject(environment{r}))
+	env := r.vm.NewDynamicObject(environment{r})
+	// As in Node it is no plain object: libraries that copy such ones ask for the prototype.
+	_ = env.SetPrototype(r.vm.NewObject())
+	_ = o.Set("env", env)
 	_ = o.Set("argv", r.strings(r.options.Argv))
 	_ = o.Set("execArgv", r.strings(r.options.ExecArgv))
 	_ = o.Set("execPath", r.options.ExecPath)

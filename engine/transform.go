@@ -2,7 +2,6 @@ package engine
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -51,7 +50,7 @@ func Transform(path, source string, o TransformOptions) (code string, sourceMap 
 	if err != nil {
 		return "", nil, &Error{Kind: KindLoad, Message: err.Error(), File: path, Code: codeOf(err)}
 	}
-	module := f == formModule || f == formUnknown && moduleStatement.MatchString(source)
+	module := f == formModule || f == formUnknown && moduleStatement().MatchString(source)
 	out, failed := transform(path, source, o, module)
 	if failed != nil {
 		return "", nil, failed
@@ -173,7 +172,7 @@ const (
 )
 
 // unexpected recognises esbuild's words for a token that does not belong.
-var unexpected = regexp.MustCompile(`^Unexpected "(.*)"$`)
+var unexpected = lazyPattern(`^Unexpected "(.*)"$`)
 
 // transformError describes the first error that has a place, with V8's words where they are known.
 func transformError(path string, messages []api.Message) *Error {
@@ -188,7 +187,7 @@ func transformError(path string, messages []api.Message) *Error {
 	if place := messages[at].Location; place != nil {
 		e.Line, e.Column = place.Line, place.Column+1
 	}
-	found := unexpected.FindStringSubmatch(text)
+	found := unexpected().FindStringSubmatch(text)
 	switch {
 	case found != nil:
 		text = "Unexpected token '" + found[1] + "'"

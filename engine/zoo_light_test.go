@@ -4,6 +4,8 @@ package engine
 
 // zooLight lists the packages of the zoo that a procfile uses while it describes the application.
 func zooLight() []zooPackage {
+	// What fs exports is part of what fs-extra exports.
+	dirHelpers := []difference{{`fs-extra8?\.Dir#(processReadResult|readSyncRecursive)`, "helpers of Node's own, not documented"}}
 	return []zooPackage{
 		{name: "lodash", use: `[m.chunk([1, 2, 3, 4, 5], 2), m.get({ a: [{ b: { c: 3 } }] }, 'a[0].b.c'), m.kebabCase('fooBar baz'), m.merge({ a: { b: 1 } }, { a: { c: 2 } }), m.template('hi <%= name %>')({ name: 'x' }), m.groupBy([1.2, 1.8, 2.1], Math.floor), m.sortBy([{ n: 3 }, { n: 1 }], 'n'), m.isPlainObject(process.env), m.words('fred, barney & Pebbles'), m.cloneDeep({ d: new Date(0), r: /x/g.source }), m.deburr('d\u00e9j\u00e0 vu'), m.padStart('7', 3, '0'), require('lodash/fp').map((x) => x * 2)([1, 2])]`},
 		{name: "moment", use: `[m.utc('2020-02-29T12:00:00Z').add(1, 'year').format(), m.utc(0).format('dddd, MMMM Do YYYY, h:mm:ss a'), m.duration(90, 'minutes').humanize(), m('2020-13-01', 'YYYY-MM-DD', true).isValid(), m.utc('2021-01-31').endOf('month').diff(m.utc('2021-01-01'), 'days'), m.utc('2020-05-04').isoWeek(), m.locale(), require('moment/locale/de') && m.utc(0).locale('de').format('LLLL')]`},
@@ -24,8 +26,8 @@ func zooLight() []zooPackage {
 		{name: "config3", use: `[m.get('port'), m.has('nope'), m.util.toObject(), (() => { try { m.get('nope'); } catch (e) { return e.message; } })()]`},
 		{name: "yargs", use: `[(m.default || m)(['--port', '80', '-v', 'x', '--no-color', '--a.b=c']).option('port', { type: 'number', alias: 'p' }).boolean('v').help(false).version(false).parse()]`},
 		{name: "yargs15", use: `[m(['--port', '80', '-v', 'x', '--no-color', '--a.b=c']).option('port', { type: 'number', alias: 'p' }).boolean('v').help(false).version(false).parse()]`},
-		{name: "fs-extra", use: `[m.readJsonSync('node_modules/lodash/package.json').name, m.pathExistsSync('nope'), m.existsSync('package.json'), m.readJsonSync('nope', { throws: false }) === null]`},
-		{name: "fs-extra8", use: `[m.readJsonSync('node_modules/lodash/package.json').name, m.pathExistsSync('nope')]`},
+		{name: "fs-extra", use: `[m.readJsonSync('node_modules/lodash/package.json').name, m.pathExistsSync('nope'), m.existsSync('package.json'), m.readJsonSync('nope', { throws: false }) === null]`, differs: dirHelpers},
+		{name: "fs-extra8", use: `[m.readJsonSync('node_modules/lodash/package.json').name, m.pathExistsSync('nope')]`, differs: dirHelpers},
 		{name: "typescript", use: `[m.version, m.transpile('const a: number = 1; export default a', { module: 1 }), m.parseConfigFileTextToJson('t', '{"a": 1, // c\n}').config, m.createSourceFile('a.ts', 'let x = 1', 99).statements.length]`},
 		{name: "winston", use: `[Object.keys(m.config.npm.levels), typeof m.createLogger().info, m.format.combine(m.format.timestamp(), m.format.json()) instanceof Object]`},
 		{name: "log4js", use: `[typeof m.getLogger('x').info, m.getLogger('x').level.toString(), m.levels.INFO.isLessThanOrEqualTo(m.levels.WARN)]`},

@@ -26,6 +26,7 @@ const (
 	exitTimeout     = 5
 	exitPartly      = 6
 	exitProcfile    = 7
+	exitPlan        = 8
 	// exitInterrupted is what a shell expects after SIGINT.
 	exitInterrupted = 130
 )
@@ -149,7 +150,7 @@ func (c *cli) root() *cobra.Command {
 their health and metrics.
 
 Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5 timed out, 6 partly done,
-7 invalid procfile.`,
+7 invalid procfile, 8 plan found changes.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -178,6 +179,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 	root.AddCommand(
 		c.startCommand(), c.devCommand(), c.stopCommand(), c.restartCommand(), c.listCommand(), c.psCommand(),
 		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
+		c.validateCommand(), c.planCommand(),
 		c.guardCommand(),
 	)
 	return root

@@ -42,11 +42,16 @@ const kindTests = { isDirectory: 'd', isFile: '-', isBlockDevice: 'b', isCharact
 const statNumbers = ['dev', 'mode', 'nlink', 'uid', 'gid', 'rdev', 'blksize', 'ino', 'size', 'blocks'];
 const statTimes = ['atime', 'mtime', 'ctime', 'birthtime'];
 
+const method = (name, value) => Object.defineProperty(value, 'name', { value: name });
+
+function StatsBase() {}
 /** A plain function: graceful-fs and others call it without new. */
 function Stats(...values) {
   [...statNumbers, ...statTimes.map((name) => `${name}Ms`)].forEach((name, i) => { this[name] = values[i]; });
   for (const name of statTimes) this[name] = new Date(Number(this[`${name}Ms`]) + 0.5);
 }
+Object.setPrototypeOf(Stats.prototype, StatsBase.prototype);
+Stats.prototype._checkModeProperty = function (property) { return (Number(this.mode) & constants.S_IFMT) === property; };
 function BigIntStats() {}
 Object.setPrototypeOf(BigIntStats.prototype, Stats.prototype);
 
@@ -58,13 +63,14 @@ class Dirent {
     this.path = path;
     this.#kind = type;
   }
-  is(kind) { return this.#kind === kindNumbers[kind]; }
+  static {
+    for (const [name, kind] of Object.entries(kindTests)) {
+      const of = name === 'isFile' ? Stats : StatsBase;
+      of.prototype[name] = method(name, function () { return kinds[Number(this.mode) & constants.S_IFMT] === kind; });
+      Object.defineProperty(Dirent.prototype, name, { value: method(name, function () { return this.#kind === kindNumbers[kind]; }), writable: true, configurable: true });
+    }
+  }
 }
-for (const [test, kind] of Object.entries(kindTests)) {
-  Object.defineProperty(Stats.prototype, test, { value: { [test]() { return kinds[Number(this.mode) & constants.S_IFMT] === kind; } }[test], writable: true, configurable: true, enumerable: true });
-  Object.defineProperty(Dirent.prototype, test, { value: { [test]() { return this.is(kind); } }[test], writable: true, configurable: true });
-}
-Object.defineProperty(Dirent.prototype, 'is', { enumerable: false });
 
 function makeStats(raw, options) {
   const all = { ...raw, birthtimeMs: raw.ctimeMs };

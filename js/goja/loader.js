@@ -53,7 +53,7 @@
     const dir = id.slice(0, id.lastIndexOf('/'));
     const require = (spec) => {
       if (spec === 'pandora:binding' && dir === 'goja') return native;
-      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert, Module, requireCore, coreName, dirname };
+      if (spec === 'pandora:loader' && dir === 'goja') return { refuse, inert, Module, requireCore, coreName, isPackage, dirname };
       if (spec === 'pandora:engine') return engine;
       if (spec.startsWith('./') || spec.startsWith('../')) return requireEmbedded(join(dir, spec));
       const name = spec.startsWith('node:') ? spec.slice(5) : spec;
@@ -245,8 +245,36 @@
   // What was asked for from a folder, as long as it is loaded: Node does not look again either.
   const resolved = Object.create(null);
 
+  // The packages of Pandora.js work only in a Node of its own. Here they are known by their shape, installed or not.
+  const packages = /^(?:dorapan|pandora(?:-(?:dollar|env|hook|hub|messenger|metrics|service-logger))?)$/;
+
+  function isPackage(spec, parent) {
+    if (!packages.test(spec)) return false;
+    if (!requireEmbedded('goja/packages.js').PLAIN.includes(spec)) return true;
+    try {
+      Module._resolveFilename(spec, parent);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  function loadPackage(spec, parent) {
+    const id = `pandora:packages/${spec}`;
+    if (!Module._cache[id]) {
+      const module = new Module(id);
+      module.filename = id;
+      module.exports = requireEmbedded('goja/packages.js').load(spec);
+      module.loaded = true;
+      Module._cache[id] = module;
+    }
+    adopt(parent, Module._cache[id]);
+    return Module._cache[id].exports;
+  }
+
   Module._load = (spec, parent, isMain) => {
     checkSpecifier(spec);
+    if (isPackage(spec, parent)) return loadPackage(spec, parent);
     const place = parent && `${parent.path}\0${spec}`;
     const before = place && Module._cache[resolved[place]];
     if (before) {
@@ -424,7 +452,7 @@
     return (spec) => {
       if (typeof spec !== 'string' || !spec.startsWith(native.opaquePrefix)) return plain(spec);
       const request = spec.slice(native.opaquePrefix.length);
-      if (coreName(request)) return plain(request);
+      if (coreName(request) || isPackage(request, module)) return plain(request);
       if (!stands.has(request)) {
         const file = resolve(request);
         const found = !Module._cache[file] && native.declarations(file, requests[request], esm);
@@ -469,7 +497,8 @@
     lazy(name, () => requireCore('stream/web')[name]);
   }
   lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
-  for (const name of ['fetch', 'WebAssembly', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
+  lazy('WebAssembly', () => requireEmbedded('goja/webassembly.js'));
+  for (const name of ['fetch', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));
   }
   /** A member that is looked up when it is first read. */
@@ -546,8 +575,11 @@
   };
   Error.stackTraceLimit = 10;
   if (!Symbol.asyncIterator) Object.defineProperty(Symbol, 'asyncIterator', { value: Symbol('Symbol.asyncIterator') });
+  for (const name of ['dispose', 'asyncDispose']) if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol(`nodejs.${name}`) });
 
   return {
+    /** Called before the first file whose regular expressions need it. */
+    extendRegExp() { requireEmbedded('goja/regexp.js'); },
     /** Calls exports[name](argument) of an embedded module and gives the result as JSON text. */
     invoke(id, name, argument) {
       const exports = requireEmbedded(id);

@@ -4,7 +4,7 @@
 // their import statements into calls of the require that they are given here.
 
 const native = require('pandora:binding');
-const { Module, requireCore, coreName, dirname, refuse } = require('pandora:loader');
+const { Module, requireCore, coreName, isPackage, dirname, refuse } = require('pandora:loader');
 
 /** @type {WeakMap<object, {raw: any, namespace: any}>} by module object; only ES modules have one */
 const records = new WeakMap();
@@ -104,6 +104,11 @@ function importer(module, compiled) {
       const unknown = names.find((name) => !(name in namespace) && !(name in namespace.default));
       if (unknown !== undefined) refuse(`the export "${unknown}" of ${core}`);
       return names.every((name) => name in namespace) ? namespace : Object.assign(Object.create(namespace.default), { default: namespace.default });
+    }
+    if (isPackage(spec, module)) {
+      const namespace = wrap(Module._load(spec, module));
+      check(spec, '', names, namespace);
+      return namespace;
     }
     const filename = resolve(spec, module);
     if (filename.endsWith('.json') && !compiled.typescript && !compiled.json.includes(spec)) {

@@ -8,10 +8,10 @@ const native = require('pandora:binding');
 const { refuse, inert } = require('pandora:loader');
 
 /** A parent class by its name in a shape: "Socket" of the same module or "net.Socket". */
-function find(name, classes) {
+function find(name, classes, load = require) {
   const dot = name.indexOf('.');
   if (dot < 0) return classes(name);
-  const module = require(name.slice(0, dot));
+  const module = load(name.slice(0, dot));
   return name === 'events.EventEmitter' ? module : module[name.slice(dot + 1)];
 }
 
@@ -34,10 +34,11 @@ const hidden = (value) => ({ value, writable: true, configurable: true, enumerab
  * @param {((this: object, ...args: any[]) => void) | undefined} init what construction does; without it, it is refused.
  *   init.forward gives the arguments for the parent's constructor (none otherwise), init.alone leaves that out
  * @param {(name: string) => Function} classes
+ * @param {(module: string) => any} [load]
  */
-function makeClass(module, name, shape, init, classes) {
+function makeClass(module, name, shape, init, classes, load) {
   const what = `${module}.${name}`;
-  const Parent = shape.parent && find(shape.parent, classes);
+  const Parent = shape.parent && find(shape.parent, classes, load);
   const begin = init || (() => refuse(what));
   let Made;
   if (shape.strict && Parent) {
@@ -65,26 +66,31 @@ function makeClass(module, name, shape, init, classes) {
       Object.setPrototypeOf(Made, Parent);
     }
   }
-  named(Made, name.replace('~', ''), shape.length);
+  named(Made, shape.called || name.replace('~', ''), shape.length);
   for (const member of shape.members) addMember(Made.prototype, member, what, !shape.strict);
   for (const [key, value] of Object.entries(shape.statics || {})) {
-    const made = typeof value === 'string' ? refusing(`${what}.${key}`, key, Number(value.split(' ')[1])) : value.value;
-    Object.defineProperty(Made, key, { ...hidden(made), enumerable: !shape.strict });
+    const descriptor = { configurable: true, enumerable: !shape.strict };
+    if (value === 'object') lazily(Made, key, descriptor, () => inertObject(`${what}.${key}`));
+    else {
+      const made = typeof value === 'string' ? refusing(`${what}.${key}`, key, Number(value.split(' ')[1])) : value.value;
+      Object.defineProperty(Made, key, { ...descriptor, value: made, writable: true });
+    }
   }
   return Made;
 }
 
 function addMember(prototype, member, what, enumerable) {
   const [first, second] = member.split(' ');
-  if (first === 'get') {
+  const name = first.slice(1);
+  if (first[0] === ':') {
     // Such a property tells of a connection; there is none.
-    Object.defineProperty(prototype, second, {
+    Object.defineProperty(prototype, name, {
       get() { return undefined; },
-      set(value) { Object.defineProperty(this, second, { value, writable: true, configurable: true, enumerable: true }); },
+      set(value) { Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true }); },
       configurable: true,
       enumerable,
     });
-  } else if (first === 'value') Object.defineProperty(prototype, second, { value: undefined, writable: true, configurable: true, enumerable });
+  } else if (first[0] === '=') Object.defineProperty(prototype, name, { value: undefined, writable: true, configurable: true, enumerable });
   else Object.defineProperty(prototype, first, { value: refusing(`${what}.${first}`, first, Number(second)), writable: true, configurable: true, enumerable });
 }
 
@@ -96,11 +102,13 @@ function addMember(prototype, member, what, enumerable) {
  *   it does besides constructing the parent
  * @param {Record<string, Record<string, any>>} [meaning.methods] class → members of the prototype that work
  * @param {any} [meaning.target] the object that becomes the module; a plain one if not given
+ * @param {string} [meaning.table] where the shape is, if not in shapes/
+ * @param {(name: string) => any} [meaning.load] finds the modules that the shape refers to
  * @returns {any}
  */
 function build(module, meaning = {}) {
-  const shape = native.embeddedJSON(`shapes/${module.replace('/', '-')}`);
-  const { exports = {}, constructible = [], methods = {}, target = {} } = meaning;
+  const shape = native.embeddedJSON(meaning.table || `shapes/${module.replace('/', '-')}`);
+  const { exports = Object.create(null), constructible = [], methods = {}, target = {}, load } = meaning;
   const inits = Array.isArray(constructible) ? Object.fromEntries(constructible.map((name) => [name, () => {}])) : constructible;
   const made = Object.create(null);
   const classes = (name) => {
@@ -108,7 +116,7 @@ function build(module, meaning = {}) {
     if (!made[name]) {
       // A hidden base of a class that can be made can be made, too.
       const init = inits[name] || (shape.names[name] === undefined ? () => {} : undefined);
-      made[name] = makeClass(module, name, shape.classes[name], init, classes);
+      made[name] = makeClass(module, name, shape.classes[name], init, classes, load);
       for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(methods[name] || {}))) {
         Object.defineProperty(made[name].prototype, key, { ...descriptor, enumerable: !shape.classes[name].strict });
       }
@@ -122,6 +130,8 @@ function build(module, meaning = {}) {
     const descriptor = { configurable: true, enumerable: !isHidden };
     if (name in exports) Object.defineProperty(target, name, { ...descriptor, ...Object.getOwnPropertyDescriptor(exports, name), enumerable: !isHidden });
     else if (words[0] === 'function') Object.defineProperty(target, name, { ...descriptor, value: refusing(`${module}.${name}`, name, Number(words[1])), writable: true });
+    else if (words[0] === 'throws') Object.defineProperty(target, name, { ...descriptor, get: () => refuse(`${module}.${name}`) });
+    else if (words[0] === 'from') lazily(target, name, descriptor, () => load(words[1])[words[2]]);
     else if (words[0] === 'class') lazily(target, name, descriptor, () => classes(words[1]));
     else if (words[0] === 'object') lazily(target, name, descriptor, () => inertObject(`${module}.${name}`));
     else Object.defineProperty(target, name, { ...descriptor, value: words[0] === 'symbol' ? Symbol(name) : what.value, writable: true });

@@ -115,18 +115,21 @@ function keep(dir, name, code) {
  * @param {string} file
  * @param {string} source
  * @param {any} found what the program says: kind, message, file, line, column
+ * @returns {Error}
  */
 function failure(file, source, found) {
-  const message = String(found.message).replace(/^SyntaxError: /, '');
-  const error = /** @type {SyntaxError & {code?: string}} */ (new SyntaxError(message));
+  if (found.kind === 'unsupported') {
+    const message = 'a top-level await in TypeScript needs Node 22.18 or newer, and has no place in a procfile and what it requires';
+    return Object.assign(new Error(message), { code: 'PANDORA_TOP_LEVEL_AWAIT', stack: `Error: ${message}\n    at ${file}:1:1` });
+  }
   const { line, column } = found;
   const at = found.file || file;
+  const error = new SyntaxError(String(found.message).replace(/^SyntaxError: /, ''));
   let place = at;
   if (line > 0 && at === file) {
     place += `:${line}\n${source.split(/\r?\n/)[line - 1] ?? ''}\n${' '.repeat(Math.max(column - 1, 0))}^\n`;
   }
-  error.stack = `${place}\nSyntaxError: ${message}\n    at ${at}${line > 0 ? `:${line}:${column}` : ':1:1'}`;
-  if (found.kind === 'unsupported') error.code = 'PANDORA_TOP_LEVEL_AWAIT';
+  error.stack = `${place}\nSyntaxError: ${error.message}\n    at ${at}:${line || 1}:${column || 1}`;
   return error;
 }
 

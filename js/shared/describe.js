@@ -34,15 +34,14 @@ function plain(value, label, warn) {
  * Checks that every service and applet has a process to run in.
  * @param {Reconciler} r
  * @param {(ServiceDefinition & {serviceName: string})[]} units
+ * @returns {(ServiceDefinition & {serviceName: string})[]} those that have one
  */
 function checkPlacement(r, units) {
-  for (const { unit, serviceName, category, places } of units) {
-    if (category === 'all' || category === 'weak-all' || r.processOf(category)) continue;
-    at(r.host, places.get('process') || places.get(''), () => {
-      throw check.problem('PANDORA_PLACEMENT',
-        `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
-    });
-  }
+  return units.filter(({ unit, serviceName, category, places }) => at(r, places.get('process') || places.get(''), () => {
+    if (category === 'all' || category === 'weak-all' || r.processOf(category)) return true;
+    throw check.problem('PANDORA_PLACEMENT',
+      `Can't allocate ${unit} ${serviceName} at category ${category} to any process.`);
+  }, () => false));
 }
 
 /**
@@ -72,13 +71,19 @@ function describeProcesses(r, globals, units) {
   let offset = 0;
   const records = active.map((process) => {
     const { processName, places } = process;
-    /** @param {string} member @param {(warn: (warning: string) => void) => T} value @returns {T} @template T */
-    const setting = (member, value) => {
+    /**
+     * @param {string} member @param {T} instead @param {(warn: (warning: string) => void) => T} value
+     * @returns {T} @template T
+     */
+    const setting = (member, instead, value) => {
       const place = places.get(member) || places.get('');
-      return at(r.host, place, () => value((warning) => r.warn(warning, place)));
+      return at(r, place, () => value((warning) => r.warn(warning, place)), () => instead);
     };
+    /** @param {'args' | 'nodeArgs'} member @param {any[]} value */
+    const list = (member, value) => setting(member, /** @type {string[]} */ ([]),
+      (warn) => check.listStrings(value, member, processName, warn));
     const declared = process.scale === undefined ? 1
-      : setting('scale', (warn) => check.checkScale(process.scale, processName, warn));
+      : setting('scale', /** @type {number | 'auto'} */ (1), (warn) => check.checkScale(process.scale, processName, warn));
     const scale = declared === 'auto' ? r.workerCount : declared;
     const env = { ...process.env, ...globals.globalEnv };
     const record = {
@@ -86,10 +91,9 @@ function describeProcesses(r, globals, units) {
       appDir: r.appDir,
       processName,
       scale,
-      env: setting('env', (warn) => check.envStrings(env, processName, warn)),
-      args: setting('args', (warn) => check.listStrings(process.args.concat(globals.globalArgs || []), 'args', processName, warn)),
-      execArgv: setting('nodeArgs', (warn) => check.listStrings(process.execArgv.concat(globals.globalExecArgv || []),
-        'nodeArgs', processName, warn)),
+      env: setting('env', {}, (warn) => check.envStrings(env, processName, warn)),
+      args: list('args', process.args.concat(globals.globalArgs || [])),
+      execArgv: list('nodeArgs', process.execArgv.concat(globals.globalExecArgv || [])),
       order: process.order,
       offset,
       entryFile: process.entryFile,
@@ -146,22 +150,23 @@ function warnOfDuplicates(r, list) {
  * @param {Globals} globals
  */
 function describe(r, globals) {
-  const services = r.unique(r.definitions.services);
-  const applets = r.unique(r.definitions.applets);
+  const allServices = r.unique(r.definitions.services);
+  const allApplets = r.unique(r.definitions.applets);
   warnOfDuplicates(r, r.definitions.services);
   warnOfDuplicates(r, r.definitions.applets);
+  const services = checkPlacement(r, allServices);
+  const applets = checkPlacement(r, allApplets);
   const units = [...services, ...applets];
-  checkPlacement(r, units);
   /** @param {ServiceDefinition & {serviceName: string}} service */
-  const placed = (service) => at(r.host, service.places.get(''), () => describeService(r, service));
+  const placed = (service) => at(r, service.places.get(''), () => [describeService(r, service)], () => []);
   const record = {
     appName: r.appName,
     appDir: r.appDir,
     process: describeProcesses(r, globals, units),
     definedProcesses: r.definitions.processes.map((process) => process.processName),
     defaultServiceCategory: r.definitions.defaultServiceCategory,
-    services: services.filter(({ entry }) => entry.kind !== 'builtin').map(placed),
-    applets: applets.map(placed),
+    services: services.filter(({ entry }) => entry.kind !== 'builtin').flatMap(placed),
+    applets: applets.flatMap(placed),
   };
   return { ...record, warnings: r.warnings.slice() };
 }

@@ -72,6 +72,18 @@ function placeOfStack() {
 }
 
 /**
+ * The place of the name that is assigned to, for which V8 says where the = is.
+ * @param {Place | null} place @param {(file: string) => string} source
+ * @returns {Place | null}
+ */
+function assignedName(place, source) {
+  if (place === null) return null;
+  const line = source(place.file).split('\n', place.line)[place.line - 1] || '';
+  const name = line[place.column - 1] === '=' && /[\w$]+\s*$/.exec(line.slice(0, place.column - 1));
+  return name ? { ...place, column: name.index + 1 } : place;
+}
+
+/**
  * Writes the place into the error's stack, where the evaluating command reads it.
  * @param {Error} error @param {Place} place
  */
@@ -141,6 +153,19 @@ function createHost() {
   const engine = ownEngine();
   /** @type {Map<string, string>} */
   const sources = new Map();
+  /** @param {string} file */
+  const source = (file) => {
+    let text = sources.get(file);
+    if (text === undefined) {
+      try {
+        text = fs.readFileSync(file, 'utf8');
+      } catch {
+        text = '';
+      }
+      sources.set(file, text);
+    }
+    return text;
+  };
   return {
     procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(isFile),
     baseDirOf: (file) => path.dirname(followFile(file)),
@@ -163,21 +188,10 @@ function createHost() {
         return module !== undefined && !skip.has(file) && exportsValue(module.exports, value);
       });
     },
-    source(file) {
-      let text = sources.get(file);
-      if (text === undefined) {
-        try {
-          text = fs.readFileSync(file, 'utf8');
-        } catch {
-          text = '';
-        }
-        sources.set(file, text);
-      }
-      return text;
-    },
+    source,
     dirname: (file) => path.dirname(file),
     nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
-    place: engine ? engine.place : placeOfStack,
+    place: engine ? engine.place : () => assignedName(placeOfStack(), source),
     locate: engine ? (error, { file, line, column }) => engine.locate(error, file, line, column) : locateByStack,
   };
 }

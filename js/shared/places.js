@@ -14,20 +14,25 @@
  */
 
 /**
- * Reports an error at a place, if that is known and the error has none of its own yet.
- * @param {import('./host').Host} host
+ * Reports what is refused at a place, if that is known.
+ * @param {Reconciler} r
  * @param {Place | null | undefined} place
  * @param {() => T} check
+ * @param {() => T} instead the value when a strict evaluation goes on
  * @returns {T}
  * @template T
  */
-function at(host, place, check) {
+function at(r, place, check, instead) {
   try {
     return check();
   } catch (error) {
     // What the user's own code threw meanwhile knows its place itself.
     const own = error instanceof Error && /^PANDORA_(?!UNSUPPORTED)/.test(String(/** @type {any} */ (error).code));
-    if (place && host.locate && own) host.locate(error, place);
+    if (own && r.strict) {
+      r.note(error, place);
+      return instead();
+    }
+    if (own && place && r.host.locate) r.host.locate(error, place);
     throw error;
   }
 }

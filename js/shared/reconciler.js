@@ -55,6 +55,7 @@ const { at } = require('./places');
  * @property {Host} host
  * @property {number} workerCount what scale 'auto' means
  * @property {any} [environment] the class that environment() reads when the procfile sets none
+ * @property {boolean} [strict] what is refused is noted, and does not end the evaluation
  */
 
 const NO_ENVIRONMENT = 'Should ProcfileReconciler.injectEnvironment() before ProcfileReconciler.getEnvironment().';
@@ -65,6 +66,7 @@ class Reconciler {
     this.appName = options.appName;
     this.appDir = options.appDir;
     this.dev = Boolean(options.dev);
+    this.strict = Boolean(options.strict);
     this.host = options.host;
     this.workerCount = options.workerCount;
     this.defaultEnvironment = options.environment;
@@ -92,6 +94,7 @@ class Reconciler {
     /** @type {Map<string, Place | null | undefined>} by the warning's text */ this.warningPlaces = new Map();
     /** What a procfile got hold of. @type {{object: any, owner: string, place: Place | null}[]} */ this.handed = [];
     /** @type {import('./places').PlaceRecord[]} */ this.unknown = [];
+    /** @type {{code: string, message: string, file: string, line: number, column: number}[]} */ this.problems = [];
     /** @param {string} warning @param {Place | null} [place] */
     this.warn = (warning, place = this.here()) => {
       if (this.warnings.includes(warning)) return;
@@ -136,7 +139,9 @@ class Reconciler {
    * @template T
    */
   hand(object, owner) {
-    if (this.current.file !== null) this.handed.push({ object, owner, place: this.here() });
+    if (this.current.file === null) return object;
+    this.handed.push({ object, owner, place: this.here() });
+    if (this.strict) require('./strict').watch(this, object, owner, () => object);
     return object;
   }
 
@@ -145,11 +150,24 @@ class Reconciler {
     return this.unknown;
   }
 
+  /** @param {string} owner @param {string} member that the running procfile assigns to now */
+  unknownMember(owner, member) {
+    const place = this.here();
+    if (place) this.unknown.push({ of: 'unknown', name: owner, member, ...place });
+  }
+
+  /** @param {Error} error that does not end a strict evaluation @param {Place | null | undefined} place */
+  note(error, place) {
+    const { message, code } = /** @type {Error & {code: string}} */ (error);
+    this.problems.push({ code, message, ...(place || { file: this.current.file || '', line: 0, column: 0 }) });
+  }
+
   // ---- applying procfiles
 
   /** Applies every procfile of the application folder, in order; throws what a procfile throws. */
   discover() {
     const accessor = new ProcfileReconcilerAccessor(this);
+    if (this.strict) require('./strict').watch(this, accessor, 'pandora', (member, given) => this.#stand(member, given));
     for (const file of this.host.procfiles(this.requireAppDir())) {
       const procfile = entries.unwrap(this.host.requireProcfile(file));
       if (typeof procfile !== 'function') {
@@ -180,12 +198,12 @@ class Reconciler {
     const copy = (service) => ({
       ...service,
       serviceName: this.nameOf(service),
-      dependencies: service.dependencies && at(this.host, service.places.get('dependency'), () => (service.dependencies || [])
-        .map((name) => check.checkName(name, `${this.label(service)}: dependency()`))),
+      dependencies: service.dependencies && at(this, service.places.get('dependency'), () => (service.dependencies || [])
+        .map((name) => check.checkName(name, `${this.label(service)}: dependency()`)), () => []),
       places: new Map(service.places),
     });
-    this.unknown = this.handed.flatMap(({ object, owner, place }) => Object.keys(object)
-      .map((member) => ({ of: /** @type {const} */ ('unknown'), name: owner, member, file: '', line: 0, column: 0, ...place })));
+    this.unknown = this.unknown.concat(this.handed.flatMap(({ object, owner, place }) => Object.keys(object)
+      .map((member) => ({ of: /** @type {const} */ ('unknown'), name: owner, member, file: '', line: 0, column: 0, ...place }))));
     this.handed = [];
     this.definitions = {
       processes, services: this.services.map(copy), applets: this.applets.map(copy), ...this.standards,
@@ -297,6 +315,23 @@ class Reconciler {
     this.processes.filter((process) => process.builtin).forEach((process, index) => {
       if (process.order === undefined) process.order = index;
     });
+  }
+
+  /**
+   * What a member of the accessor returns in a strict evaluation when it refused: a process of that name, so that services
+   * find it, or a service that belongs to nothing.
+   * @param {string} member @param {any[]} given
+   */
+  #stand(member, given) {
+    if (member === 'process' || member === 'fork' || (member === 'cluster' && given.length > 1)) {
+      const known = this.findProcess(given[0]);
+      const process = known || this.defineProcess(String(given[0]));
+      if (!known && (typeof given[0] !== 'string' || given[0] === '')) this.processes.pop();
+      return this.modifierOf(process);
+    }
+    if (!['service', 'applet', 'cluster'].includes(member)) return undefined;
+    const entry = entries.makeEntry(undefined, this.current, 'a service');
+    return this.hand(new ClusterModifier(this, this.#newService('service', 'named', this.defaultServiceCategory, '', entry)), 'a service');
   }
 
   // ---- services and applets

@@ -9,13 +9,15 @@ const { DefaultEnvironment } = require('./environment');
 const { places } = require('./places');
 const { createReconciler } = require('./reconciler');
 
+/** @typedef {import('./reconciler').Reconciler} Reconciler */
+
 /**
  * @param {{appName: string, appDir: string, dev?: boolean, workerCount: number, globalEnv?: Record<string, string>,
- *   globalArgs?: string[], globalExecArgv?: string[]}} options
+ *   globalArgs?: string[], globalExecArgv?: string[], strict?: boolean}} options
  * @param {import('./host').Host} [host]
  * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[], binding: string,
- *   places: import('./places').PlaceRecord[]}} files: what the graph depends on, the files of classes that Goja did not
- *   load included; binding: what workers bind
+ *   places: import('./places').PlaceRecord[], problems?: Reconciler['problems']}} files: what the graph depends on, the
+ *   files of classes that Goja did not load included; binding: what workers bind; problems: what a strict evaluation noted
  */
 function structure(options, host = createHost()) {
   const reconciler = createReconciler({
@@ -25,6 +27,7 @@ function structure(options, host = createHost()) {
     workerCount: options.workerCount,
     host,
     environment: DefaultEnvironment,
+    strict: options.strict,
   });
   reconciler.discover();
   const record = reconciler.structure(options);
@@ -34,7 +37,8 @@ function structure(options, host = createHost()) {
     const mark = opaque(entry.value);
     if (mark && mark.file) files.push(mark.file);
   }
-  return { ...record, files, binding: binding(reconciler, record), places: places(reconciler) };
+  return { ...record, files, binding: binding(reconciler, record), places: places(reconciler),
+    ...(options.strict && { problems: reconciler.problems }) };
 }
 
 module.exports = { structure };

@@ -109,8 +109,6 @@ func (e *Error) advise() {
 		e.Hint = "a procfile must return: leave process.exit() to the application itself"
 	case e.Kind == KindLoad:
 		e.Hint = "check the path, or run `npm install` in the application's folder"
-	case e.Kind == KindSyntax && strings.HasSuffix(e.Path, ".ts"):
-		e.Hint = "TypeScript needs Node 22.18 or newer, or a loader: NODE_OPTIONS='-r ts-node/register'"
 	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax.MatchString(e.Message):
 		e.Hint = "write it as CommonJS (module.exports = …), or use Node 20.19 or newer, which can load ES modules with require()"
 	case e.Code == "PANDORA_PROCFILE":

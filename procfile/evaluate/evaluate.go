@@ -67,6 +67,8 @@ type Options struct {
 	MemoryLimit int64
 	// WorkerCount is what scale 'auto' means; 0 is DEFAULT_WORKER_COUNT of Env, else WorkerCount().
 	WorkerCount int
+	// Strict notes what would be refused in Result.Problems and goes on, as far as the procfile itself does.
+	Strict bool
 }
 
 // Result is an evaluated application.
@@ -77,6 +79,8 @@ type Result struct {
 	Files []string
 	// Output is what the procfile printed, bounded.
 	Output string
+	// Problems are what a strict evaluation refused; nil otherwise.
+	Problems []procfile.Problem
 }
 
 // evaluation is one call of Evaluate.
@@ -89,6 +93,8 @@ type evaluation struct {
 	// argument is the JSON that js/shared/structure.js takes.
 	argument json.RawMessage
 	warnings []string
+	// warm is the Evaluator that evaluates; nil for a single evaluation.
+	warm *Evaluator
 }
 
 // answer is what an engine found out.
@@ -105,7 +111,13 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.evaluate(ctx)
+}
+
+// evaluate asks the engines.
+func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 	engine := EngineGoja
+	var err error
 	var found answer
 	switch e.Engine {
 	case EngineGoja:
@@ -149,6 +161,9 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
 		return answer{}, first
+	case second.Path == "" && first.Line > 0 && first.Kind == KindSyntax && second.Kind == KindSyntax:
+		// Node does not say where an ES module does not parse.
+		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
 	}
 	return answer{}, second
 }
@@ -186,7 +201,7 @@ func prepare(o Options) (*evaluation, error) {
 	}
 	e.argument, err = json.Marshal(map[string]any{
 		"appName": e.AppName, "appDir": e.Dir, "dev": e.Dev, "workerCount": e.WorkerCount,
-		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv,
+		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv, "strict": e.Strict,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
@@ -229,6 +244,11 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 			files = append(files, e.realpath(name))
 		}
 	}
+	problems, err := problems(record["problems"])
+	if err != nil {
+		return nil, fmt.Errorf("evaluate application %q: %s returned no problems: %w", e.AppName, engine, err)
+	}
+	delete(record, "problems")
 	record["evaluation"] = e.describe(record["binding"])
 	delete(record, "binding")
 	warnings, _ := record["warnings"].([]any)
@@ -245,7 +265,7 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		return nil, fmt.Errorf("evaluate application %q with %s: %w", e.AppName, engine, err)
 	}
 	slices.Sort(files)
-	return &Result{App: app, Files: slices.Compact(files), Output: found.output}, nil
+	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems}, nil
 }
 
 // realpath resolves links; a path that cannot be resolved stays.

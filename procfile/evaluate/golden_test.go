@@ -43,6 +43,7 @@ func needNode(t *testing.T) {
 }
 
 // golden is one file of procfile/testdata/golden. Its comment may hold the directives `dev`, `goja fails`,
+// `goja only` (Node would run what must not be run),
 // `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`,
 // `globalExecArgv …`, `symlink path -> target`, `folder path` (the application's, below the tree) and `name application`;
 // `recorded from pandora@1.11.0` and `ours: reason` are held against the original by the test with the tag oracle; other
@@ -54,6 +55,7 @@ type golden struct {
 	archive   *txtar.Archive
 	options   Options
 	gojaFails bool
+	gojaOnly  bool
 	needs     string
 	wantJSON  string
 	wantError string
@@ -97,6 +99,8 @@ func (g *golden) directive(t *testing.T, words []string) {
 		o.Dev = true
 	case len(words) == 2 && words[0] == "goja" && words[1] == "fails":
 		g.gojaFails = true
+	case len(words) == 2 && words[0] == "goja" && words[1] == "only":
+		g.gojaOnly = true
 	case len(words) == 2 && words[0] == "node" && strings.Contains(words[1], "."):
 		g.needs = "v" + words[1]
 	case len(words) == 2 && words[0] == "env":
@@ -208,7 +212,11 @@ func TestGolden(t *testing.T) {
 }
 
 func (g *golden) checkGraph(t *testing.T) {
-	node, err := evaluate(t, g.options, EngineNode)
+	judge := EngineNode
+	if g.gojaOnly {
+		judge = EngineGoja
+	}
+	node, err := evaluate(t, g.options, judge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +224,7 @@ func (g *golden) checkGraph(t *testing.T) {
 	if *update {
 		g.record(t, strings.ReplaceAll(got, quoted(t, g.options.Dir), "$DIR"))
 	} else if got != g.wantJSON {
-		t.Errorf("node: got\n%s\nwant\n%s", got, g.wantJSON)
+		t.Errorf("%s: got\n%s\nwant\n%s", judge, got, g.wantJSON)
 	}
 	auto, err := evaluate(t, g.options, EngineAuto)
 	if err != nil {

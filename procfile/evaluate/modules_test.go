@@ -1,0 +1,20 @@
+package evaluate
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestPlaceOfSyntaxErrorInModule holds that the user learns where an ES module does not parse, which Node does not say.
+func TestPlaceOfSyntaxErrorInModule(t *testing.T) {
+	needNode(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "procfile.mjs"), "export default (pandora) => {\n  const list = [1, 2;\n};\n")
+	_, err := evaluate(t, Options{Dir: dir, AppName: "modules", Env: []string{"PATH=" + os.Getenv("PATH")}}, EngineAuto)
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || failed.Kind != KindSyntax || failed.Line != 2 || failed.Column != 21 || failed.Excerpt == "" || filepath.Base(failed.Path) != "procfile.mjs" {
+		t.Errorf("error %#v", failed)
+	}
+}
