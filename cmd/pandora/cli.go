@@ -180,6 +180,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 		c.startCommand(), c.devCommand(), c.stopCommand(), c.restartCommand(), c.listCommand(), c.psCommand(),
 		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
 		c.validateCommand(), c.planCommand(),
+		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.guardCommand(),
 	)
 	return root

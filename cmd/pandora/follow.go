@@ -59,7 +59,7 @@ func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Opera
 
 // verdict turns the end of an operation into an error, after showing what the failing worker said.
 func (c *cli) verdict(op supervisor.Operation) error {
-	verb := map[supervisor.OpKind]string{supervisor.OpStart: "started", supervisor.OpStop: "stopped", supervisor.OpRestart: "restarted"}[op.Kind]
+	verb := pastOf(op.Kind)
 	c.warnOfDrift(op.Drift)
 	switch op.State {
 	case supervisor.OpSucceeded:
@@ -77,6 +77,10 @@ func (c *cli) verdict(op supervisor.Operation) error {
 	}
 	if f.LogPath != "" {
 		fmt.Fprintf(c.err, "its log is %s\n", f.LogPath)
+	}
+	if op.Replaced > 0 {
+		fmt.Fprintf(c.err, "%d workers were replaced before; the others go on as they were: [ pandora list ] shows the generations\n", op.Replaced)
+		return &failure{code: exitPartly, err: errors.New(f.Message), told: true}
 	}
 	return &failure{code: exitFailure, err: errors.New(f.Message), told: true}
 }

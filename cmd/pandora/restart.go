@@ -14,15 +14,18 @@ import (
 
 func (c *cli) restartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "restart [appName]",
-		Short: "Stop an application, read its procfile again and start it",
+		Use:   "restart [appName[/process]]",
+		Short: "Stop an application or one of its processes, read the procfile again and start it",
 		Long: `Restart evaluates the procfile again, over the environment and flags of the start: what this shell has set meanwhile
 does not count.`,
 		Args: arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := nameArgument(args)
+			name, process, err := processArgument(args)
 			if err != nil {
 				return err
+			}
+			if process != "" {
+				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpRestart, Process: process}, false)
 			}
 			return c.restart(cmd.Context(), name)
 		},

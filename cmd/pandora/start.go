@@ -68,36 +68,14 @@ func first(args []string) string {
 
 // start runs the verb start.
 func (c *cli) start(ctx context.Context, argument string, flags appFlags) error {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return fmt.Errorf("find the current folder: %w", err)
+	if name, process, ok := c.recordedProcess(argument); ok {
+		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, false)
 	}
-	t, err := resolveTarget(cwd, argument, flags.name)
-	if err != nil {
-		return err
-	}
-	options, err := flags.options(t)
+	home, request, err := c.describe(ctx, argument, flags, "Starting")
 	if err != nil {
 		return err
 	}
-	home, err := c.home()
-	if err != nil {
-		return err
-	}
-	if err := home.Prepare(); err != nil {
-		return err
-	}
-	c.say("Starting %s at %s", t.Name, t.Dir)
-	options.Env = withoutWorkerMarks(c.environ)
-	app, err := c.evaluate(ctx, options)
-	if err != nil {
-		return err
-	}
-	request := control.StartRequest{
-		App: *app, Env: options.Env, Cwd: cwd, GlobalEnv: options.GlobalEnv,
-		GlobalArgs: options.GlobalArgs, GlobalExecArgv: options.GlobalExecArgv,
-	}
-	d, op, err := c.submitStart(ctx, home, request)
+	d, op, err := c.submitStart(ctx, home, *request)
 	if err != nil {
 		return err
 	}
@@ -105,8 +83,59 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	if err := c.follow(ctx, home, d, op); err != nil {
 		return err
 	}
-	c.say("%s", green(c.outColour, fmt.Sprintf("%s started successfully! Run command [ pandora log %s ] to get more information", t.Name, t.Name)))
+	name := request.App.AppName
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s started successfully! Run command [ pandora log %s ] to get more information", name, name)))
 	return nil
+}
+
+// recordedProcess reads "appName/process" of an application that is recorded; a folder of that name comes first.
+func (c *cli) recordedProcess(argument string) (name, process string, ok bool) {
+	name, process, err := processArgument([]string{argument})
+	if err != nil || process == "" {
+		return "", "", false
+	}
+	if _, err := os.Stat(argument); err == nil {
+		return "", "", false
+	}
+	home, err := c.home()
+	if err != nil {
+		return "", "", false
+	}
+	_, err = home.ReadRecord(name)
+	return name, process, err == nil
+}
+
+// describe evaluates what an argument and flags name, announcing it with doing, to what a daemon can record or start.
+func (c *cli) describe(ctx context.Context, argument string, flags appFlags, doing string) (state.Home, *control.StartRequest, error) {
+	var home state.Home
+	cwd, err := os.Getwd()
+	if err != nil {
+		return home, nil, fmt.Errorf("find the current folder: %w", err)
+	}
+	t, err := resolveTarget(cwd, argument, flags.name)
+	if err != nil {
+		return home, nil, err
+	}
+	options, err := flags.options(t)
+	if err != nil {
+		return home, nil, err
+	}
+	if home, err = c.home(); err != nil {
+		return home, nil, err
+	}
+	if err := home.Prepare(); err != nil {
+		return home, nil, err
+	}
+	c.say("%s %s at %s", doing, t.Name, t.Dir)
+	options.Env = withoutWorkerMarks(c.environ)
+	app, err := c.evaluate(ctx, options)
+	if err != nil {
+		return home, nil, err
+	}
+	return home, &control.StartRequest{
+		App: *app, Env: options.Env, Cwd: cwd, GlobalEnv: options.GlobalEnv,
+		GlobalArgs: options.GlobalArgs, GlobalExecArgv: options.GlobalExecArgv,
+	}, nil
 }
 
 // evaluate evaluates a procfile, shows its warnings and refuses a graph with nothing to run.

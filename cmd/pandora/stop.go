@@ -7,17 +7,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/supervisor"
 )
 
 func (c *cli) stopCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "stop [appName]",
-		Short: "Stop an application; its record is kept",
+		Use:   "stop [appName[/process]]",
+		Short: "Stop an application, or one of its processes; its record is kept",
 		Args:  arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := nameArgument(args)
+			name, process, err := processArgument(args)
 			if err != nil {
 				return err
+			}
+			if process != "" {
+				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpStop, Process: process}, false)
 			}
 			return c.stop(cmd.Context(), name)
 		},

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/procfile/evaluate"
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+func (c *cli) reloadCommand() *cobra.Command {
+	parallel := 1
+	updateEnv := false
+	cmd := &cobra.Command{
+		Use:   "reload [appName[/process]]",
+		Short: "Replace the workers one by one, without a moment when nobody answers",
+		Long: `Reload evaluates the procfile again and makes it what runs: each new worker is ready before the one it replaces is told
+to finish. If one does not become ready, replacing stops, and the old worker of its slot stays: the exit code is 6 when
+some workers were replaced, 1 when none was. An application that is stopped is started.`,
+		Args: arguments(0, 1, "one application name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, process, err := processArgument(args)
+			if err != nil {
+				return err
+			}
+			if parallel < 1 {
+				return usageError(fmt.Errorf("--parallel is %d, want 1 or more", parallel))
+			}
+			request := control.ChangeRequest{Kind: supervisor.OpReload, Process: process, Parallel: parallel}
+			return c.change(cmd.Context(), name, request, updateEnv)
+		},
+	}
+	cmd.Flags().IntVar(&parallel, "parallel", 1, "how many workers of a process are replaced at a time")
+	cmd.Flags().BoolVar(&updateEnv, "update-env", false, "take the environment of this shell in place of that of the start")
+	return cmd
+}
+
+func (c *cli) scaleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "scale appName process number",
+		Short: "Change the number of workers of a process, until the next reload",
+		Args:  arguments(3, 3, "an application name, a process and a number"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := strconv.Atoi(args[2])
+			if err != nil || n < 1 {
+				return usageError(fmt.Errorf("the number of workers is %q, want 1 or more; [ pandora stop %s/%s ] stops a process", args[2], args[0], args[1]))
+			}
+			return c.change(cmd.Context(), args[0], control.ChangeRequest{Kind: supervisor.OpScale, Process: args[1], Scale: n}, false)
+		},
+	}
+}
+
+// processArgument reads "appName" or "appName/process".
+func processArgument(args []string) (name, process string, err error) {
+	if len(args) == 1 {
+		if before, after, found := strings.Cut(args[0], "/"); found && before != "" && after != "" {
+			return before, after, nil
+		}
+	}
+	name, err = nameArgument(args)
+	return name, "", err
+}
+
+// change begins a change of what runs and follows it.
+func (c *cli) change(ctx context.Context, name string, request control.ChangeRequest, updateEnv bool) error {
+	home, d, err := c.attach(ctx)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return &failure{code: exitUnreachable, err: fmt.Errorf("%s %s: %s", request.Kind, name, notRunning)}
+	}
+	defer d.Close()
+	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
+		if request.Start, err = c.again(ctx, home, name, updateEnv); err != nil {
+			return err
+		}
+	}
+	op, err := d.Change(ctx, name, request)
+	if err != nil {
+		if control.CodeOf(err) == control.CodeNotFound {
+			return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w", request.Kind, err)}
+		}
+		return err
+	}
+	if err := c.follow(ctx, home, d, op); err != nil {
+		return err
+	}
+	what := name
+	if request.Process != "" {
+		what += "/" + request.Process
+	}
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", what, pastOf(request.Kind))))
+	return nil
+}
+
+// again evaluates a recorded application again, over the environment and flags of its start.
+func (c *cli) again(ctx context.Context, home state.Home, name string, updateEnv bool) (*control.StartRequest, error) {
+	record, err := home.ReadRecord(name)
+	if errors.Is(err, state.ErrNoRecord) {
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists!", name)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	env := record.Env
+	if updateEnv {
+		env = withoutWorkerMarks(c.environ)
+	}
+	app, err := c.evaluate(ctx, evaluate.Options{
+		Dir: record.AppDir, AppName: name, Env: env, Node: record.Node,
+		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &control.StartRequest{
+		App: *app, Env: env, Cwd: record.Cwd, Node: record.Node,
+		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
+	}, nil
+}
+
+// pastOf is the past of an operation's verb.
+func pastOf(kind supervisor.OpKind) string {
+	switch kind {
+	case supervisor.OpStart:
+		return "started"
+	case supervisor.OpStop:
+		return "stopped"
+	case supervisor.OpRestart:
+		return "restarted"
+	case supervisor.OpReload:
+		return "reloaded"
+	case supervisor.OpScale:
+		return "scaled"
+	}
+	return string(kind)
+}
+
+func (c *cli) createCommand() *cobra.Command {
+	var flags appFlags
+	cmd := &cobra.Command{
+		Use:   "create [dir]",
+		Short: "Evaluate and record an application without starting it",
+		Args:  arguments(0, 1, "one folder"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.create(cmd.Context(), first(args), flags)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func (c *cli) deleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "delete appName",
+		Aliases: []string{"destroy"},
+		Short:   "Stop an application and forget it; its logs stay",
+		Args:    arguments(1, 1, "one application name"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.delete(cmd.Context(), args[0]) },
+	}
+}
+
+// create runs the verb create.
+func (c *cli) create(ctx context.Context, argument string, flags appFlags) error {
+	home, request, err := c.describe(ctx, argument, flags, "Creating")
+	if err != nil {
+		return err
+	}
+	d, _, err := c.ensure(ctx, home)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	name := request.App.AppName
+	if err := d.Create(ctx, *request); err != nil {
+		return startError(name, err)
+	}
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s created successfully! Run command [ pandora start %s ] to start it", name, name)))
+	return c.endIfIdle(ctx, home, d)
+}
+
+// delete runs the verb delete.
+func (c *cli) delete(ctx context.Context, name string) error {
+	home, d, err := c.attach(ctx)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		if d, _, err = c.ensure(ctx, home); err != nil {
+			return err
+		}
+	}
+	defer d.Close()
+	err = d.Delete(ctx, name)
+	if control.CodeOf(err) == control.CodeNotFound {
+		err = &failure{code: exitNotFound, err: fmt.Errorf("delete: %w", err)}
+	}
+	if err == nil {
+		c.say("%s", green(c.outColour, name+" deleted successfully!"))
+	}
+	return errors.Join(err, c.endIfIdle(ctx, home, d))
+}
+
+// endIfIdle lets the daemon end when no application runs.
+func (c *cli) endIfIdle(ctx context.Context, home state.Home, d *control.Daemon) error {
+	exiting, err := d.Exit(ctx, true)
+	if err != nil || !exiting {
+		return err
+	}
+	return awaitDaemonEnd(ctx, home)
+}
