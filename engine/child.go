@@ -6,16 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"time"
 )
 
-// ChildVerb is the first argument with which Isolate starts an executable; it must then call ChildMain.
+// ChildVerb is the first argument with which Isolate and Child start an executable; it must then call ChildMain.
 const ChildVerb = "engine-child"
 
 const (
@@ -46,161 +42,32 @@ type Result struct {
 	Output string          `json:"output,omitempty"`
 }
 
-// response is what a child writes: first, before user code runs, one line that says it is ready, later the outcome.
+// response is what a child writes for a request: first, before user code runs, one line that says it is ready, later
+// the outcome.
 type response struct {
 	// Ready is the first line; File a module that starts to load; the last line has neither.
 	Ready bool   `json:"ready,omitempty"`
 	File  string `json:"file,omitempty"`
 	Done  bool   `json:"done,omitempty"`
+	// Spent says with Done that the child is not fit for another request.
+	Spent bool `json:"spent,omitempty"`
 	Result
 	Error *Error `json:"error,omitempty"`
 }
 
-// childRequest is what Isolate writes to a child. Traced says that descriptor 3 is a page to mark statements in.
+// childRequest is what is written to a child. Traced says that descriptor 3 is a page to mark statements in.
 type childRequest struct {
 	Request
 	Traced bool `json:"traced"`
-}
-
-// ChildMain serves one Request read from in and writes the outcome to out, one JSON value a line. It limits the memory
-// of the whole process, so the process must end afterwards, with the exit code that is returned.
-func ChildMain(in io.Reader, out io.Writer) int {
-	enc := json.NewEncoder(out)
-	var req childRequest
-	if err := json.NewDecoder(in).Decode(&req); err != nil {
-		_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: "read request: " + err.Error()}})
-		return 1
-	}
-	rt, err := New(req.Options)
-	if err != nil {
-		_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: err.Error()}})
-		return 1
-	}
-	if err := limitMemory(rt.options.MemoryLimit + headroom); err != nil {
-		_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: err.Error()}})
-		return 1
-	}
-	if req.Traced {
-		if err := rt.traceInto(os.NewFile(3, "trace")); err != nil {
-			_ = enc.Encode(response{Done: true, Error: &Error{Kind: KindUnsupported, Message: "share a page with the parent: " + err.Error()}})
-			return 1
-		}
-	}
-	// The parent may have to kill this process, and then knows at least the file.
-	rt.onLoad = func(path string) { _ = enc.Encode(response{File: path}) }
-	_ = enc.Encode(response{Ready: true})
-	value, err := rt.Invoke(context.Background(), req.Module, req.Function, req.Arg)
-	r := response{Done: true, Result: Result{Value: value, Loaded: rt.Loaded(), Output: rt.Output()}}
-	if err != nil {
-		r.Error = rt.failure(err)
-	}
-	if err := enc.Encode(r); err != nil {
-		return 1
-	}
-	return 0
 }
 
 // Isolate evaluates req in a child process: executable, called with ChildVerb, its memory limited by the kernel, killed
 // with its process group a moment after Options.Timeout or when ctx ends. Failures of the evaluation are of type
 // *Error; when the child was killed, the position is that of the last statement it began in a file of the project.
 func Isolate(ctx context.Context, executable string, req Request) (Result, error) {
-	if err := req.Options.fill(); err != nil {
-		return Result{}, err
-	}
-	// Without a page (no space for temporary files), a child that is killed tells less.
-	trace, traceErr := openTrace()
-	input, err := json.Marshal(childRequest{Request: req, Traced: traceErr == nil})
-	if err != nil {
-		return Result{}, fmt.Errorf("start JavaScript engine: %w", err)
-	}
-	cmd := exec.Command(executable, ChildVerb)
-	cmd.Dir = req.Options.Dir
-	cmd.Stdin = bytes.NewReader(input)
-	// A child without environment: what the code sees is in the request.
-	cmd.Env = []string{"GOTRACEBACK=none"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if traceErr == nil {
-		defer trace.Close()
-		cmd.ExtraFiles = []*os.File{trace}
-	}
-	crash := &headBuffer{limit: maxCrash}
-	cmd.Stderr = crash
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return Result{}, fmt.Errorf("start JavaScript engine: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		if _, statErr := os.Stat(req.Options.Dir); statErr != nil {
-			return Result{}, fmt.Errorf("start JavaScript engine in %s: %w", req.Options.Dir, statErr)
-		}
-		return Result{}, fmt.Errorf("start JavaScript engine: %w", err)
-	}
-	c := &child{cmd: cmd, limit: req.Options.Timeout}
-	stop := c.guard(ctx)
-	last, state := c.read(out)
-	// Only the answer is waited for: whatever the child still does is of no interest.
-	c.kill()
-	waitErr := cmd.Wait()
-	stop()
-	switch {
-	case last.Done && last.Error != nil:
-		return last.Result, last.Error
-	case last.Done:
-		return last.Result, nil
-	case ctx.Err() != nil:
-		return Result{}, ctx.Err()
-	}
-	err = c.autopsy(state, crash.String(), waitErr, req.Options)
-	var failure *Error
-	if errors.As(err, &failure) && traceErr == nil {
-		failure.locate(trace, state.files)
-	}
-	return Result{Loaded: state.files}, err
-}
-
-// child is a running evaluation.
-type child struct {
-	cmd   *exec.Cmd
-	limit time.Duration
-	// ready is closed when the child has begun to evaluate.
-	ready   chan struct{}
-	expired atomic.Bool
-}
-
-// kill ends the child with its process group. It is called only before Wait returns, so the id is still its own.
-func (c *child) kill() {
-	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
-}
-
-// guard kills the child when its time is over or ctx ends, until the function it returns is called.
-func (c *child) guard(ctx context.Context) (stop func()) {
-	c.ready = make(chan struct{})
-	done, ended := make(chan struct{}), make(chan struct{})
-	ready := c.ready
-	go func() {
-		defer close(ended)
-		timer := time.NewTimer(startAllowance)
-		defer timer.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ready:
-				ready = nil
-				timer.Reset(c.limit + exitDelay)
-				continue
-			case <-timer.C:
-				c.expired.Store(true)
-			case <-ctx.Done():
-			}
-			c.kill()
-			return
-		}
-	}()
-	return func() {
-		close(done)
-		<-ended
-	}
+	c := NewChild(executable)
+	defer c.Close()
+	return c.Evaluate(ctx, req)
 }
 
 // progress is what is known of a child that ended without an answer.
@@ -226,12 +93,11 @@ func (e *Error) locate(trace *os.File, files []string) {
 	}
 }
 
-// read takes the child's lines until the last one or the end.
-func (c *child) read(out io.Reader) (last response, state progress) {
-	dec := json.NewDecoder(io.LimitReader(out, maxResponse))
+// read takes the process's lines until the last one of a request or the end.
+func (c *child) read() (last response, state progress) {
 	for {
 		var r response
-		if err := dec.Decode(&r); err != nil {
+		if err := c.answers.Decode(&r); err != nil {
 			return response{}, state
 		}
 		switch {

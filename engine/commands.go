@@ -66,6 +66,7 @@ func (r *Runtime) runCommand(call goja.FunctionCall) goja.Value {
 		}
 	}
 	shown := &headBuffer{limit: r.options.MaxOutput}
+	r.commands = true
 	result := c.run(r.deadline, r.cancelled, shown)
 	if result.final {
 		// The command ended because the evaluation has to. The code must not go on with what it gets.

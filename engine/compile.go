@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -75,7 +74,10 @@ func parseWrapped(name, text string, size int) (*parsed, *Error) {
 }
 
 // compileModule gives the wrapper function of a parsed module.
-func (r *Runtime) compileModule(m *parsed) goja.Value {
+func (r *Runtime) compileModule(m *parsed) goja.Value { return r.wrapper(r.programOf(m)) }
+
+// programOf compiles a parsed module.
+func (r *Runtime) programOf(m *parsed) *goja.Program {
 	if m.size <= maxTraced && !strings.HasPrefix(m.name, embeddedPrefix) {
 		traceLoops(m.program.Body)
 		r.traceStatements(m.name, m.program, m.body)
@@ -84,11 +86,16 @@ func (r *Runtime) compileModule(m *parsed) goja.Value {
 	if err != nil {
 		r.throw(r.uncompiled(m, syntax(m.name, err)))
 	}
-	wrapper, err := r.vm.RunProgram(compiled)
+	return compiled
+}
+
+// wrapper runs a program that is one function expression.
+func (r *Runtime) wrapper(program *goja.Program) goja.Value {
+	function, err := r.vm.RunProgram(program)
 	if err != nil {
 		panic(err)
 	}
-	return wrapper
+	return function
 }
 
 // throw throws e as the JavaScript error that it describes, and remembers its position.
@@ -135,7 +142,50 @@ func (r *Runtime) refuse(e *Error) {
 // compileFile is the loader's native: what it needs to run a user's file.
 func (r *Runtime) compileFile(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
-	return r.compiled(r.parseFile(path, r.readModule(path)))
+	source := r.readModule(path)
+	if isPackage(path) {
+		return r.compilePackage(path, source)
+	}
+	m := r.parseFile(path, source)
+	return r.compiled(m, r.compileModule(m))
+}
+
+// compilePackage compiles a file of an installed package, or takes what was compiled before.
+func (r *Runtime) compilePackage(path, source string) goja.Value {
+	f, err := r.formOf(path)
+	if err == nil {
+		if known, ok := r.programs.find(path, source, f); ok {
+			if known.lines != nil {
+				r.maps[path] = known.lines
+			}
+			if known.extendsRegExp {
+				if err := r.teachRegExp(); err != nil {
+					panic(err)
+				}
+			}
+			return r.compiled(&known.module, r.wrapper(known.program))
+		}
+	}
+	m := r.parseFile(path, source)
+	program := r.programOf(m)
+	lines := r.maps[path]
+	r.programs.keep(path, packageProgram{
+		source: source, form: f, module: *m, program: program, lines: lines,
+		// Whether it was this file that asked for it can no longer be told, and it does no harm.
+		extendsRegExp: lines != nil && r.extendRegExp == nil,
+	})
+	return r.compiled(m, r.wrapper(program))
+}
+
+// teachRegExp calls the loader's extendRegExp once.
+func (r *Runtime) teachRegExp() error {
+	extend := r.extendRegExp
+	if extend == nil {
+		return nil
+	}
+	r.extendRegExp = nil
+	_, err := extend(goja.Undefined())
+	return err
 }
 
 // compileSource is the loader's native for module._compile: text that is CommonJS whatever its name.
@@ -164,9 +214,9 @@ func (r *Runtime) parseFile(path, source string) *parsed {
 }
 
 // compiled is what the loader runs: the wrapper, and how to call it.
-func (r *Runtime) compiled(m *parsed) *goja.Object {
+func (r *Runtime) compiled(m *parsed, wrapper goja.Value) *goja.Object {
 	result := r.vm.NewObject()
-	_ = result.Set("wrapper", r.compileModule(m))
+	_ = result.Set("wrapper", wrapper)
 	_ = result.Set("esm", m.form == formModule)
 	_ = result.Set("typescript", isTypeScript(m.name))
 	_ = result.Set("json", r.strings(m.jsonImports))
@@ -186,7 +236,7 @@ func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 	for request, exports := range markOpaque(m.body) {
 		_ = requests.Set(request, r.strings(exports))
 	}
-	result := r.compiled(m)
+	result := r.compiled(m, r.compileModule(m))
 	_ = result.Set("requests", requests)
 	return result
 }
@@ -236,16 +286,11 @@ func (r *Runtime) declarations(call goja.FunctionCall) goja.Value {
 
 // compileEmbedded is the loader's native: the wrapper function of one of our own files.
 func (r *Runtime) compileEmbedded(call goja.FunctionCall) goja.Value {
-	id := call.Argument(0).String()
-	source, err := fs.ReadFile(r.files, id)
-	if err != nil {
-		panic(r.vm.NewGoError(fmt.Errorf("no embedded module %q", id)))
-	}
-	m, failed := parseModule(embeddedPrefix+id, string(source))
+	program, failed := r.programs.ours(r.files, call.Argument(0).String())
 	if failed != nil {
 		r.throw(failed)
 	}
-	return r.compileModule(m)
+	return r.wrapper(program)
 }
 
 // parseJSON is the loader's native for a .json module.

@@ -106,6 +106,10 @@ type Runtime struct {
 	// loaded holds the user files read as modules, in order; onLoad, if set, is told of each.
 	loaded []string
 	onLoad func(path string)
+	// programs are those that this process has compiled.
+	programs *programs
+	// commands says that the code ran commands, which may have left something behind.
+	commands bool
 	// tracing says that statements mark their place; see trace.go.
 	tracing bool
 	// located remembers the position of error objects that carry none themselves.
@@ -127,7 +131,10 @@ type Runtime struct {
 }
 
 // New makes a Runtime. It reads no file and starts no goroutine.
-func New(o Options) (*Runtime, error) {
+func New(o Options) (*Runtime, error) { return newWith(o, &programs{}) }
+
+// newWith makes a Runtime that shares programs with others.
+func newWith(o Options, known *programs) (*Runtime, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
@@ -141,17 +148,18 @@ func New(o Options) (*Runtime, error) {
 		output:   output{limit: o.MaxOutput},
 		located:  map[*goja.Object]*Error{},
 		maps:     map[string]*sourceMap{},
+		programs: known,
 	}
 	if r.env == nil {
 		r.env = map[string]string{}
 	}
 	r.vm.SetMaxCallStackSize(maxCallStack)
 	r.syntaxError, _ = goja.AssertConstructor(r.vm.Get("SyntaxError"))
-	source, err := fs.ReadFile(r.files, "goja/loader.js")
-	if err != nil {
-		return nil, fmt.Errorf("prepare JavaScript engine: %w", err)
+	program, failed := known.ours(r.files, loaderFile)
+	if failed != nil {
+		return nil, fmt.Errorf("prepare JavaScript engine: %w", failed)
 	}
-	prepare, err := r.vm.RunScript(embeddedPrefix+"goja/loader.js", string(source))
+	prepare, err := r.vm.RunProgram(program)
 	if err != nil {
 		return nil, fmt.Errorf("prepare JavaScript engine: %w", err)
 	}

@@ -38,6 +38,11 @@ func openTrace() (*os.File, error) {
 	return f, nil
 }
 
+// clearTrace forgets the statement that began last.
+func clearTrace(f *os.File) {
+	_, _ = f.WriteAt(make([]byte, 8), 0) // what is not cleared is at worst a wrong place in the words on a killed child
+}
+
 // readTrace returns the statement that began last: the number of its file among those loaded (from 0) and its place.
 func readTrace(f *os.File) (number, line, column int, ok bool) {
 	var b [8]byte
@@ -48,12 +53,13 @@ func readTrace(f *os.File) (number, line, column int, ok bool) {
 	return int(v>>32) - 1, int(v >> 12 & 0xfffff), int(v & 0xfff), v != 0
 }
 
-// traceInto makes the runtime mark the statements it begins in the page behind f.
-func (r *Runtime) traceInto(f *os.File) error {
-	page, err := unix.Mmap(int(f.Fd()), 0, tracePage, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return err
-	}
+// mapTrace gives the memory of the page behind f; it stays until the process ends.
+func mapTrace(f *os.File) ([]byte, error) {
+	return unix.Mmap(int(f.Fd()), 0, tracePage, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+// traceInto makes the runtime mark the statements it begins in a page.
+func (r *Runtime) traceInto(page []byte) error {
 	at := func(call goja.FunctionCall) goja.Value {
 		binary.LittleEndian.PutUint64(page, uint64(call.Argument(0).ToInteger()))
 		return goja.Undefined()

@@ -140,7 +140,7 @@ func TestNodeMissing(t *testing.T) {
 		kind         Kind
 		message      string
 	}{
-		{"needed", "async function* f() {}\nmodule.exports = () => {};", KindNoNode, "needs Node"},
+		{"needed", "/\\p{Emoji}/u.test('x');\nmodule.exports = () => {};", KindNoNode, "needs Node"},
 		{"loop", "module.exports = (pandora) => { for (;;) {} };", KindTimeout, "running"},
 		{"user error", "module.exports = (pandora) => { throw new Error('mine'); };", KindThrow, "mine"},
 	} {

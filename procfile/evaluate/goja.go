@@ -18,14 +18,18 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 			return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
 		}
 	}
+	child, done := e.child(executable)
+	defer done()
+	// It gets ready while Node is asked for its version.
+	child.Start(e.real)
 	options := engine.Options{
 		Dir: e.real, Env: e.env, MemoryLimit: e.MemoryLimit, Timeout: e.Timeout, MaxOutput: maxOutput,
 	}
 	if node, err := e.findNode(); err == nil {
 		options.ExecPath = node
-		options.NodeVersion = nodeVersion(ctx, node)
+		options.NodeVersion = e.version(ctx, node)
 	}
-	result, err := engine.Isolate(ctx, executable, engine.Request{
+	result, err := child.Evaluate(ctx, engine.Request{
 		Options: options, Module: "shared/structure.js", Function: "structure", Arg: e.argument,
 	})
 	if err == nil {

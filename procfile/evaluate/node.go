@@ -50,7 +50,7 @@ func (e *evaluation) node(ctx context.Context) (answer, error) {
 			Hint: fmt.Sprintf("install Node %d or newer, or put the folder of its `node` program into PATH", oldestNode),
 		}
 	}
-	if version := nodeVersion(ctx, node); tooOld(version) {
+	if version := e.version(ctx, node); tooOld(version) {
 		return answer{}, &Error{
 			Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode,
 			Message: fmt.Sprintf("the Node program %s has the version %s", node, version),
