@@ -105,7 +105,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 func (c *cli) again(ctx context.Context, home state.Home, name string, updateEnv bool) (*control.StartRequest, error) {
 	record, err := home.ReadRecord(name)
 	if errors.Is(err, state.ErrNoRecord) {
-		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists!", name)}
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists! (%w)", name, err)}
 	}
 	if err != nil {
 		return nil, err

@@ -9,11 +9,12 @@ import (
 
 	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/internal/state"
-	"github.com/pandora-go/pandora/procfile/evaluate"
+	"github.com/pandora-go/pandora/supervisor"
 )
 
 func (c *cli) restartCommand() *cobra.Command {
-	return &cobra.Command{
+	updateEnv := false
+	cmd := &cobra.Command{
 		Use:   "restart [appName[/process]]",
 		Short: "Stop an application or one of its processes, read the procfile again and start it",
 		Long: `Restart evaluates the procfile again, over the environment and flags of the start: what this shell has set meanwhile
@@ -25,15 +26,17 @@ does not count.`,
 				return err
 			}
 			if process != "" {
-				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpRestart, Process: process}, false)
+				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpRestart, Process: process}, updateEnv)
 			}
-			return c.restart(cmd.Context(), name)
+			return c.restart(cmd.Context(), name, updateEnv)
 		},
 	}
+	cmd.Flags().BoolVar(&updateEnv, "update-env", false, "take the environment of this shell in place of that of the start")
+	return cmd
 }
 
 // restart runs the verb restart.
-func (c *cli) restart(ctx context.Context, name string) error {
+func (c *cli) restart(ctx context.Context, name string, updateEnv bool) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -43,25 +46,15 @@ func (c *cli) restart(ctx context.Context, name string) error {
 		return nil
 	}
 	defer d.Close()
-	record, err := home.ReadRecord(name)
+	// The old copy runs on until the new graph is known to be good.
+	request, err := c.again(ctx, home, name, updateEnv)
 	if errors.Is(err, state.ErrNoRecord) {
 		return sentence(exitNotFound, "%s restarted failed, Error: %s does not exists!", name, name)
 	}
 	if err != nil {
 		return err
 	}
-	// The old copy runs on until the new graph is known to be good.
-	app, err := c.evaluate(ctx, evaluate.Options{
-		Dir: record.AppDir, AppName: name, Env: record.Env, Node: record.Node,
-		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
-	})
-	if err != nil {
-		return err
-	}
-	op, err := d.Restart(ctx, control.StartRequest{
-		App: *app, Env: record.Env, Cwd: record.Cwd, Node: record.Node,
-		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
-	})
+	op, err := d.Restart(ctx, *request)
 	if err != nil {
 		return err
 	}
