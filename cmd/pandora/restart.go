@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,8 @@ import (
 )
 
 func (c *cli) restartCommand() *cobra.Command {
-	return &cobra.Command{
+	var timeout time.Duration
+	cmd := &cobra.Command{
 		Use:   "restart [appName]",
 		Short: "Stop an application, read its procfile again and start it",
 		Long: `Restart evaluates the procfile again, over the environment and flags of the start: what this shell has set meanwhile
@@ -24,13 +26,15 @@ does not count.`,
 			if err != nil {
 				return err
 			}
-			return c.restart(cmd.Context(), name)
+			return c.restart(cmd.Context(), name, timeout)
 		},
 	}
+	addTimeout(cmd.Flags(), &timeout)
+	return cmd
 }
 
-// restart runs the verb restart.
-func (c *cli) restart(ctx context.Context, name string) error {
+// restart runs the verb restart; timeout bounds the evaluation.
+func (c *cli) restart(ctx context.Context, name string, timeout time.Duration) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -49,7 +53,7 @@ func (c *cli) restart(ctx context.Context, name string) error {
 	}
 	// The old copy runs on until the new graph is known to be good.
 	app, err := c.evaluate(ctx, evaluate.Options{
-		Dir: record.AppDir, AppName: name, Env: record.Env, Node: record.Node,
+		Dir: record.AppDir, AppName: name, Env: record.Env, Node: record.Node, Timeout: timeout,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
 	})
 	if err != nil {
