@@ -62,6 +62,8 @@ func (r *Runtime) natives() *goja.Object {
 	set("digest", r.digest)
 	set("random", r.random)
 	set("script", r.script)
+	set("inflate", r.inflate)
+	set("crc32", r.crc32)
 	set("embeddedJSON", r.embeddedJSON)
 	return o
 }
