@@ -146,6 +146,9 @@ func (r *Runtime) parseTransformed(name, source string, f form) (*parsed, *Error
 			return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja does not know " + refused}
 		}
 	}
+	if strings.Contains(out.code, "__asyncGenerator(") {
+		asyncPrototypes(m.body)
+	}
 	m.form = formCommonJS
 	if module {
 		m.form = formModule

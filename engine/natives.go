@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
-	"github.com/dop251/goja_nodejs/buffer"
 	"github.com/dop251/goja_nodejs/url"
 )
 
@@ -46,7 +45,6 @@ func (r *Runtime) natives() *goja.Object {
 	set("frames", r.frames)
 	r.setPlaces(set)
 	set("process", r.process)
-	set("nodeBuffer", r.library(buffer.Require))
 	set("nodeURL", r.library(url.Require))
 	set("now", func(goja.FunctionCall) goja.Value { return r.vm.ToValue(float64(time.Now().UnixNano()) / 1e6) })
 	set("isProxy", func(call goja.FunctionCall) goja.Value {
@@ -56,12 +54,16 @@ func (r *Runtime) natives() *goja.Object {
 		}
 		return r.vm.ToValue(ok)
 	})
+	set("encodeText", r.encodeText)
+	set("decodeText", r.decodeText)
 	set("system", r.system)
 	set("fs", r.fileSystem)
 	set("runCommand", r.runCommand)
 	set("digest", r.digest)
 	set("random", r.random)
 	set("script", r.script)
+	set("inflate", r.inflate)
+	set("crc32", r.crc32)
 	set("embeddedJSON", r.embeddedJSON)
 	return o
 }

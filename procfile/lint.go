@@ -114,15 +114,15 @@ func (l *linter) members() {
 			continue
 		}
 		hint := ""
-		if near := nearest(p.Member); near != "" {
+		if near := Nearest(p.Member); near != "" {
 			hint = fmt.Sprintf("call it: .%s(…)", near)
 		}
 		l.add(SeverityError, CodeUnknown, p, hint, "%s: setting .%s has no effect", p.Name, p.Member)
 	}
 }
 
-// nearest is the setter that a member is, or a misspelling of; "" when there is none.
-func nearest(member string) string {
+// Nearest returns the member of the procfile's API that a name is, or a slight misspelling of; "" when there is none.
+func Nearest(member string) string {
 	for _, name := range setters {
 		if member == name || len(member) > 3 && oneOff(member, name) {
 			return name

@@ -72,10 +72,13 @@ type Place struct {
 	Column int `json:"column"`
 }
 
-// String returns "file:line:column", or the file where the line is not known.
+// String returns "file:line:column", as far as it is known.
 func (p Place) String() string {
-	if p.Line == 0 {
+	switch {
+	case p.Line == 0:
 		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }

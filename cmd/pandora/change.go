@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ import (
 
 func (c *cli) reloadCommand() *cobra.Command {
 	parallel := 1
-	updateEnv := false
+	var flags againFlags
 	cmd := &cobra.Command{
 		Use:   "reload [appName[/process]]",
 		Short: "Replace the workers one by one, without a moment when nobody answers",
@@ -34,12 +35,23 @@ some workers were replaced, 1 when none was. An application that is stopped is s
 				return usageError(fmt.Errorf("--parallel is %d, want 1 or more", parallel))
 			}
 			request := control.ChangeRequest{Kind: supervisor.OpReload, Process: process, Parallel: parallel}
-			return c.change(cmd.Context(), name, request, updateEnv)
+			return c.change(cmd.Context(), name, request, flags)
 		},
 	}
 	cmd.Flags().IntVar(&parallel, "parallel", 1, "how many workers of a process are replaced at a time")
-	cmd.Flags().BoolVar(&updateEnv, "update-env", false, "take the environment of this shell in place of that of the start")
+	flags.add(cmd)
 	return cmd
+}
+
+// againFlags are the flags of verbs that evaluate a recorded application again.
+type againFlags struct {
+	updateEnv bool
+	timeout   time.Duration
+}
+
+func (f *againFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.updateEnv, "update-env", false, "take the environment of this shell in place of that of the start")
+	addTimeout(cmd.Flags(), &f.timeout)
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
@@ -52,7 +64,7 @@ func (c *cli) scaleCommand() *cobra.Command {
 			if err != nil || n < 1 {
 				return usageError(fmt.Errorf("the number of workers is %q, want 1 or more; [ pandora stop %s/%s ] stops a process", args[2], args[0], args[1]))
 			}
-			return c.change(cmd.Context(), args[0], control.ChangeRequest{Kind: supervisor.OpScale, Process: args[1], Scale: n}, false)
+			return c.change(cmd.Context(), args[0], control.ChangeRequest{Kind: supervisor.OpScale, Process: args[1], Scale: n}, againFlags{})
 		},
 	}
 }
@@ -69,7 +81,7 @@ func processArgument(args []string) (name, process string, err error) {
 }
 
 // change begins a change of what runs and follows it.
-func (c *cli) change(ctx context.Context, name string, request control.ChangeRequest, updateEnv bool) error {
+func (c *cli) change(ctx context.Context, name string, request control.ChangeRequest, flags againFlags) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -79,7 +91,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	}
 	defer d.Close()
 	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
-		if request.Start, err = c.again(ctx, home, name, updateEnv); err != nil {
+		if request.Start, err = c.again(ctx, home, name, flags); err != nil {
 			return err
 		}
 	}
@@ -102,7 +114,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 }
 
 // again evaluates a recorded application again, over the environment and flags of its start.
-func (c *cli) again(ctx context.Context, home state.Home, name string, updateEnv bool) (*control.StartRequest, error) {
+func (c *cli) again(ctx context.Context, home state.Home, name string, flags againFlags) (*control.StartRequest, error) {
 	record, err := home.ReadRecord(name)
 	if errors.Is(err, state.ErrNoRecord) {
 		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists! (%w)", name, err)}
@@ -111,11 +123,11 @@ func (c *cli) again(ctx context.Context, home state.Home, name string, updateEnv
 		return nil, err
 	}
 	env := record.Env
-	if updateEnv {
+	if flags.updateEnv {
 		env = withoutWorkerMarks(c.environ)
 	}
 	app, err := c.evaluate(ctx, evaluate.Options{
-		Dir: record.AppDir, AppName: name, Env: env, Node: record.Node,
+		Dir: record.AppDir, AppName: name, Env: env, Node: record.Node, Timeout: flags.timeout,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
 	})
 	if err != nil {

@@ -222,8 +222,32 @@ func maskedSteps(steps []procfile.Step) []procfile.Step {
 		if n := len(s.Field); n > 0 && secretName(s.Field[n-1]) {
 			s.Old, s.New = hidden(s.Old), hidden(s.New)
 		}
+		if s.Kind == procfile.OfProcess && len(s.Field) == 1 && (s.Field[0] == "args" || s.Field[0] == "execArgv") {
+			s.Old, s.New = maskedArgs(s.Old), maskedArgs(s.New)
+		}
 		s.Old, s.New = maskedValue(s.Old), maskedValue(s.New)
 		out[i] = s
+	}
+	return out
+}
+
+// maskedArgs is a list of arguments without the values of secrets: --token=… and --token …
+func maskedArgs(value any) any {
+	list, _ := value.([]any)
+	out := make([]any, len(list))
+	hide := false
+	for i, arg := range list {
+		text, _ := arg.(string)
+		name, _, assigned := strings.Cut(text, "=")
+		switch {
+		case hide && !strings.HasPrefix(text, "-"):
+			out[i] = mask
+		case assigned && secretName(name):
+			out[i] = name + "=" + mask
+		default:
+			out[i] = arg
+		}
+		hide = !assigned && strings.HasPrefix(text, "-") && secretName(name)
 	}
 	return out
 }

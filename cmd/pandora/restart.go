@@ -13,12 +13,12 @@ import (
 )
 
 func (c *cli) restartCommand() *cobra.Command {
-	updateEnv := false
+	var flags againFlags
 	cmd := &cobra.Command{
 		Use:   "restart [appName[/process]]",
 		Short: "Stop an application or one of its processes, read the procfile again and start it",
 		Long: `Restart evaluates the procfile again, over the environment and flags of the start: what this shell has set meanwhile
-does not count.`,
+counts only with --update-env.`,
 		Args: arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, process, err := processArgument(args)
@@ -26,17 +26,17 @@ does not count.`,
 				return err
 			}
 			if process != "" {
-				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpRestart, Process: process}, updateEnv)
+				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpRestart, Process: process}, flags)
 			}
-			return c.restart(cmd.Context(), name, updateEnv)
+			return c.restart(cmd.Context(), name, flags)
 		},
 	}
-	cmd.Flags().BoolVar(&updateEnv, "update-env", false, "take the environment of this shell in place of that of the start")
+	flags.add(cmd)
 	return cmd
 }
 
 // restart runs the verb restart.
-func (c *cli) restart(ctx context.Context, name string, updateEnv bool) error {
+func (c *cli) restart(ctx context.Context, name string, flags againFlags) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (c *cli) restart(ctx context.Context, name string, updateEnv bool) error {
 	}
 	defer d.Close()
 	// The old copy runs on until the new graph is known to be good.
-	request, err := c.again(ctx, home, name, updateEnv)
+	request, err := c.again(ctx, home, name, flags)
 	if errors.Is(err, state.ErrNoRecord) {
 		return sentence(exitNotFound, "%s restarted failed, Error: %s does not exists!", name, name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ const startTries = 3
 // appFlags are the flags of start, dev and structure.
 type appFlags struct {
 	name, env, args, nodeArgs string
+	timeout                   time.Duration
 }
 
 func (f *appFlags) add(cmd *cobra.Command) {
@@ -30,6 +32,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.env, "env", "E", "", `environment for all processes, as "A=1 B=x"`)
 	flags.StringVarP(&f.args, "args", "a", "", `arguments for all processes, as "--one two"`)
 	flags.StringVarP(&f.nodeArgs, "node-args", "A", "", `Node's own options for all processes, as "--max-old-space-size=512"`)
+	addTimeout(flags, &f.timeout)
 }
 
 // options makes the options of an evaluation.
@@ -41,6 +44,7 @@ func (f *appFlags) options(t target) (evaluate.Options, error) {
 	return evaluate.Options{
 		Dir: t.Dir, AppName: t.Name, GlobalEnv: env,
 		GlobalArgs: procfile.SplitArgsFlag(f.args), GlobalExecArgv: procfile.SplitArgsFlag(f.nodeArgs),
+		Timeout: f.timeout,
 	}, nil
 }
 
@@ -69,7 +73,7 @@ func first(args []string) string {
 // start runs the verb start.
 func (c *cli) start(ctx context.Context, argument string, flags appFlags) error {
 	if name, process, ok := c.recordedProcess(argument); ok {
-		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, false)
+		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, againFlags{})
 	}
 	home, request, err := c.describe(ctx, argument, flags, "Starting")
 	if err != nil {

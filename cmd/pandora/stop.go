@@ -21,7 +21,7 @@ func (c *cli) stopCommand() *cobra.Command {
 				return err
 			}
 			if process != "" {
-				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpStop, Process: process}, false)
+				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpStop, Process: process}, againFlags{})
 			}
 			return c.stop(cmd.Context(), name)
 		},

@@ -167,7 +167,8 @@ func judge(goja, node verdict) (*evaluate.Result, []procfile.Problem) {
 		return nil, []procfile.Problem{evaluate.ProblemOf(goja.failed)}
 	}
 	p := evaluate.ProblemOf(node.failed)
-	if p.Line == 0 && goja.failed != nil && goja.failed.Line > 0 {
+	if p.Column == 0 && goja.failed != nil && goja.failed.Column > 0 {
+		// V8 does not always say where a file ends too early.
 		p.File, p.Line, p.Column = goja.failed.Path, goja.failed.Line, goja.failed.Column
 	}
 	return nil, []procfile.Problem{p}

@@ -497,6 +497,7 @@
     lazy(name, () => requireCore('stream/web')[name]);
   }
   lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
+  lazy('__pandora_async_generator__', () => requireEmbedded('goja/asyncgen.js'));
   lazy('WebAssembly', () => requireEmbedded('goja/webassembly.js'));
   for (const name of ['fetch', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
     lazy(name, () => inert(name));

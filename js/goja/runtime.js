@@ -82,6 +82,24 @@ function makeZlib() {
   const kinds = ['Deflate', 'Inflate', 'Gzip', 'Gunzip', 'DeflateRaw', 'InflateRaw', 'Unzip', 'BrotliCompress', 'BrotliDecompress'];
   const exports = {};
   for (const kind of kinds) exports[`create${kind}`] = (options) => new zlib[kind](options);
+  const data = (value, name) => {
+    if (typeof value === 'string') return Buffer.from(value);
+    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    if (ArrayBuffer.isView(value)) return value;
+    const received = value === null || value === undefined ? String(value) : `type ${typeof value} (${require('./inspect').inspect(value)})`;
+    throw Object.assign(new TypeError(`The "${name}" argument must be of type string or an instance of Buffer, TypedArray, DataView, or ArrayBuffer. Received ${received}`), { code: 'ERR_INVALID_ARG_TYPE' });
+  };
+  // What was packed can be unpacked in one way only; packing is for Node.
+  for (const [name, kind] of Object.entries({ gunzipSync: 'gzip', inflateSync: 'zlib', inflateRawSync: 'raw', unzipSync: 'any' })) {
+    exports[name] = (value, options) => {
+      const out = options === undefined ? native.inflate(kind, data(value, 'buffer')) : undefined;
+      if (out === undefined) build.refuse(`zlib.${name} of this`);
+      if (out === 'header') throw Object.assign(new Error('incorrect header check'), { errno: -3, code: 'Z_DATA_ERROR' });
+      if (out === 'end') throw Object.assign(new Error('unexpected end of file'), { errno: -5, code: 'Z_BUF_ERROR' });
+      return Buffer.from(out);
+    };
+  }
+  exports.crc32 = (value, before = 0) => native.crc32(data(value, 'data'), before);
   const zlib = build('zlib', { exports, constructible: kinds, methods: { ZlibBase: { reset: quiet, close: quiet, params: quiet } } });
   return zlib;
 }
