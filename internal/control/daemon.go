@@ -101,6 +101,20 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	mux.Handle("POST /v1/applications/{name}/stop", same(handlerFunc(func(r *http.Request) (any, error) {
 		return f.Stop(r.Context(), r.PathValue("name"))
 	})))
+	f.handleChanges(mux, same)
+	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := f.Operation(r.PathValue("id")); !ok {
+			writeError(w, &Error{Code: CodeNotFound, Message: "no operation " + r.PathValue("id")})
+			return
+		}
+		lines := newLineWriter(w)
+		f.Follow(r.Context(), r.PathValue("id"), func(op supervisor.Operation) bool { return lines.write(op) == nil })
+	})))
+	return mux
+}
+
+// handleChanges answers what changes an application that is recorded.
+func (f *Fleet) handleChanges(mux *http.ServeMux, same func(http.Handler) http.Handler) {
 	mux.Handle("POST /v1/applications/{name}/change", same(handlerFunc(func(r *http.Request) (any, error) {
 		var request ChangeRequest
 		if err := decodeBody(r, &request); err != nil {
@@ -124,15 +138,6 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	mux.Handle("DELETE /v1/applications/{name}", same(handlerFunc(func(r *http.Request) (any, error) {
 		return struct{}{}, f.Delete(r.Context(), r.PathValue("name"))
 	})))
-	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := f.Operation(r.PathValue("id")); !ok {
-			writeError(w, &Error{Code: CodeNotFound, Message: "no operation " + r.PathValue("id")})
-			return
-		}
-		lines := newLineWriter(w)
-		f.Follow(r.Context(), r.PathValue("id"), func(op supervisor.Operation) bool { return lines.write(op) == nil })
-	})))
-	return mux
 }
 
 // Daemon is a client of the daemon.

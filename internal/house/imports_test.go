@@ -31,7 +31,8 @@ func mayImport() map[string][]string {
 		"internal/rotate":      {},
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
-		"internal/bench":       {},
+		"internal/load":        {},
+		"internal/bench":       {"internal/load"},
 	}
 }
 
