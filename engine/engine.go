@@ -11,7 +11,8 @@
 //
 // A result is taken at the moment the called function returns: timers never fire and promise reactions never run, as
 // the original lost what an asynchronous procfile did after its first await. Core modules that reach out of the
-// process (sockets, child processes, writes) can be loaded, but their first use is an *Error of Kind "unsupported".
+// process (sockets, asynchronous child processes, writes) can be loaded, extended and configured, but their first use is
+// an *Error of Kind "unsupported". Synchronous commands run, and end with the evaluation at the latest.
 //
 // A Runtime belongs to one goroutine; Isolate and ChildMain may run anywhere. The package runs no ES modules and no
 // TypeScript, and it is not a sandbox: evaluated code reads files as its user.
