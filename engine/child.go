@@ -15,7 +15,8 @@ import (
 const ChildVerb = "engine-child"
 
 const (
-	// exitDelay is how long after Options.Timeout a child that does not end by itself is killed.
+	// exitDelay is how long after Options.Timeout a child that does not end by itself is killed; where the time is short,
+	// a quarter of it.
 	exitDelay = 500 * time.Millisecond
 	// startAllowance covers the start of the child, which does not count against Options.Timeout.
 	startAllowance = 5 * time.Second

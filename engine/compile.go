@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -158,8 +160,12 @@ func (r *Runtime) compilePackage(path, source string) goja.Value {
 			if known.lines != nil {
 				r.maps[path] = known.lines
 			}
-			if known.extendsRegExp {
-				if err := r.teachRegExp(); err != nil {
+			for _, addition := range known.additions {
+				if r.extended[addition] {
+					continue
+				}
+				r.extended[addition] = true
+				if _, err := r.extend(goja.Undefined(), r.vm.ToValue(addition)); err != nil {
 					panic(err)
 				}
 			}
@@ -168,24 +174,13 @@ func (r *Runtime) compilePackage(path, source string) goja.Value {
 	}
 	m := r.parseFile(path, source)
 	program := r.programOf(m)
-	lines := r.maps[path]
-	r.programs.keep(path, packageProgram{
-		source: source, form: f, module: *m, program: program, lines: lines,
-		// Whether it was this file that asked for it can no longer be told, and it does no harm.
-		extendsRegExp: lines != nil && r.extendRegExp == nil,
-	})
-	return r.compiled(m, r.wrapper(program))
-}
-
-// teachRegExp calls the loader's extendRegExp once.
-func (r *Runtime) teachRegExp() error {
-	extend := r.extendRegExp
-	if extend == nil {
-		return nil
+	known := packageProgram{source: source, form: f, module: *m, program: program, lines: r.maps[path]}
+	if known.lines != nil {
+		// Which of them this file needs can no longer be told, and what it does not need does no harm.
+		known.additions = slices.Sorted(maps.Keys(r.extended))
 	}
-	r.extendRegExp = nil
-	_, err := extend(goja.Undefined())
-	return err
+	r.programs.keep(path, known)
+	return r.compiled(m, r.wrapper(program))
 }
 
 // compileSource is the loader's native for module._compile: text that is CommonJS whatever its name.

@@ -11,7 +11,8 @@
 //
 // A result is taken at the moment the called function returns: timers never fire and promise reactions never run, as
 // the original lost what an asynchronous procfile did after its first await. Core modules that reach out of the
-// process (sockets, child processes, writes) can be loaded, but their first use is an *Error of Kind "unsupported".
+// process (sockets, asynchronous child processes, writes) can be loaded, extended and configured, but their first use is
+// an *Error of Kind "unsupported". Synchronous commands run, and end with the evaluation at the latest.
 //
 // A Runtime belongs to one goroutine; Isolate and ChildMain may run anywhere. The package runs no ES modules and no
 // TypeScript, and it is not a sandbox: evaluated code reads files as its user.
@@ -116,8 +117,9 @@ type Runtime struct {
 	located map[*goja.Object]*Error
 	// maps lead from the code of transformed files back to the user's.
 	maps map[string]*sourceMap
-	// extendRegExp teaches RegExp what goja's lacks; nil once that is done.
-	extendRegExp goja.Callable
+	// extend adds a file of goja/ to the language; extended are those added.
+	extend   goja.Callable
+	extended map[string]bool
 	// refused is the first use of something unsupported, whether or not the code caught the error.
 	refused *Error
 	// result is what the running Invoke has handed over, nil before.
@@ -148,6 +150,7 @@ func newWith(o Options, known *programs) (*Runtime, error) {
 		output:   output{limit: o.MaxOutput},
 		located:  map[*goja.Object]*Error{},
 		maps:     map[string]*sourceMap{},
+		extended: map[string]bool{},
 		programs: known,
 	}
 	if r.env == nil {
@@ -169,7 +172,7 @@ func newWith(o Options, known *programs) (*Runtime, error) {
 		return nil, fmt.Errorf("prepare JavaScript engine: %w", err)
 	}
 	r.invoke, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("invoke"))
-	r.extendRegExp, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("extendRegExp"))
+	r.extend, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("extend"))
 	return r, nil
 }
 

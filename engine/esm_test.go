@@ -93,7 +93,10 @@ func TestModulesOfBothKindsLikeNode(t *testing.T) {
 async function* ticks() { yield 1; }
 const done = async () => { for await (const x of ticks()) done.push(x); };
 const later = () => import('./nowhere.mjs');
-module.exports = [typeof ticks().next, typeof done, require('./sloppy'), typeof later, typeof Symbol.asyncIterator, ticks()[Symbol.asyncIterator]().next !== undefined];`,
+const AsyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype);
+const iterator = Object.create(AsyncIteratorPrototype, { next: { value: () => 1 } });
+module.exports = [typeof ticks().next, typeof done, require('./sloppy'), typeof later, typeof Symbol.asyncIterator, ticks()[Symbol.asyncIterator]().next !== undefined,
+  Object.getOwnPropertySymbols(AsyncIteratorPrototype).includes(Symbol.asyncIterator), iterator[Symbol.asyncIterator]() === iterator];`,
 			"sloppy.js": "if (true) { function inBlock() { return 'block'; } }\nmodule.exports = [inBlock(), (() => { switch (1) { case 1: function c() { return 'case'; } } return c(); })()];",
 		}},
 	}

@@ -135,9 +135,9 @@ func (r *Runtime) parseTransformed(name, source string, f form) (*parsed, *Error
 		return nil, &Error{Kind: KindUnsupported, File: name, Message: "goja cannot parse this file, even transformed: " + failed.Message}
 	}
 	r.maps[name] = lines
-	if extend := r.extendRegExp; extend != nil && strings.Contains(out.code, "RegExp(") {
-		r.extendRegExp = nil
-		if _, err := extend(goja.Undefined()); err != nil {
+	if strings.Contains(out.code, "RegExp(") && !r.extended["regexp"] {
+		r.extended["regexp"] = true
+		if _, err := r.extend(goja.Undefined(), r.vm.ToValue("regexp")); err != nil {
 			return nil, &Error{Kind: KindUnsupported, File: name, Message: err.Error()}
 		}
 	}
@@ -192,9 +192,12 @@ func (r *Runtime) uncompiled(m *parsed, failed *Error) *Error {
 // blockFunction recognises a function declaration that is indented, which one in a block mostly is.
 var blockFunction = lazyPattern(`(?m)(?:^[ \t]+|[{;})][ \t]*)function[ \t*]`)
 
+// asyncGeneratorText recognises an asynchronous generator: a function, or a method of an object.
+var asyncGeneratorText = lazyPattern(`\basync\b\s*(?:function\s*)?\*`)
+
 // hasAsyncGenerators reports whether there are functions that goja parses and does not compile.
 func hasAsyncGenerators(source string, body *ast.FunctionLiteral) bool {
-	if !strings.Contains(source, "async") {
+	if !strings.Contains(source, "async") || !asyncGeneratorText().MatchString(source) {
 		return false
 	}
 	found := false

@@ -69,7 +69,8 @@ exports.procfile = (file) => {
       return handle;
     },
   });
-  require('pandora:engine').requireProcfile(file)(handle);
+  const exported = require('pandora:engine').requireProcfile(file);
+  (exported.default || exported)(handle);
   return { entries, ran: globalThis.ran || [] };
 };`}
 	return rt

@@ -3,6 +3,7 @@ package engine
 import (
 	"os"
 	"strings"
+	utf "unicode/utf16"
 
 	"github.com/dop251/goja"
 )
@@ -25,8 +26,8 @@ func (r *Runtime) setPlaces(set func(name string, value any)) {
 	})
 }
 
-// callPlace returns {file, line, column} of the innermost call in the user's code, or null. The column is that of the
-// called name, as in V8: Goja itself says where the parenthesis is.
+// callPlace returns {file, line, column} of the innermost call in the user's code, or null. As in V8, columns count
+// UTF-16 units, and a call is where its name is: Goja counts bytes, and says where the parenthesis is.
 func (r *Runtime) callPlace(sources map[string][]string) goja.Value {
 	for _, frame := range r.vm.CaptureCallStack(placeDepth, nil) {
 		p := r.position(frame.Position())
@@ -39,7 +40,11 @@ func (r *Runtime) callPlace(sources map[string][]string) goja.Value {
 			sources[p.Filename] = lines
 		}
 		if p.Line >= 1 && p.Line <= len(lines) {
-			p.Column = calledName(lines[p.Line-1], p.Column)
+			line := lines[p.Line-1]
+			if r.maps[frame.Position().Filename] == nil {
+				p.Column = units(line, p.Column)
+			}
+			p.Column = calledName(utf.Encode([]rune(line)), p.Column)
 		}
 		o := r.vm.NewObject()
 		_ = o.Set("file", p.Filename)
@@ -63,25 +68,28 @@ func sourceLines(path string) []string {
 	return strings.Split(string(data), "\n")
 }
 
-// calledName returns the column (from 1) at which the name before the parenthesis in column begins, in a line; column
-// itself when there is no parenthesis, or no name on that line.
-func calledName(line string, column int) int {
-	text := []rune(line)
-	if column >= 1 && column < len(text) && text[column-1] == '.' {
-		return column + 1
-	}
-	if column < 1 || column > len(text) || text[column-1] != '(' {
+// units turns a column (from 1) in bytes of a line into one in UTF-16 units.
+func units(line string, column int) int {
+	at := min(max(column-1, 0), len(line))
+	n := column - at
+	return n + len(utf.Encode([]rune(line[:at])))
+}
+
+// calledName returns the column (from 1) at which the name before the parenthesis in column begins, in a line of UTF-16
+// units; column itself when there is no parenthesis, or no name on that line.
+func calledName(line []uint16, column int) int {
+	if column < 1 || column > len(line) || line[column-1] != '(' {
 		return column
 	}
 	end := column - 1
-	for end > 0 && (text[end-1] == ' ' || text[end-1] == '\t') {
+	for end > 0 && (line[end-1] == ' ' || line[end-1] == '\t') {
 		end--
 	}
-	if end > 1 && text[end-1] == '.' && text[end-2] == '?' {
+	if end > 1 && line[end-1] == '.' && line[end-2] == '?' {
 		end -= 2
 	}
 	start := end
-	for start > 0 && namePart(text[start-1]) {
+	for start > 0 && namePart(line[start-1]) {
 		start--
 	}
 	if start == end {
@@ -90,7 +98,7 @@ func calledName(line string, column int) int {
 	return start + 1
 }
 
-// namePart reports whether r may be within a JavaScript name, roughly.
-func namePart(r rune) bool {
-	return r == '$' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 0x7f
+// namePart reports whether c may be within a JavaScript name, roughly.
+func namePart(c uint16) bool {
+	return c == '$' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c > 0x7f
 }

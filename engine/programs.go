@@ -24,8 +24,9 @@ const (
 func always() []string {
 	return []string{
 		loaderFile, "shared/structure.js", "shared/reconciler.js", "shared/modifiers.js", "shared/check.js",
-		"shared/host.js", "shared/describe.js", "shared/entry.js", "shared/accessor.js", "shared/config.js",
-		"shared/binding.js", "shared/places.js", "shared/strict.js", "shared/environment.js", "shared/order.js",
+		"shared/host.js", "shared/describe.js", "shared/entry.js", "shared/accessor.js", "shared/binding.js",
+		"shared/places.js", "shared/environment.js", "shared/order.js", "goja/fs.js", "goja/errors.js",
+		"goja/numbers.js", "goja/path.js", "goja/process.js",
 	}
 }
 
@@ -57,8 +58,8 @@ type packageProgram struct {
 	program *goja.Program
 	// lines is nil for a file that was not transformed.
 	lines *sourceMap
-	// extendsRegExp says that the loader's extendRegExp has to be called before.
-	extendsRegExp bool
+	// additions are the files of goja/ that have to be added to the language before.
+	additions []string
 }
 
 // ours is the program of an embedded file; two callers share the work. All callers give the same files.

@@ -109,10 +109,14 @@ func transform(path, source string, o TransformOptions, module bool) (transforme
 		return transformed{}, transformError(path, result.Errors)
 	}
 	out := transformed{code: string(result.Code), sourceMap: nameSource(result.Map, path)}
+	// Both stand on lines of their own, which the source map does not speak of.
+	switch {
+	case module && o.Node:
+		out.code = strings.Replace(out.code, babelRule, nodeRule, 1)
+	case typescript && !module:
+		out.code = strings.Replace(out.code, plainNamespace, callableNamespace, 1)
+	}
 	if o.Node {
-		if module {
-			out.code = strings.Replace(out.code, babelRule, nodeRule, 1)
-		}
 		out.code += inlineMap(out.sourceMap)
 	}
 	return out, nil
@@ -169,6 +173,15 @@ func forNode(options *api.TransformOptions, path, source string, o TransformOpti
 const (
 	babelRule = `isNodeMode || !mod || !mod.__esModule ?`
 	nodeRule  = `!mod || !(mod[Symbol.toStringTag] === "Module" || mod.__esModule && (Object.getOwnPropertyDescriptor(mod, "default") || {}).get) ?`
+)
+
+// Without esModuleInterop, "import * as koa from 'koa'" is what require gives, and much code calls it or makes an object
+// of it. So where CommonJS exports a function, its namespace is one too.
+const (
+	plainNamespace    = `(target = mod != null ? __create(__getProtoOf(mod)) : {},`
+	callableNamespace = `(target = typeof mod === "function" && !mod.__esModule ? Object.assign(function made(...args) { ` +
+		`return new.target ? Reflect.construct(mod, args, new.target === made ? mod : new.target) : Reflect.apply(mod, this, args); }, ` +
+		`{ prototype: mod.prototype }) : mod != null ? __create(__getProtoOf(mod)) : {},`
 )
 
 // unexpected recognises esbuild's words for a token that does not belong.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTypeScript loads dir/main.ts.
@@ -42,6 +43,10 @@ func TestTypeScript(t *testing.T) {
 			"main.ts":  "import plain from './plain'; import marked, { k } from './marked';\nexport default [plain.n, marked, k];",
 			"plain.js": "module.exports = { n: 1 };", "marked.js": "exports.__esModule = true; exports.default = 'default'; exports.k = 'k';",
 		}, `{"default":[1,"default","k"]}`},
+		{"a namespace that is called", map[string]string{
+			"main.ts": "import * as make from './make';\nimport * as Class from './class';\nimport { extra } from './make';\nclass Sub extends (Class as any) {}\nexport default [(make as any)(1), make.extra, extra, new (Class as any)(2).n, new (Class as any)(2) instanceof Class, (new Sub(3) as any).n, new Sub(4) instanceof Sub, (Class as any).default.name];",
+			"make.js": "module.exports = (n) => n + 1; module.exports.extra = 'extra';", "class.js": "module.exports = class C { constructor(n) { this.n = n; } };",
+		}, `{"default":[2,"extra","extra",2,true,3,true,"C"]}`},
 		{"an ES module by its package", map[string]string{
 			"package.json": `{"type": "module"}`, "main.ts": "import marked from './marked.cjs';\nexport default [marked.default, typeof require, import.meta.filename.endsWith('main.ts')];",
 			"marked.cjs": "exports.__esModule = true; exports.default = 'default';",
@@ -186,4 +191,26 @@ try { require(process.argv[1]); } catch (e) { console.log(e.stack); }`
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
+}
+
+// TestKilledInTypeScript holds that a child which had to be killed still tells the user's line.
+func TestKilledInTypeScript(t *testing.T) {
+	dir := folder(t, map[string]string{"procfile.ts": "interface A {\n  x: number;\n}\nexport default (pandora: any): void => {\n  const a: A = { x: 1 };\n  /^(?=((a+)+)\\2$)/.test('a'.repeat(60) + 'b');\n};\n"})
+	_, err := Isolate(t.Context(), os.Args[0], Request{
+		Options: Options{Dir: dir, Timeout: 300 * time.Millisecond}, Module: "shared/structure.js", Function: "structure",
+		Arg: json.RawMessage(`{"appName":"a","workerCount":1,"appDir":` + quoted(t, dir) + `}`),
+	})
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Kind != KindTimeout || failure.Line != 6 || failure.Column != 3 || failure.File != filepath.Join(dir, "procfile.ts") {
+		t.Errorf("error is %#v", err)
+	}
+}
+
+func quoted(t *testing.T, text string) string {
+	t.Helper()
+	data, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

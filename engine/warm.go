@@ -208,7 +208,7 @@ func (c *child) guard(ctx context.Context) (stop func()) {
 				return
 			case <-ready:
 				ready = nil
-				timer.Reset(c.limit + exitDelay)
+				timer.Reset(c.limit + min(exitDelay, c.limit/4))
 				continue
 			case <-timer.C:
 				c.expired.Store(true)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/config"
@@ -20,6 +19,7 @@ import (
 	"github.com/pandora-go/pandora/internal/socket"
 	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/js"
+	"github.com/pandora-go/pandora/procfile/evaluate"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
@@ -29,7 +29,10 @@ func (c *cli) devCommand() *cobra.Command {
 		Use:   "dev [targetPath]",
 		Short: "Run an application in the foreground, for development",
 		Long: `Dev runs an application without daemon and log files: its output comes to this terminal, pandora.dev is true, and
-Ctrl+C stops it gracefully. It is never in the list.`,
+Ctrl+C stops it gracefully. It is never in the list.
+
+When the procfile, or a file that it is made of, changes, it is evaluated again: if it describes another application,
+that one is started in the place of the old one; if it is broken, the error is shown and the application runs on.`,
 		Args: arguments(0, 1, "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.dev(cmd.Context(), first(args), flags)
@@ -64,8 +67,17 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	if c.getenv("NODE_ENV") == "" {
 		options.Env = append(options.Env, "NODE_ENV=local")
 	}
-	app, err := c.evaluate(ctx, options)
+	evaluator, err := evaluate.NewEvaluator("")
 	if err != nil {
+		return err
+	}
+	defer evaluator.Close()
+	began := time.Now()
+	result, err := evaluator.Evaluate(ctx, options)
+	if err != nil {
+		return procfileError(ctx, err)
+	}
+	if err := c.startable(result.App); err != nil {
 		return err
 	}
 	run, err := privateRun()
@@ -81,9 +93,13 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	if err != nil {
 		return fmt.Errorf("find the path of this program: %w", err)
 	}
-	d := &devSession{cli: c, home: home, started: time.Now(), output: newPrefixer(c)}
+	d := &devSession{cli: c, home: home, started: began, output: newPrefixer(c)}
+	problem := func(err error) { c.warn("%v", err) }
+	if d.procfile, err = newProcfileWatch(evaluator, options, result.Files, problem); err != nil {
+		problem(err)
+	}
 	return d.run(ctx, cwd, &supervisor.Plan{
-		App: *app, Env: options.Env, Cwd: cwd, JSDir: jsDir, Executable: executable, RunDir: run, Home: home.Dir,
+		App: *result.App, Env: options.Env, Cwd: cwd, JSDir: jsDir, Executable: executable, RunDir: run, Home: home.Dir,
 		LogsDir: home.Logs, Dev: true,
 	})
 }
@@ -111,6 +127,8 @@ type devSession struct {
 	supervisor *supervisor.Supervisor
 	config     config.Result
 	cwd        string
+	// procfile is nil when changes cannot be noticed.
+	procfile *procfileWatch
 }
 
 // run runs the application until a signal comes or it cannot be started.
@@ -155,6 +173,10 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	wg.Go(func() { monitor.run(serving) })
 	wg.Go(func() { d.tell(serving) })
 	wg.Go(func() { orphans.run(serving) })
+	outcomes := make(chan reevaluation)
+	if d.procfile != nil {
+		wg.Go(func() { d.procfile.run(serving, d.started, outcomes) })
+	}
 	if options.Enabled {
 		a := &actuator{server: monitor.server, address: options.Address(), log: zap.NewNop()}
 		listener := a.listen(ctx)
@@ -169,43 +191,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	defer wg.Wait()
 	defer stopServing()
 	defer stop()
-	return d.start(plan, signals, stop, supervised)
-}
-
-// start starts the application, waits for a signal and stops it.
-func (d *devSession) start(plan *supervisor.Plan, signals <-chan os.Signal, stop func(), supervised <-chan error) error {
-	op, err := d.supervisor.Submit(supervisor.Request{Kind: supervisor.OpStart, Plan: plan})
-	if err != nil {
-		return err
-	}
-	watching, unwatch := context.WithCancel(context.Background())
-	defer unwatch()
-	changes := d.supervisor.Watch(watching, op.ID)
-	for {
-		select {
-		case last, open := <-changes:
-			if open {
-				op = last
-				continue
-			}
-			changes = nil
-			if op.State != supervisor.OpSucceeded {
-				stop()
-				<-supervised
-				return d.cli.verdict(op)
-			}
-			d.cli.warnOfDrift(op.Drift)
-			d.output.say("** Application start successful. **")
-		case s := <-signals:
-			d.output.say("")
-			d.output.say(fmt.Sprintf("** Receive a signal %s, trying to stop... **", unix.SignalName(s.(syscall.Signal))))
-			stop()
-			err := <-supervised
-			return err
-		case err := <-supervised:
-			return err
-		}
-	}
+	return d.start(plan, signals, stop, supervised, outcomes)
 }
 
 // tell prints what happens to workers that the output does not show: an end, a wait, a giving up.

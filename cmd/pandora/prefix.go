@@ -43,3 +43,10 @@ func (p *prefixer) say(text string) {
 	defer p.mu.Unlock()
 	fmt.Fprintln(p.cli.out, text)
 }
+
+// complain writes an error of our own to standard error.
+func (p *prefixer) complain(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.cli.err, red(p.cli.errColour, text))
+}

@@ -148,13 +148,21 @@ func (c *cli) evaluate(ctx context.Context, options evaluate.Options) (*procfile
 	if err != nil {
 		return nil, procfileError(ctx, err)
 	}
-	for _, w := range result.App.Warnings {
-		c.warn("%s", w)
-	}
-	if len(result.App.Processes) == 0 {
-		return nil, fmt.Errorf("Start failed, looks like not a pandora project, in appDir %s", options.Dir)
+	if err := c.startable(result.App); err != nil {
+		return nil, err
 	}
 	return result.App, nil
+}
+
+// startable shows the warnings of an evaluation and refuses a graph with nothing to run.
+func (c *cli) startable(app *procfile.Application) error {
+	for _, w := range app.Warnings {
+		c.warn("%s", w)
+	}
+	if len(app.Processes) == 0 {
+		return fmt.Errorf("Start failed, looks like not a pandora project, in appDir %s", app.AppDir)
+	}
+	return nil
 }
 
 // procfileError marks an error of an evaluation, unless the user interrupted it.

@@ -579,8 +579,8 @@
   for (const name of ['dispose', 'asyncDispose']) if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol(`nodejs.${name}`) });
 
   return {
-    /** Called before the first file whose regular expressions need it. */
-    extendRegExp() { requireEmbedded('goja/regexp.js'); },
+    /** Adds something to the language before the first file that needs it. */
+    extend(name) { requireEmbedded(`goja/${name}.js`); },
     /** Calls exports[name](argument) of an embedded module and gives the result as JSON text. */
     invoke(id, name, argument) {
       const exports = requireEmbedded(id);

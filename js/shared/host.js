@@ -72,14 +72,14 @@ function placeOfStack() {
 }
 
 /**
- * The place of the name that is assigned to, for which V8 says where the = is.
+ * The place of the name that is assigned to, or called by ?.(, for which V8 says where the = or the parenthesis is.
  * @param {Place | null} place @param {(file: string) => string} source
  * @returns {Place | null}
  */
-function assignedName(place, source) {
+function namedPlace(place, source) {
   if (place === null) return null;
   const line = source(place.file).split('\n', place.line)[place.line - 1] || '';
-  const name = line[place.column - 1] === '=' && /[\w$]+\s*$/.exec(line.slice(0, place.column - 1));
+  const name = /[=(]/.test(line[place.column - 1] || '') && /[\w$]+\s*(\?\.)?$/.exec(line.slice(0, place.column - 1));
   return name ? { ...place, column: name.index + 1 } : place;
 }
 
@@ -191,7 +191,7 @@ function createHost() {
     source,
     dirname: (file) => path.dirname(file),
     nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
-    place: engine ? engine.place : () => assignedName(placeOfStack(), source),
+    place: engine ? engine.place : () => namedPlace(placeOfStack(), source),
     locate: engine ? (error, { file, line, column }) => engine.locate(error, file, line, column) : locateByStack,
   };
 }

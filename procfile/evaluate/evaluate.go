@@ -34,8 +34,8 @@ const (
 	EngineNode = "node"
 )
 
-// DefaultTimeout bounds one engine's evaluation.
-const DefaultTimeout = 5 * time.Second
+// DefaultTimeout bounds an evaluation, both engines together.
+const DefaultTimeout = 10 * time.Second
 
 // DefaultMemoryLimit bounds one engine's heap, in bytes.
 const DefaultMemoryLimit = 256 << 20
@@ -61,7 +61,8 @@ type Options struct {
 	Executable string
 	// JSDir is a folder made by js.Install, for Node; "" makes a temporary one when it is needed.
 	JSDir string
-	// Timeout bounds each engine; 0 is DefaultTimeout.
+	// Timeout bounds the evaluation; 0 is DefaultTimeout. Where Node can judge, two fifths of it are Goja's, and Node has
+	// what Goja leaves.
 	Timeout time.Duration
 	// MemoryLimit bounds each engine's heap in bytes; 0 is DefaultMemoryLimit.
 	MemoryLimit int64
@@ -74,6 +75,8 @@ type Options struct {
 // Result is an evaluated application.
 type Result struct {
 	App *procfile.Application
+	// Fallback is why Goja could not evaluate what Node did in its place; nil otherwise. App.Engine says who evaluated.
+	Fallback *Error
 	// Files are the real paths of the files that the graph depends on, sorted: the procfiles, what they required, and the
 	// files of classes that they hand over, loaded or not.
 	Files []string
@@ -93,6 +96,10 @@ type evaluation struct {
 	// argument is the JSON that js/shared/structure.js takes.
 	argument json.RawMessage
 	warnings []string
+	// deadline is when the evaluation is to be over.
+	deadline time.Time
+	// fallback is why Node was asked and not Goja.
+	fallback *Error
 	// warm is the Evaluator that evaluates; nil for a single evaluation.
 	warm *Evaluator
 }
@@ -116,6 +123,7 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 
 // evaluate asks the engines.
 func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
+	e.deadline = time.Now().Add(e.Timeout)
 	engine := EngineGoja
 	var err error
 	var found answer
@@ -142,6 +150,7 @@ func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	found, err := e.node(ctx)
 	if err == nil {
+		e.fallback = first
 		e.warnings = append(e.warnings, fmt.Sprintf("the procfile was evaluated by node, because goja cannot: %s", first.short()))
 		return found, nil
 	}
@@ -155,6 +164,10 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 		return answer{}, second
 	case second.Kind == KindNoNode:
 		first.Hint = fmt.Sprintf("Node might evaluate it differently, but %s: %s", second.Message, second.Hint)
+		return answer{}, first
+	case second.Kind == KindTimeout && first.Kind == KindTimeout && first.Path != "":
+		_, why, _ := strings.Cut(first.Message, "; ")
+		first.Message = fmt.Sprintf("still running after %s (%s in goja, the rest in node); %s", e.Timeout, e.share(), why)
 		return answer{}, first
 	case (second.Kind == KindTimeout || second.Kind == KindMemory) && first.Line > 0 && second.Line == 0:
 		return answer{}, first
@@ -265,7 +278,7 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		return nil, fmt.Errorf("evaluate application %q with %s: %w", e.AppName, engine, err)
 	}
 	slices.Sort(files)
-	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems}, nil
+	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems, Fallback: e.fallback}, nil
 }
 
 // realpath resolves links; a path that cannot be resolved stays.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/pandora-go/pandora/engine"
 )
@@ -23,13 +24,16 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 	// It gets ready while Node is asked for its version.
 	child.Start(e.real)
 	options := engine.Options{
-		Dir: e.real, Env: e.env, MemoryLimit: e.MemoryLimit, Timeout: e.Timeout, MaxOutput: maxOutput,
+		Dir: e.real, Env: e.env, MemoryLimit: e.MemoryLimit, Timeout: e.share(), MaxOutput: maxOutput,
 	}
 	if node, err := e.findNode(); err == nil {
 		options.ExecPath = node
 		options.NodeVersion = e.version(ctx, node)
 	}
-	result, err := child.Evaluate(ctx, engine.Request{
+	// The engine keeps its time itself; this is for a machine that does not get the child started.
+	limited, cancel := context.WithDeadline(ctx, e.deadline.Add(time.Second))
+	defer cancel()
+	result, err := child.Evaluate(limited, engine.Request{
 		Options: options, Module: "shared/structure.js", Function: "structure", Arg: e.argument,
 	})
 	if err == nil {
@@ -39,10 +43,31 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 		return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
 	}
 	failed := &Error{Procfile: e.procfile(), Engine: EngineGoja, Kind: KindUnsupported, Message: err.Error()}
+	if errors.Is(err, context.DeadlineExceeded) {
+		failed.Kind, failed.Message = KindTimeout, fmt.Sprintf("the evaluation takes longer than %s", e.Timeout)
+	}
 	if typed, ok := errors.AsType[*engine.Error](err); ok {
 		failed.Kind, failed.Code, failed.Message, failed.Path = Kind(typed.Kind), typed.Code, withoutRequireStack(typed.Message), typed.File
 		failed.Line, failed.Column, failed.Excerpt, failed.Stack = typed.Line, typed.Column, typed.Excerpt, typed.Stack
 	}
 	failed.advise()
 	return answer{}, failed
+}
+
+// share is the part of the time that is Goja's: most procfiles need a thousandth of it, and one that is slow in Goja may
+// be fast in Node.
+func (e *evaluation) share() time.Duration {
+	if e.Engine == EngineGoja {
+		return e.Timeout
+	}
+	if _, err := e.findNode(); err != nil {
+		return e.Timeout
+	}
+	return e.Timeout * 2 / 5
+}
+
+// left is what is left of the time for Node. There is always some: a machine too busy to end Goja in time must not make
+// Node's answer a matter of chance.
+func (e *evaluation) left() time.Duration {
+	return max(time.Until(e.deadline), e.Timeout/5)
 }

@@ -73,7 +73,8 @@ func (e *evaluation) node(ctx context.Context) (answer, error) {
 
 // probe runs js/node/probe.js of the folder dir.
 func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error) {
-	limited, cancel := context.WithTimeout(ctx, e.Timeout)
+	left := e.left()
+	limited, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	answers, answerer, err := os.Pipe()
 	if err != nil {
@@ -103,8 +104,8 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 			Hint: "check that " + node + " is a Node program for this machine",
 		}
 	}
-	limit(cmd.Process.Pid, e.MemoryLimit+nodeHeadroom, e.Timeout)
-	_ = answers.SetReadDeadline(time.Now().Add(e.Timeout + time.Second))
+	limit(cmd.Process.Pid, e.MemoryLimit+nodeHeadroom, left)
+	_ = answers.SetReadDeadline(time.Now().Add(left + time.Second))
 	data, readErr := io.ReadAll(io.LimitReader(answers, maxAnswer+1))
 	var got probeAnswer
 	complete := readErr == nil && len(data) <= maxAnswer && json.Unmarshal(data, &got) == nil && (got.Error != nil || got.Value != nil)
@@ -228,11 +229,19 @@ func nodeVersion(ctx context.Context, node string) string {
 type bounded struct {
 	kept  []byte
 	limit int
+	cut   bool
 }
 
 func (b *bounded) Write(data []byte) (int, error) {
+	b.cut = b.cut || len(data) > b.limit-len(b.kept)
 	b.kept = append(b.kept, data[:min(len(data), b.limit-len(b.kept))]...)
 	return len(data), nil
 }
 
-func (b *bounded) String() string { return string(b.kept) }
+// String returns what was kept, and says so when something was not.
+func (b *bounded) String() string {
+	if b.cut {
+		return string(b.kept) + "\n… (output cut)\n"
+	}
+	return string(b.kept)
+}

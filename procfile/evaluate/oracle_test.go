@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,13 +50,7 @@ type oracleGraph struct {
 // not. With -update it notes which is which.
 func TestOriginal(t *testing.T) {
 	needNode(t)
-	home, err := filepath.Abs("../../.cache/peers/node_modules/pandora")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(home); err != nil {
-		t.Fatalf("%v; install it with `make .cache/peers/.installed`", err)
-	}
+	home := originalFolder(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal(err)
@@ -76,13 +72,60 @@ func TestOriginal(t *testing.T) {
 	}
 }
 
-// askOriginal runs the original's own structure computation for the golden's folder.
-func (g *golden) askOriginal(t *testing.T, node, home string) oracleAnswer {
+// originalFolder is where the original is installed.
+func originalFolder(t *testing.T) string {
 	t.Helper()
-	script, err := filepath.Abs("../testdata/oracle/structure.js")
+	home := absolute(t, "../../.cache/peers/node_modules/pandora")
+	if _, err := os.Stat(home); err != nil {
+		t.Fatalf("%v; install it with `make .cache/peers/.installed`", err)
+	}
+	return home
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// TestOriginalAtRandom compares the reconcilers on procfiles made by chance: the same ones, and others at each run.
+func TestOriginalAtRandom(t *testing.T) {
+	needNode(t)
+	home := originalFolder(t)
+	const count = 3000
+	for _, seed := range []int32{1, rand.Int32()} {
+		cmd := exec.CommandContext(t.Context(), "node", absolute(t, "../testdata/oracle/random.js"), home, absolute(t, "../../js"),
+			t.TempDir(), strconv.Itoa(int(seed)), strconv.Itoa(count))
+		scratch := t.TempDir()
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + scratch, "PANDORA_TMP_DIR=" + scratch}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("seed %d: %v: %s", seed, err, out)
+		}
+		var answer struct {
+			Compared  int   `json:"compared"`
+			Defined   int   `json:"defined"`
+			Different []any `json:"different"`
+		}
+		if err := json.Unmarshal(out, &answer); err != nil {
+			t.Fatalf("seed %d: %v: %s", seed, err, out)
+		}
+		if answer.Compared != count || answer.Defined < count/2 {
+			t.Errorf("seed %d: %d compared, of which the original accepts %d", seed, answer.Compared, answer.Defined)
+		}
+		for _, difference := range answer.Different {
+			t.Errorf("seed %d: %s", seed, indented(t, difference))
+		}
+	}
+}
+
+// askOriginal runs the original's own structure computation for the golden's folder.
+func (g *golden) askOriginal(t *testing.T, node, home string) oracleAnswer {
+	t.Helper()
+	script := absolute(t, "../testdata/oracle/structure.js")
 	e, err := prepare(g.options)
 	if err != nil {
 		t.Fatal(err)
