@@ -380,6 +380,10 @@
   Module.Module = Module;
   Module._pathCache = Object.create(null);
   Module._preloadModules = () => {};
+  Module._debug = () => {};
+  Module.findSourceMap = () => undefined;
+  Module.wrapper = ['(function (exports, require, module, __filename, __dirname) { ', '\n});'];
+  for (const name of ['runMain', 'register', 'SourceMap']) Module[name] = { [name]() { return refuse(`module.${name}`); } }[name];
   Module._initPaths = initPaths;
   Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir.startsWith('/') ? dir : requireCore('path').resolve(dir));
   Module.globalPaths = [];

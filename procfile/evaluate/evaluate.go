@@ -174,12 +174,6 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
 		return answer{}, first
-	case second.Path == "" && second.Kind == KindExit && second.Code == "" && (first.Kind == KindUnsupported || first.Kind == KindThrow):
-		// What ended Node is what Goja refused or does not have, such as process.kill() and process.abort().
-		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
-	case second.Path == "" && strings.HasPrefix(second.Message, "RangeError"):
-		// A file that is nested too deep; where, no engine says.
-		second.Path = first.Path
 	case second.Path == "" && first.Line > 0 && first.Kind == KindSyntax && second.Kind == KindSyntax:
 		// Node does not say where an ES module does not parse.
 		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
