@@ -14,8 +14,12 @@
 // process (sockets, asynchronous child processes, writes) can be loaded, extended and configured, but their first use is
 // an *Error of Kind "unsupported". Synchronous commands run, and end with the evaluation at the latest.
 //
-// A Runtime belongs to one goroutine; Isolate and ChildMain may run anywhere. The package runs no ES modules and no
-// TypeScript, and it is not a sandbox: evaluated code reads files as its user.
+// ES modules, TypeScript and syntax that goja lacks are transformed file by file when they are loaded; places in errors
+// and stacks stay those of the user's text. A top-level await needs Node, and of tsconfig.json only what changes the
+// meaning of code is read: not paths, not emitDecoratorMetadata. Transform does the same for files that Node runs.
+//
+// A Runtime belongs to one goroutine; Isolate, ChildMain and Transform may run anywhere. The package is not a sandbox:
+// evaluated code reads files as its user.
 package engine
 
 import (

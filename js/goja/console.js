@@ -42,8 +42,16 @@ const methods = {
 };
 methods.groupCollapsed = methods.group;
 
-class Console {
-  constructor() { Object.assign(this, methods); }
+/** A console that writes to streams of the caller's. */
+function Console(options, stderr) {
+  if (!(this instanceof Console)) return new Console(options, stderr);
+  const { stdout, stderr: errors = stdout } = options && typeof options.write === 'function' ? { stdout: options, stderr } : options ?? {};
+  if (!stdout || typeof stdout.write !== 'function') throw Object.assign(new TypeError('Console expects a writable stream instance for stdout'), { code: 'ERR_CONSOLE_WRITABLE_STREAM' });
+  const to = (stream) => (...args) => { stream.write(`${require('./inspect').format(...args)}\n`); };
+  const [out, err] = [to(stdout), to(errors)];
+  Object.assign(this, methods, { log: out, info: out, debug: out, dirxml: out, warn: err, error: err });
+  return undefined;
 }
 
 module.exports = Object.assign({}, methods, { Console });
+for (const name of ['stdout', 'stderr']) Object.defineProperty(module.exports, `_${name}`, { get: () => process[name], configurable: true });

@@ -209,5 +209,7 @@ module.exports = build('crypto', {
       copy(options) { return new module.exports.Hash(this, options); },
     },
     Hmac: methods,
+    // As streams they would answer later, for the most part.
+    LazyTransform: Object.fromEntries(['write', 'end', 'read', 'pipe', 'on', 'once'].map((name) => [name, () => build.refuse('crypto.Hash as a stream')])),
   },
 });

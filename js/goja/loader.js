@@ -20,7 +20,7 @@
     __proto__: null,
     assert: ['assert'], 'assert/strict': ['assert', 'strict'], buffer: ['buffer'], console: ['console'],
     events: ['events'], fs: ['fs'], 'fs/promises': ['fs', 'promises'], os: ['os'], path: ['path'],
-    'path/posix': ['path'], process: ['process'], querystring: ['querystring'], string_decoder: ['string_decoder'],
+    'path/posix': ['path'], 'path/win32': ['win32'], process: ['process'], querystring: ['querystring'], string_decoder: ['string_decoder'],
     punycode: ['punycode'], stream: ['stream'], 'stream/promises': ['stream', 'promises'], sys: ['util'], timers: ['timers'], 'timers/promises': ['timers', 'promises'], url: ['url'], util: ['util'],
     'util/types': ['util', 'types'], perf_hooks: ['perf_hooks'],
     async_hooks: ['async_hooks'], child_process: ['child_process'], crypto: ['crypto'], diagnostics_channel: ['diagnostics_channel'],
@@ -380,6 +380,10 @@
   Module.Module = Module;
   Module._pathCache = Object.create(null);
   Module._preloadModules = () => {};
+  Module._debug = () => {};
+  Module.findSourceMap = () => undefined;
+  Module.wrapper = ['(function (exports, require, module, __filename, __dirname) { ', '\n});'];
+  for (const name of ['runMain', 'register', 'SourceMap']) Module[name] = { [name]() { return refuse(`module.${name}`); } }[name];
   Module._initPaths = initPaths;
   Module._nodeModulePaths = (dir) => native.nodeModulePaths(dir.startsWith('/') ? dir : requireCore('path').resolve(dir));
   Module.globalPaths = [];

@@ -67,13 +67,13 @@ function exportsOf(record) {
   return Object.preventExtensions(named(marked));
 }
 
-/** The namespace of CommonJS: its exports as the default, and every member by its name. */
-function wrap(exports) {
+/** The namespace of CommonJS: its exports as the default, and every member, or those given, by its name. */
+function wrap(exports, given) {
   if (wrapped.has(exports)) return wrapped.get(exports);
   const namespace = Object.create(null);
   if ((typeof exports === 'object' && exports !== null) || typeof exports === 'function') {
-    const keys = Object.keys(exports).filter((key) => key !== 'default');
-    if (Object.prototype.hasOwnProperty.call(exports, '__esModule') && !keys.includes('__esModule')) keys.push('__esModule');
+    const keys = (given || Object.keys(exports)).filter((key) => key !== 'default');
+    if (!given && Object.prototype.hasOwnProperty.call(exports, '__esModule') && !keys.includes('__esModule')) keys.push('__esModule');
     for (const key of keys.concat('default').sort()) member(namespace, key, key === 'default' ? () => exports : () => exports[key]);
   } else member(namespace, 'default', () => exports);
   wrapped.set(exports, Object.preventExtensions(named(namespace)));
@@ -121,8 +121,9 @@ function importer(module, compiled) {
     const target = Module._cache[filename];
     const record = target && records.get(target);
     if (record) fill(record);
-    const namespace = record ? record.namespace : wrap(exports);
-    check(spec, filename.endsWith('.json') ? '' : filename, names, namespace, record);
+    const json = filename.endsWith('.json');
+    const namespace = record ? record.namespace : json && !compiled.typescript ? wrap(exports, []) : wrap(exports);
+    check(spec, json ? '' : filename, names, namespace, record);
     return namespace;
   };
 }

@@ -89,7 +89,7 @@ function makeTLS() {
   const tls = build('tls', {
     exports: {
       createServer: (options, listener) => new tls.Server(options, listener),
-      get rootCertificates() { return build.refuse('tls.rootCertificates'); },
+      rootCertificates: new Proxy([], { get: () => build.refuse('tls.rootCertificates'), ownKeys: () => build.refuse('tls.rootCertificates') }),
     },
     constructible: {
       Server(options, listener) {

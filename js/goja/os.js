@@ -4,12 +4,12 @@ const native = require('pandora:binding');
 
 let known;
 const system = () => (known ??= native.system());
-const signals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGUSR1: 10, SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15, SIGCHLD: 17, SIGCONT: 18, SIGSTOP: 19 };
+const numbers = require('./numbers');
 
 module.exports = {
   EOL: '\n',
   devNull: '/dev/null',
-  constants: { signals, errno: {}, priority: {}, dlopen: {}, UV_UDP_REUSEADDR: 4 },
+  constants: { UV_UDP_REUSEADDR: 4, dlopen: numbers.dlopen, errno: numbers.errno, signals: numbers.signals, priority: numbers.priority },
   arch: () => process.arch,
   platform: () => process.platform,
   type: () => system().sysname,
@@ -26,8 +26,17 @@ module.exports = {
   freemem: () => system().freemem,
   loadavg: () => system().loadavg.slice(),
   uptime: () => system().uptime,
-  userInfo: () => ({ uid: process.getuid(), gid: process.getgid(), username: system().username, homedir: system().homedir, shell: process.env.SHELL || null }),
+  userInfo(options) {
+    const text = (value) => (options && options.encoding === 'buffer' ? require('buffer').Buffer.from(value) : value);
+    const { username, homedir } = system();
+    const shell = process.env.SHELL;
+    return { uid: process.getuid(), gid: process.getgid(), username: text(username), homedir: text(homedir), shell: shell ? text(shell) : null };
+  },
   networkInterfaces: () => require('pandora:loader').refuse('os.networkInterfaces'),
   getPriority: () => 0,
   setPriority: () => require('pandora:loader').refuse('os.setPriority'),
 };
+// As in Node these read as their value in a text.
+for (const name of ['arch', 'availableParallelism', 'endianness', 'freemem', 'homedir', 'hostname', 'machine', 'platform', 'release', 'tmpdir', 'totalmem', 'type', 'uptime', 'version']) {
+  Object.defineProperty(module.exports[name], Symbol.toPrimitive, { value: () => module.exports[name](), configurable: true });
+}

@@ -2,7 +2,7 @@
 
 function check(path, name) {
   if (typeof path === 'string') return;
-  throw Object.assign(new TypeError(`The "${name}" argument must be of type string. Received ${path === null || path === undefined ? path : `type ${typeof path}`}`), { code: 'ERR_INVALID_ARG_TYPE' });
+  throw require('./errors').invalidArgument(name, 'of type string', path);
 }
 
 /** Removes empty, "." and ".." parts; a leading ".." stays where the path is relative. */
@@ -91,7 +91,7 @@ function parse(path) {
 }
 
 function format(object) {
-  if (typeof object !== 'object' || object === null) throw Object.assign(new TypeError('The "pathObject" argument must be of type object'), { code: 'ERR_INVALID_ARG_TYPE' });
+  if (typeof object !== 'object' || object === null) throw require('./errors').invalidArgument('pathObject', 'of type object', object);
   const dir = object.dir || object.root;
   const ext = object.ext ? (object.ext.startsWith('.') ? object.ext : `.${object.ext}`) : '';
   const base = object.base || `${object.name || ''}${ext}`;
@@ -100,14 +100,26 @@ function format(object) {
 }
 
 const path = {
-  sep: '/', delimiter: ':', resolve, normalize, join, relative, dirname, basename, extname, parse, format,
+  resolve,
+  normalize,
   isAbsolute(path) {
     check(path, 'path');
     return path.startsWith('/');
   },
+  join,
+  relative,
   toNamespacedPath: (path) => path,
+  dirname,
+  basename,
+  extname,
+  format,
+  parse,
+  matchesGlob: () => require('pandora:loader').refuse('path.matchesGlob'),
+  sep: '/',
+  delimiter: ':',
 };
 path.posix = path;
-Object.defineProperty(path, 'win32', { get: () => require('pandora:loader').inert('path.win32'), configurable: true, enumerable: true });
+Object.defineProperty(path, 'win32', { get: () => require('./win32'), configurable: true, enumerable: true });
+path._makeLong = path.toNamespacedPath;
 
 module.exports = path;

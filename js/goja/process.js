@@ -79,6 +79,7 @@ module.exports = Object.assign(Object.create({ ...quiet }), {
   memoryUsage: memory,
   cwd: () => cwd,
   chdir(dir) {
+    require('./errors').checkString(dir, 'directory');
     const path = require('path').resolve(dir);
     if (!require('fs').statSync(path).isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, chdir '${cwd}' -> '${dir}'`), { code: 'ENOTDIR', syscall: 'chdir' });
     cwd = path;
@@ -90,7 +91,7 @@ module.exports = Object.assign(Object.create({ ...quiet }), {
   reallyExit: (code) => native.exit(Number(code) || 0),
   abort: () => native.exit(134),
   nextTick(callback) {
-    if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function');
+    require('./errors').checkFunction(callback, 'callback');
   },
   uptime: () => (native.now() - started) / 1000,
   cpuUsage: () => ({ user: 0, system: 0 }),
@@ -100,8 +101,13 @@ module.exports = Object.assign(Object.create({ ...quiet }), {
   geteuid: () => facts.euid,
   getegid: () => facts.egid,
   getgroups: () => [facts.gid],
-  emitWarning(warning) {
-    native.write(`(node:${facts.pid}) ${warning && warning.name ? `${warning.name}: ${warning.message}` : `Warning: ${warning}`}\n`);
+  emitWarning(warning, typeOrOptions, code) {
+    const options = typeof typeOrOptions === 'object' && typeOrOptions !== null ? typeOrOptions : { type: typeOrOptions, code };
+    const type = typeof options.type === 'string' ? options.type : warning instanceof Error ? warning.name : 'Warning';
+    if (typeof warning !== 'string' && !(warning instanceof Error)) throw require('./errors').invalidArgument('warning', 'of type string or an instance of Error', warning);
+    if (type === 'DeprecationWarning' && module.exports.noDeprecation) return;
+    const mark = typeof options.code === 'string' ? `[${options.code}] ` : '';
+    native.write(`(node:${facts.pid}) ${mark}${type}: ${warning instanceof Error ? warning.message : warning}\n`);
   },
   emit: () => false,
   listeners: () => [],
@@ -115,5 +121,27 @@ module.exports = Object.assign(Object.create({ ...quiet }), {
     throw new Error(`No such module: ${name}`);
   },
   dlopen: () => refuse('process.dlopen'),
+  getBuiltinModule(name) {
+    const { isBuiltin } = require('module');
+    return typeof name === 'string' && isBuiltin(name) ? require('module')._load(name) : undefined;
+  },
+  loadEnvFile(path = '.env') {
+    const values = require('util').parseEnv(require('fs').readFileSync(path, 'utf8'));
+    for (const name of Object.keys(values)) if (!(name in facts.env)) facts.env[name] = values[name];
+  },
+  resourceUsage: () => ({ userCPUTime: 0, systemCPUTime: 0, maxRSS: 0, sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
+  constrainedMemory: () => 0,
+  availableMemory: () => require('os').freemem(),
+  getActiveResourcesInfo: () => [],
+  debugPort: 9229,
+  domain: null,
+  sourceMapsEnabled: false,
+  setSourceMapsEnabled() {},
+  assert(value, message) {
+    if (!value) throw Object.assign(new Error(message || 'assertion error'), { code: 'ERR_ASSERTION' });
+  },
+  openStdin: () => stdin,
+  moduleLoadList: [],
 });
+for (const name of ['setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups']) module.exports[name] = () => refuse(`process.${name}`);
 Object.defineProperty(module.exports, Symbol.toStringTag, { value: 'process', configurable: true });

@@ -1,18 +1,33 @@
 'use strict';
 
-const escape = (text) => encodeURIComponent(String(text));
+function escape(text) {
+  try {
+    return encodeURIComponent(typeof text === 'object' ? String(text) : `${text}`);
+  } catch {
+    throw Object.assign(new URIError('URI malformed'), { code: 'ERR_INVALID_URI' });
+  }
+}
 
-function unescape(text) {
+/** Decodes what it can, byte by byte. */
+function unescapeBuffer(text, plus = false) {
+  const { Buffer } = require('buffer');
+  const bytes = Buffer.from(String(text), 'utf8').toString('latin1').replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(plus ? bytes.replace(/\+/g, ' ') : bytes, 'latin1');
+}
+
+function unescape(text, plus) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    return unescapeBuffer(text, plus).toString();
   }
 }
 
 const primitive = (value) => (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value)) ? String(value) : '');
 
-function stringify(object, sep = '&', eq = '=', options) {
+function stringify(object, separator, equals, options) {
+  const sep = separator || '&';
+  const eq = equals || '=';
   if (typeof object !== 'object' || object === null) return '';
   const encode = (options && options.encodeURIComponent) || module.exports.escape;
   const pair = (key, value) => `${encode(key)}${eq}${encode(primitive(value))}`;
@@ -21,7 +36,9 @@ function stringify(object, sep = '&', eq = '=', options) {
     .join(sep);
 }
 
-function parse(text, sep = '&', eq = '=', options) {
+function parse(text, separator, equals, options) {
+  const sep = separator || '&';
+  const eq = equals || '=';
   const result = Object.create(null);
   if (typeof text !== 'string' || text === '') return result;
   const decode = (options && options.decodeURIComponent) || module.exports.unescape;
@@ -40,4 +57,4 @@ function parse(text, sep = '&', eq = '=', options) {
   return result;
 }
 
-module.exports = { escape, unescape, stringify, parse, encode: stringify, decode: parse };
+module.exports = { unescapeBuffer, escape, unescape, stringify, parse, encode: stringify, decode: parse };

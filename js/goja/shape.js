@@ -20,6 +20,9 @@ const named = (f, name, length) => Object.defineProperties(f, {
   length: { value: length, configurable: true },
 });
 
+/** The classes that cannot be called without new. */
+const strict = new WeakSet();
+
 /** A function that cannot be used. */
 function refusing(what, name, length) {
   return named(function () { return refuse(what); }, name, length);
@@ -55,9 +58,11 @@ function makeClass(module, name, shape, init, classes, load) {
     };
   } else {
     // Old code calls such a constructor without new, also on an object of its own.
+    let Base = Parent;
+    while (strict.has(Base)) Base = Object.getPrototypeOf(Base);
     Made = function (...args) {
       if (!(this instanceof Made)) return new Made(...args);
-      if (init && Parent && !init.alone) Parent.apply(this, init.forward ? init.forward(args) : []);
+      if (init && Base && !init.alone) Base.apply(this, init.forward ? init.forward(args) : []);
       begin.apply(this, args);
       return undefined;
     };
@@ -66,6 +71,7 @@ function makeClass(module, name, shape, init, classes, load) {
       Object.setPrototypeOf(Made, Parent);
     }
   }
+  if (shape.strict) strict.add(Made);
   named(Made, shape.called || name.replace('~', ''), shape.length);
   for (const member of shape.members) addMember(Made.prototype, member, what, !shape.strict);
   for (const [key, value] of Object.entries(shape.statics || {})) {

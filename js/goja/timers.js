@@ -4,7 +4,7 @@
 
 function checkCallback(callback) {
   if (typeof callback === 'function') return;
-  throw Object.assign(new TypeError(`The "callback" argument must be of type function. Received ${callback}`), { code: 'ERR_INVALID_ARG_TYPE' });
+  throw require('./errors').invalidArgument('callback', 'of type function', callback);
 }
 
 let last = 0;
@@ -22,20 +22,31 @@ class Timeout {
 
 class Immediate extends Timeout {}
 
-const schedule = (Type) => (callback) => {
-  checkCallback(callback);
-  return new Type();
+const schedule = (Type, promised) => {
+  const start = (callback) => {
+    checkCallback(callback);
+    return new Type();
+  };
+  if (promised) Object.defineProperty(start, Symbol.for('nodejs.util.promisify.custom'), { value: promised });
+  return start;
 };
 const never = () => new Promise(() => {});
 const promises = { setTimeout: never, setImmediate: never, setInterval: never, scheduler: { wait: never, yield: never } };
 
+/** Not a member of the module in Node, only a global. */
+const queueMicrotask = (callback) => checkCallback(callback);
+
 module.exports = {
-  setTimeout: schedule(Timeout),
+  setTimeout: schedule(Timeout, promises.setTimeout),
   setInterval: schedule(Timeout),
-  setImmediate: schedule(Immediate),
+  setImmediate: schedule(Immediate, promises.setImmediate),
   clearTimeout() {},
   clearInterval() {},
   clearImmediate() {},
-  queueMicrotask: (callback) => checkCallback(callback),
+  _unrefActive() {},
+  active() {},
+  unenroll() {},
+  enroll() {},
   promises,
 };
+Object.defineProperty(module.exports, 'queueMicrotask', { value: queueMicrotask, enumerable: false });

@@ -144,6 +144,8 @@ class URL {
       throw invalid(text, base === undefined ? undefined : String(base));
     }
   }
+  static createObjectURL() { return require('pandora:loader').refuse('URL.createObjectURL'); }
+  static revokeObjectURL() {}
   static canParse(input, base) {
     try {
       return new URL(input, base) instanceof URL;
