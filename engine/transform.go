@@ -192,13 +192,14 @@ func transformError(path string, messages []api.Message) *Error {
 	at := max(slices.IndexFunc(messages, func(m api.Message) bool { return m.Location != nil }), 0)
 	text := messages[at].Text
 	e := &Error{Kind: KindSyntax, File: path}
-	if strings.Contains(text, "Top-level await") {
-		e.Kind = KindUnsupported
-		e.Message = "a top-level await: the structure of an application is taken without waiting for anything"
-		return e
-	}
 	if place := messages[at].Location; place != nil {
 		e.Line, e.Column = place.Line, place.Column+1
+	}
+	if strings.Contains(text, "Top-level await") {
+		e.Kind, e.Code = KindUnsupported, "ERR_REQUIRE_ASYNC_MODULE"
+		e.Message = "a module with a top-level await cannot be required, and so cannot describe an application; await inside a function instead"
+		e.quote()
+		return e
 	}
 	found := unexpected().FindStringSubmatch(text)
 	switch {

@@ -219,10 +219,10 @@ func (l *linter) standards() {
 	}
 }
 
-// base is the folder that a path given at a place is resolved from: that of the procfile.
+// base is the folder that a path given at a place is resolved from.
 func (l *linter) base(place Place) string {
-	if strings.HasPrefix(filepath.Base(place.File), "procfile.") {
-		return filepath.Dir(place.File)
+	if place.Base != "" {
+		return place.Base
 	}
 	return l.app.AppDir
 }

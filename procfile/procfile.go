@@ -70,6 +70,9 @@ type Place struct {
 	// 0 where only the file is known.
 	Line   int `json:"line"`
 	Column int `json:"column"`
+	// Base is the folder that the path of a service's, applet's, environment's or configurator's entry is resolved from; ""
+	// where there is no path.
+	Base string `json:"base,omitempty"`
 }
 
 // String returns "file:line:column", as far as it is known.

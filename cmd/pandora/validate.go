@@ -132,12 +132,8 @@ func validate(ctx context.Context, options evaluate.Options) (*validation, error
 		app := result.App
 		report.Processes, report.Services = len(app.Processes), len(app.Services)+len(app.Applets)
 		problems = append(problems, result.Problems...)
-		version := ""
-		if app.Engine == evaluate.EngineNode || node.failed == nil {
-			version = "v22.0.0"
-		}
 		problems = append(problems, procfile.Lint(app, func(dir, request string) bool {
-			_, err := engine.Find(version, dir, request)
+			_, err := engine.Find("", dir, request)
 			return err == nil
 		})...)
 	}

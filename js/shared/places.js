@@ -3,6 +3,7 @@
 // Where things were written: the places in the user's source that definitions and settings come from.
 
 /** @typedef {import('./host').Place} Place */
+/** @typedef {import('./entry').Entry} Entry */
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 
 /**
@@ -11,6 +12,7 @@
  * @property {string} name of the process, service or applet; the text of a warning; the owner of an unknown member
  * @property {string} member the setting whose last setter this is, or the unknown member; '' for the definition
  * @property {string} file @property {number} line @property {number} column
+ * @property {string} [base] the folder that the path of an entry is resolved from
  */
 
 /**
@@ -49,6 +51,13 @@ const record = (of, name, member, place) => (place ? [{ of, name, member, ...pla
 const records = (of, name, known) => [...known].flatMap(([member, place]) => record(of, name, member, place));
 
 /**
+ * @param {PlaceRecord['of']} of @param {string} name
+ * @param {Entry | null} entry @param {Map<string, Place | null>} known by member
+ */
+const unitRecords = (of, name, entry, known) => records(of, name, known)
+  .map((place) => (entry && entry.path !== '' && entry.baseDir !== null ? { ...place, base: entry.baseDir } : place));
+
+/**
  * Every place that is known, of what the graph holds.
  * @param {Reconciler} r after structure()
  * @returns {PlaceRecord[]}
@@ -57,10 +66,10 @@ function places(r) {
   const { processes, services, applets, environment, configurator } = r.definitions;
   return [
     ...processes.flatMap((process) => records('process', process.processName, process.places)),
-    ...r.unique(services).flatMap((service) => records('service', service.serviceName, service.places)),
-    ...r.unique(applets).flatMap((applet) => records('applet', applet.serviceName, applet.places)),
-    ...record('environment', '', '', environment && environment.place),
-    ...record('configurator', '', '', configurator && configurator.place),
+    ...r.unique(services).flatMap((service) => unitRecords('service', service.serviceName, service.entry, service.places)),
+    ...r.unique(applets).flatMap((applet) => unitRecords('applet', applet.serviceName, applet.entry, applet.places)),
+    ...unitRecords('environment', '', environment, new Map([['', (environment && environment.place) || null]])),
+    ...unitRecords('configurator', '', configurator, new Map([['', (configurator && configurator.place) || null]])),
     ...[...r.warningPlaces].flatMap(([text, place]) => record('warning', text, '', place)),
     ...r.unknownMembers(),
   ];

@@ -174,6 +174,9 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
 		return answer{}, first
+	case first.Code == "ERR_REQUIRE_ASYNC_MODULE" && second.Code == first.Code && first.Line > 0:
+		// Node speaks of options of its own and names no line.
+		return answer{}, first
 	case second.Path == "" && first.Line > 0 && first.Kind == KindSyntax && second.Kind == KindSyntax:
 		// Node does not say where an ES module does not parse.
 		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
