@@ -136,8 +136,15 @@ func (c *child) autopsy(state progress, crash string, waitErr error, o Options) 
 
 // ranOutOfMemory recognises the last words of the Go runtime, and of its race detector.
 func ranOutOfMemory(crash string) bool {
+	// The collector of Go 1.26 does not check whether it got the memory for its queues. It faults outside any goroutine,
+	// which nothing else does.
+	if strings.HasPrefix(crash, "SIGSEGV: segmentation violation\nPC=") {
+		return true
+	}
 	return strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate memory") ||
-		strings.Contains(crash, "failed to allocate")
+		strings.Contains(crash, "failed to allocate") ||
+		// Where C code is linked in, it is the one that does not get the memory.
+		strings.Contains(crash, "pthread_create failed: Resource") || strings.HasPrefix(crash, "SIGSEGV")
 }
 
 func exitOf(err error) error {
