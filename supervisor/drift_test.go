@@ -65,7 +65,10 @@ func TestDriftSaysWhatDiffers(t *testing.T) {
 		"a process more": {func(a *procfile.Application) {
 			a.Processes = append(a.Processes, procfile.Process{ProcessName: "x", Scale: 1})
 		}, []string{`process "x" is defined here, but not in the evaluation by goja`}},
-		"scale and arguments": {func(a *procfile.Application) { a.Processes[0].Scale = 3; a.Processes[1].Args = []string{"-p", "secret"} },
+		"scale and arguments": {func(a *procfile.Application) {
+			a.Processes[0].Scale = 3
+			a.Processes[1].Args = []string{"-p", "secret"}
+		},
 			[]string{`process "web": args is not the same as in the evaluation by goja`, `process "worker": scale is 3 here, 2 in the evaluation by goja`}},
 		"environment of a process": {func(a *procfile.Application) { a.Processes[0].Env = map[string]string{"A": "2"} },
 			[]string{"its evaluation of the procfile differs from the evaluation by goja in something that the graph does not show"}},
