@@ -215,7 +215,7 @@ const defaults = {
 };
 
 function inspect(value, given, depth) {
-  const options = { ...defaults, breakLength: 80, ...changed, stylize: plainStyle, circular: new Map(), place: { depth: 0 }, indentation: 0 };
+  const options = { ...defaults, breakLength: 80, ...changed(), stylize: plainStyle, circular: new Map(), place: { depth: 0 }, indentation: 0 };
   if (typeof given === 'boolean') Object.assign(options, { showHidden: given, ...(depth === undefined ? {} : { depth }) });
   else if (given) for (const name of Object.keys(given)) if (given[name] !== undefined) options[name] = given[name];
   if (options.depth === null) options.depth = Infinity;
@@ -226,12 +226,14 @@ function inspect(value, given, depth) {
 inspect.custom = custom;
 inspect.colors = colors;
 inspect.styles = styles;
-let changed = {};
+// What is read is live, as in Node: procfiles set members of it.
+const { stylize, ...live } = defaults;
+const changed = () => Object.fromEntries(Object.keys(live).filter((name) => live[name] !== defaults[name]).map((name) => [name, live[name]]));
 Object.defineProperty(inspect, 'defaultOptions', {
-  get: () => ({ ...defaults, ...changed, stylize: undefined }),
+  get: () => live,
   set(value) {
     if (typeof value !== 'object' || value === null) throw require('./errors').invalidArgument('options', 'of type object', value);
-    changed = { ...changed, ...value };
+    Object.assign(live, value);
   },
 });
 
