@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the end-to-end scripts: a real daemon, real guards, real Node, each in a home of its own.
 func TestScripts(t *testing.T) {
 	requireNode(t)
-	for _, group := range []string{"verbs", "bad", "examples"} {
+	for _, group := range []string{"verbs", "bad", "hostile", "examples"} {
 		t.Run(group, func(t *testing.T) {
 			t.Parallel()
 			testscript.Run(t, testscript.Params{

@@ -78,11 +78,14 @@ func (e *Error) short() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
 }
 
+// extensions are those of a procfile.
+func extensions() []string { return []string{"js", "ts", "cjs", "mjs", "cts", "mts"} }
+
 // procfile names what is evaluated, for messages.
 func (e *evaluation) procfile() string {
 	found := e.Dir
 	for _, folder := range []string{"node_modules/.bin", "."} {
-		for _, extension := range []string{"js", "ts", "cjs", "mjs", "cts", "mts"} {
+		for _, extension := range extensions() {
 			path := filepath.Join(e.Dir, folder, "procfile."+extension)
 			if _, err := os.Stat(path); err != nil {
 				continue
@@ -94,6 +97,30 @@ func (e *evaluation) procfile() string {
 		}
 	}
 	return found
+}
+
+// reachable refuses what has the name of a procfile and cannot be one: a link that leads nowhere or to itself, a folder.
+// Discovery would take it for a folder without a procfile.
+func (e *evaluation) reachable() error {
+	for _, extension := range extensions() {
+		path := filepath.Join(e.Dir, "procfile."+extension)
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
+		failed := &Error{Procfile: path, Engine: EngineGoja, Kind: KindLoad, Path: path, Hint: "make it a file, or remove it"}
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			target, _ := os.Readlink(path)
+			failed.Message = fmt.Sprintf("the link to %q cannot be followed: %v", target, err)
+		case info.IsDir():
+			failed.Message = "it is a folder, expected a file"
+		default:
+			continue
+		}
+		return failed
+	}
+	return nil
 }
 
 // advise fills in what to do about a failure whose message does not tell.

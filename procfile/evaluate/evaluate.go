@@ -124,6 +124,9 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 // evaluate asks the engines.
 func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 	e.deadline = time.Now().Add(e.Timeout)
+	if err := e.reachable(); err != nil {
+		return nil, err
+	}
 	engine := EngineGoja
 	var err error
 	var found answer
@@ -156,8 +159,11 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	}
 	second, ok := errors.AsType[*Error](err)
 	switch {
-	case !ok:
+	case !ok && ctx.Err() != nil:
 		return answer{}, err
+	case !ok:
+		first.Hint = fmt.Sprintf("Node might evaluate it differently, but could not be asked: %v", err)
+		return answer{}, first
 	case second.Kind == KindNoNode && (first.Kind == KindUnsupported || first.Kind == KindSyntax):
 		second.Message += fmt.Sprintf(", and the procfile needs Node, because goja cannot evaluate it (%s)", first.short())
 		second.Excerpt = first.Excerpt
@@ -174,6 +180,12 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
 		return answer{}, first
+	case second.Path == "" && second.Kind == KindExit && second.Code == "" && (first.Kind == KindUnsupported || first.Kind == KindThrow):
+		// What ended Node is what Goja refused or does not have, such as process.kill() and process.abort().
+		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
+	case second.Path == "" && strings.HasPrefix(second.Message, "RangeError"):
+		// A file that is nested too deep; where, no engine says.
+		second.Path = first.Path
 	case first.Code == "ERR_REQUIRE_ASYNC_MODULE" && second.Code == first.Code && first.Line > 0:
 		// Node speaks of options of its own and names no line.
 		return answer{}, first
