@@ -233,7 +233,10 @@ func maskedSteps(steps []procfile.Step) []procfile.Step {
 
 // maskedArgs is a list of arguments without the values of secrets: --token=… and --token …
 func maskedArgs(value any) any {
-	list, _ := value.([]any)
+	list, ok := value.([]any)
+	if !ok {
+		return value
+	}
 	out := make([]any, len(list))
 	hide := false
 	for i, arg := range list {
