@@ -81,28 +81,28 @@ function needsImport(error, file) {
   return /(?:ES Module|Requiring|Required module:) <file>\s/.test(text);
 }
 
-/**
- * Whether a file without a declared kind may be written as an ES module. A yes too many costs nothing but the hook.
- * @param {string} file
- * @returns {boolean}
- */
-function looksLikeModule(file) {
-  try {
-    return /^\s*(?:import|export)\b/m.test(fs.readFileSync(file, 'utf8'));
-  } catch {
-    return false;
-  }
-}
+/** How an ES module begins a line. In a file without a declared kind; a yes too many costs nothing but the hook. */
+const MODULE_SYNTAX = /^[ \t]*(?:import|export)\b/m;
+/** A string that names a file in TypeScript: what a procfile in JavaScript requires or gives as an entry. */
+const TYPESCRIPT_NAME = /['"`][^'"`\n]*\.[mc]?tsx?['"`]/;
 
 /**
- * Makes require() able to load a file that exists.
+ * Makes require() able to load a procfile, which exists, and what it names.
  * @param {string} file
  */
 function prepareFile(file) {
   if (transformer === null) return;
-  const own = !TYPESCRIPT.includes(path.extname(file))
-    && (requiresModules() || !(isModuleFile(file) || (file.endsWith('.js') && looksLikeModule(file))));
-  if (!own) require('./transpile').install(transformer);
+  if (!TYPESCRIPT.includes(path.extname(file))) {
+    let source = '';
+    try {
+      source = fs.readFileSync(file, 'utf8');
+    } catch {
+      // Loading it says why.
+    }
+    const foreign = !requiresModules() && (isModuleFile(file) || (file.endsWith('.js') && MODULE_SYNTAX.test(source)));
+    if (!foreign && !TYPESCRIPT_NAME.test(source)) return;
+  }
+  require('./transpile').install(transformer);
 }
 
 /**

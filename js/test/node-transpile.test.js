@@ -180,6 +180,15 @@ test('entries in TypeScript, with and without extension, with a JavaScript procf
   });
 });
 
+test('a procfile in JavaScript that requires TypeScript', async () => {
+  const { command } = program();
+  const dir = folder({
+    'procfile.js': "const { Service } = require('./service.ts'); module.exports = (pandora) => { pandora.service('a', Service); };",
+    'service.ts': "enum E { A = 1 }\nexport class Service { start() { console.log('> started ' + E.A); } }",
+  });
+  assert.deepStrictEqual(await lines(dir, { transform: { command } }), ['started 1']);
+});
+
 test('what cannot be transformed is one error', async (t) => {
   const { command } = program();
   const dir = folder({
