@@ -22,6 +22,8 @@ const (
 // Each gets a Runtime of its own; only what was compiled is shared. It limits the memory of the whole process, so the
 // process must end afterwards, with the exit code that is returned.
 func ChildMain(in io.Reader, out io.Writer) int {
+	become(os.Args)
+	keepDescendants()
 	debug.SetGCPercent(collectAt)
 	s := &server{out: json.NewEncoder(out)}
 	var preparing sync.WaitGroup

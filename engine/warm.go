@@ -188,10 +188,9 @@ func (c *child) close() {
 	}
 }
 
-// kill ends the process with its group. It is called only before Wait returns, so the id is still its own.
-func (c *child) kill() {
-	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
-}
+// kill ends the process with its group and all that its code has started. It is called only before Wait returns, so the
+// id is still its own.
+func (c *child) kill() { EndTree(c.cmd.Process.Pid) }
 
 // guard kills the process when its time is over or ctx ends, until the function it returns is called.
 func (c *child) guard(ctx context.Context) (stop func()) {

@@ -16,6 +16,21 @@ function send(answer) {
 }
 
 /**
+ * Runs no timer that the procfile left behind. Whoever asked ends this process once the answer is read to its end,
+ * together with what the procfile has started: as long as this one lives, that can be found.
+ * @returns {never}
+ */
+function finish() {
+  try {
+    fs.closeSync(ANSWER);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5000);
+  } catch {
+    // The procfile has closed it.
+  }
+  return exit(0);
+}
+
+/**
  * @param {any} error anything thrown
  */
 function describe(error) {
@@ -37,7 +52,7 @@ process.argv.length = 1;
 process.exit = (code) => {
   const { stack } = new Error(`process.exit(${code ?? ''}) was called while the procfile was evaluated`);
   send({ error: { name: 'Error', message: /** @type {string} */ (stack).split('\n')[0].slice('Error: '.length), stack, code: 'PANDORA_EXIT' } });
-  return exit(1);
+  return finish();
 };
 
 try {
@@ -48,5 +63,4 @@ try {
 } catch (error) {
   send({ error: describe(error) });
 }
-// At once: timers and servers that the procfile left behind must not keep the process.
-exit(0);
+finish();

@@ -12,12 +12,9 @@ import (
 
 // goja evaluates in Goja, in a child process. A failure of the procfile or of the engine is an *Error.
 func (e *evaluation) goja(ctx context.Context) (answer, error) {
-	executable := e.Executable
-	if executable == "" {
-		var err error
-		if executable, err = os.Executable(); err != nil {
-			return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
-		}
+	executable, err := e.program()
+	if err != nil {
+		return answer{}, err
 	}
 	child, done := e.child(executable)
 	defer done()
@@ -52,6 +49,18 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 	}
 	failed.advise()
 	return answer{}, failed
+}
+
+// program is the path of a program that runs engine.ChildMain.
+func (e *evaluation) program() (string, error) {
+	if e.Executable != "" {
+		return e.Executable, nil
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("evaluate application %q: %w", e.AppName, err)
+	}
+	return executable, nil
 }
 
 // share is the part of the time that is Goja's: most procfiles need a thousandth of it, and one that is slow in Goja may

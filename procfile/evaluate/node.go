@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pandora-go/pandora/engine"
 	"github.com/pandora-go/pandora/js"
 )
 
@@ -81,8 +82,12 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 		return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
 	}
 	defer answers.Close()
-	cmd := exec.CommandContext(limited, node, fmt.Sprintf("--max-old-space-size=%d", max(e.MemoryLimit>>20, 16)),
-		filepath.Join(dir, "node", "probe.js"))
+	program, err := e.program()
+	if err != nil {
+		return answer{}, err
+	}
+	cmd := exec.CommandContext(limited, program, engine.Become(node, fmt.Sprintf("--max-old-space-size=%d", max(e.MemoryLimit>>20, 16)),
+		filepath.Join(dir, "node", "probe.js"))...)
 	cmd.Dir = e.Dir
 	for _, name := range sortedNames(e.env) {
 		cmd.Env = append(cmd.Env, name+"="+e.env[name])
@@ -92,17 +97,17 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{answerer}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	kill := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	kill := func() error {
+		engine.EndTree(cmd.Process.Pid)
+		return nil
+	}
 	cmd.Cancel = kill
 	// Something that left the group may still hold the pipes.
 	cmd.WaitDelay = 200 * time.Millisecond
 	err = cmd.Start()
 	answerer.Close()
 	if err != nil {
-		return answer{}, &Error{
-			Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode, Message: fmt.Sprintf("cannot run Node: %v", err),
-			Hint: "check that " + node + " is a Node program for this machine",
-		}
+		return answer{}, e.cannotRun(node, err.Error())
 	}
 	limit(cmd.Process.Pid, e.MemoryLimit+nodeHeadroom, left)
 	_ = answers.SetReadDeadline(time.Now().Add(left + time.Second))
@@ -122,7 +127,21 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 	case complete:
 		return answer{}, e.nodeFailure(dir, &got)
 	}
+	if reason, ok := strings.CutPrefix(stderr.String(), engine.CannotBecome+node+": "); ok {
+		return answer{}, e.cannotRun(node, strings.TrimSpace(reason))
+	}
 	return answer{}, e.noAnswer(dir, limited.Err() != nil, len(data) > maxAnswer, waitErr, stderr.String())
+}
+
+// cannotRun describes a Node program that does not start.
+func (e *evaluation) cannotRun(node, reason string) *Error {
+	if _, err := os.Stat(e.Dir); err != nil {
+		return &Error{Procfile: e.Dir, Engine: EngineNode, Kind: KindLoad, Message: "the application's folder is gone: " + err.Error()}
+	}
+	return &Error{
+		Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode, Message: fmt.Sprintf("cannot run Node: %s: %s", node, reason),
+		Hint: "check that " + node + " is a Node program for this machine",
+	}
 }
 
 // nodeFailure describes what the procfile threw.
@@ -156,9 +175,14 @@ func (e *evaluation) noAnswer(dir string, late, large bool, waitErr error, stder
 	case strings.Contains(stderr, "heap out of memory") || strings.Contains(stderr, "Array buffer allocation failed"):
 		failed.Kind, failed.Message = KindMemory, fmt.Sprintf("the evaluation needs more than %d MiB of memory", e.MemoryLimit>>20)
 	default:
-		failed.Kind, failed.Message = KindExit, "Node ended without an answer"
+		failed.Kind, failed.Message = KindExit, "Node ended before the procfile returned"
 		if exit != nil {
-			failed.Message = fmt.Sprintf("Node ended without an answer (%s)", exit)
+			failed.Message += fmt.Sprintf(" (%s)", exit)
+		}
+		failed.Hint = "a procfile must return: leave process.abort(), process.kill() and native add-ons to the application itself"
+		// Of a crash Node shows its own stack.
+		if text, _, crash := strings.Cut(stderr, "----- Native stack trace -----"); crash {
+			stderr = text
 		}
 		if last := lastLines(stderr, 5); last != "" {
 			failed.Message += ": " + last
