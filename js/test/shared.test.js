@@ -232,6 +232,29 @@ test('only the synchronous part counts', async (t) => {
   assert.match(result.warnings[0], /async function/);
 });
 
+test('the application folder is needed', () => {
+  const reconciler = createReconciler({ appName: 'app', appDir: '', workerCount: 4, host: createHost() });
+  assert.throws(() => reconciler.discover(), {
+    name: 'AssertionError',
+    message: 'Can not get appDir from ProcfileReconciler.appRepresentation, it should passed from time of constructing ProcfileReconciler',
+  });
+});
+
+test('what is printed of the argument and of what its members return', (t) => {
+  const { reconciler } = application(t, `module.exports = (p) => {
+    p.fork('web', './web').env({ A: 'a' });
+    p.service('tick', './tick');
+    global.printed = [p, p.process('web'), p.service('tick'), p.getProcess('web')].map((x) => require('util').inspect(x));
+  };`);
+  t.after(() => delete global.printed);
+  reconciler.discover();
+  const [whole, web, tick, settings] = global.printed;
+  assert.match(whole, /appName: 'app'[^]*processes: \[ 'agent', 'worker', 'background', 'web' \][^]*services: \[ 'logger', 'tick' \]/);
+  assert.match(web, /processName: 'web'[^]*env: { A: 'a' }/);
+  assert.match(tick, /serviceName: 'tick'[^]*category: 'worker'[^]*entry: '.\/tick'/);
+  assert.match(settings, /scale: 1/);
+});
+
 test('harmless things', (t) => {
   const { dir, discover } = application(t, `module.exports = (pandora) => {
     if (pandora.env || pandora.anything) throw 1;
