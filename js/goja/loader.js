@@ -495,15 +495,17 @@
   for (const name of ['TextEncoder', 'TextDecoder', 'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'CustomEvent', 'DOMException', 'WeakRef', 'FinalizationRegistry']) {
     lazy(name, () => requireEmbedded('goja/globals.js')[name]);
   }
-  lazy('crypto', () => requireCore('crypto').webcrypto);
   for (const name of ['MessageChannel', 'MessagePort', 'BroadcastChannel']) lazy(name, () => requireCore('worker_threads')[name]);
-  for (const name of ['ReadableStream', 'WritableStream', 'TransformStream', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'CompressionStream', 'DecompressionStream', 'TextEncoderStream', 'TextDecoderStream']) {
+  for (const name of ['ReadableStream', 'WritableStream', 'TransformStream', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'CompressionStream', 'DecompressionStream', 'TextEncoderStream', 'TextDecoderStream', 'TransformStreamDefaultController', 'WritableStreamDefaultController', 'WritableStreamDefaultWriter', 'ReadableStreamDefaultReader', 'ReadableStreamBYOBReader', 'ReadableStreamBYOBRequest', 'ReadableByteStreamController', 'ReadableStreamDefaultController']) {
     lazy(name, () => requireCore('stream/web')[name]);
+  }
+  for (const name of ['PerformanceEntry', 'PerformanceMark', 'PerformanceMeasure', 'PerformanceObserver', 'PerformanceObserverEntryList', 'PerformanceResourceTiming']) {
+    lazy(name, () => requireCore('perf_hooks')[name]);
   }
   lazy('Intl', () => requireEmbedded('goja/intl.js').Intl);
   lazy('__pandora_async_generator__', () => requireEmbedded('goja/asyncgen.js'));
   lazy('WebAssembly', () => requireEmbedded('goja/webassembly.js'));
-  for (const name of ['fetch', 'Worker', 'Response', 'Request', 'Headers', 'FormData', 'Blob']) {
+  for (const name of ['fetch', 'Response', 'Request', 'Headers', 'FormData', 'Blob', 'MessageEvent']) {
     lazy(name, () => inert(name));
   }
   /** A member that is looked up when it is first read. */
@@ -513,6 +515,12 @@
   }
   const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
   const major = Number.parseInt(native.nodeVersion.slice(1), 10);
+  // Node 18 has them only as members of modules.
+  if (major >= 20) {
+    lazy('crypto', () => requireCore('crypto').webcrypto);
+    lazy('File', () => requireCore('buffer').File);
+    for (const name of ['Crypto', 'CryptoKey', 'SubtleCrypto']) lazy(name, () => inert(name));
+  }
   // By the Node that has them first: code that asks for them is to find what its own Node will answer.
   for (const [since, part, target, names] of [
     [20, 'string', String.prototype, ['isWellFormed', 'toWellFormed']],
