@@ -222,20 +222,16 @@
   };
 
   const typescriptExtensions = ['.ts', '.mts', '.cts', '.tsx'];
-  /** Set by the first TypeScript file: from then on names without extension may mean others. */
-  let typescript = false;
-
+  let typescript = false; // set by the first such file: from then on names without extension may mean others
   /** The TypeScript file that a name stands for which no JavaScript file has: "./a" and, in TypeScript, "./a.js". */
   Module._findTypeScript = (spec, parent, paths, forImport) => {
-    const file = (parent && parent.filename) || '';
     if (!typescript) return '';
-    const found = native.resolve(spec, file, paths, typescriptExtensions, forImport);
-    if (typeof found === 'string') return found;
-    const written = typescriptExtensions.includes(extname(file)) && /^(\.{1,2}\/.*)\.([mc]?)js$/.exec(spec);
-    const other = written && native.resolve(`${written[1]}.${written[2]}ts`, file, paths, []);
-    return typeof other === 'string' ? other : '';
+    const file = (parent && parent.filename) || '';
+    let found = native.resolve(spec, file, paths, typescriptExtensions, forImport);
+    const written = typeof found !== 'string' && typescriptExtensions.includes(extname(file)) && /^(\.{1,2}\/.*)\.([mc]?)js$/.exec(spec);
+    if (written) found = native.resolve(`${written[1]}.${written[2]}ts`, file, paths, []);
+    return typeof found === 'string' ? found : '';
   };
-
   const extname = (filename) => /\.[^./]*$|$/.exec(filename)[0];
 
   function adopt(parent, child) {
