@@ -1,5 +1,5 @@
 // Command bench measures the built binary beside its peers: PM2, the original Pandora.js and bare Node. It prints whole
-// process figures and ratios and judges nothing.
+// process figures and ratios, and says of those that have a target whether it is reached.
 //
 //	make bench        # or: go run ./internal/bench -pandora bin/pandora -peers .cache/peers
 //
@@ -74,6 +74,9 @@ func bench(pandora, peers string, runs int) error {
 			return err
 		}
 		row(strings.Join(append([]string{filepath.Base(c[0])}, c[1:]...), " "), f)
+	}
+	if err := structures(pandora, peers, home, runs, env); err != nil {
+		return err
 	}
 	fmt.Println()
 	fmt.Println("contender        start ms   list ms   list RSS MB   processes besides the application: RSS / private MB")

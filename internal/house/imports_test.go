@@ -32,7 +32,7 @@ func mayImport() map[string][]string {
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
 		"internal/load":        {},
-		"internal/bench":       {"internal/load"},
+		"internal/bench":       {"internal/load", "js", "procfile/evaluate"},
 	}
 }
 
