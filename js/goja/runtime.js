@@ -170,11 +170,7 @@ function makeV8() {
 const makers = {
   cluster: makeCluster, worker_threads: makeThreads, vm: makeVM, zlib: makeZlib, readline: makeReadline,
   'readline/promises': makeReadlinePromises, domain: makeDomain, v8: makeV8,
-  // Libraries of colours ask the prototype; what is printed while an application is described has none.
-  tty: () => build('tty', {
-    exports: { isatty: () => false },
-    methods: { WriteStream: { hasColors: () => false, getColorDepth: () => 1 } },
-  }),
+  tty: () => build('tty', { exports: { isatty: () => false } }),
   inspector: () => build('inspector', { exports: { url: () => undefined, close: quiet }, constructible: ['Session'] }),
   trace_events: () => build('trace_events', { exports: { getEnabledCategories: () => undefined } }),
   constants: () => build('constants'),
