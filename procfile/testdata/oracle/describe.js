@@ -45,9 +45,10 @@ function describeProcess(process) {
 
 /**
  * @param {any} reconciler the original's, after its procfiles
+ * @param {any[]} builtins the services it had before them
  * @returns {object}
  */
-function describe(reconciler) {
+function describe(reconciler, builtins) {
   // Reading the unique services turns their list around, so each reading needs a list of its own.
   const services = reconciler.services.slice();
   const structure = JSON.parse(JSON.stringify(reconciler.getApplicationStructure()));
@@ -59,7 +60,7 @@ function describe(reconciler) {
     definedProcesses: reconciler.processes.map((/** @type {any} */ process) => process.processName),
     defaultServiceCategory: reconciler.getDefaultServiceCategory(),
     services: reconciler.uniqServices
-      .filter((/** @type {any} */ { serviceEntry }) => !serviceEntry || serviceEntry.name !== 'LoggerService')
+      .filter((/** @type {any} */ service) => !builtins.includes(service))
       .map(describeService),
   };
 }

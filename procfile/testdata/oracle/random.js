@@ -77,8 +77,9 @@ function body() {
 /** @param {(pandora: any) => void} procfile */
 function theirs(procfile) {
   const reconciler = new ProcfileReconciler({ appName: 'random', appDir });
+  const builtins = reconciler.services.slice();
   reconciler.callProcfile(procfile, appDir);
-  return describe(reconciler);
+  return describe(reconciler, builtins);
 }
 
 /** @param {(pandora: any) => void} procfile */

@@ -26,8 +26,9 @@ function compute(Reconciler, representation, env) {
   setEnvironment(env);
   const reconciler = new Reconciler(representation);
   setEnvironment(env); // its default procfile loads modules that set variables
+  const builtins = reconciler.services.slice();
   reconciler.discover();
-  return describe(reconciler);
+  return describe(reconciler, builtins);
 }
 
 const { representation, env, workerCount } = JSON.parse(fs.readFileSync(0, 'utf8'));
