@@ -133,6 +133,8 @@ type Daemon struct {
 	Config json.RawMessage `json:"config,omitempty"`
 	// ConfigPaths are the configuration modules that were loaded, in order.
 	ConfigPaths []string `json:"configPaths"`
+	// Service is true when a service manager keeps the daemon: guards leave it to bring a dead one back, for a while.
+	Service bool `json:"service,omitempty"`
 }
 
 func (h Home) daemonPath() string { return filepath.Join(h.State, "daemon.json") }

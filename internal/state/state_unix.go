@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -61,13 +62,39 @@ var ErrLocked = errors.New("another daemon runs")
 // LockDaemon takes the lock that a daemon holds while it lives. While another one is there, it waits until ctx ends and
 // then returns an error that wraps ErrLocked.
 func (h Home) LockDaemon(ctx context.Context) (*Lock, error) {
-	return lock(ctx, filepath.Join(h.State, "daemon.lock"))
+	return lock(ctx, h.daemonLock())
 }
 
 // LockStart takes the lock that a command holds while it starts a daemon, so that one of several commands does.
 func (h Home) LockStart(ctx context.Context) (*Lock, error) {
 	return lock(ctx, filepath.Join(h.State, "start.lock"))
 }
+
+// DaemonLives reports whether a process holds the daemon's lock: a daemon, or for a moment a command that waits for its
+// end. It takes the lock in a way that hinders nobody else who asks.
+func (h Home) DaemonLives() bool {
+	file, err := os.Open(h.daemonLock())
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// DaemonPID is the process that holds, or held last, the daemon's lock; 0 when that is not known.
+func (h Home) DaemonPID() int {
+	data, err := os.ReadFile(h.daemonLock())
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+func (h Home) daemonLock() string { return filepath.Join(h.State, "daemon.lock") }
 
 // lock opens the file and takes its lock, trying until ctx ends.
 func lock(ctx context.Context, path string) (*Lock, error) {
