@@ -27,13 +27,14 @@ var ErrNoRecord = errors.New("no such application is recorded")
 // fileName makes a file name of an application's name.
 func fileName(app string) string { return url.PathEscape(app) }
 
-func (h Home) recordPath(app string) string {
+// RecordPath is the file with the record of an application.
+func (h Home) RecordPath(app string) string {
 	return filepath.Join(h.State, appsFolder, fileName(app)+".json")
 }
 
 // ReadRecord reads the record of an application; the error wraps ErrNoRecord when there is none.
 func (h Home) ReadRecord(app string) (*Record, error) {
-	path := h.recordPath(app)
+	path := h.RecordPath(app)
 	r, err := readRecord(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read record of application %q: %w", app, ErrNoRecord)
@@ -57,7 +58,7 @@ func (h Home) Records() (records []*Record, problems []string) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if !strings.HasSuffix(e.Name(), ".json") || strings.HasPrefix(e.Name(), ".") || e.IsDir() {
+		if !strings.HasSuffix(e.Name(), ".json") || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		r, err := readRecord(path)
@@ -65,7 +66,7 @@ func (h Home) Records() (records []*Record, problems []string) {
 		case errors.Is(err, os.ErrNotExist): // removed meanwhile
 		case err != nil:
 			problems = append(problems, setAside(path, err))
-		case h.recordPath(r.AppName) != path:
+		case h.RecordPath(r.AppName) != path:
 			problems = append(problems, setAside(path, fmt.Errorf("it is the record of application %q", r.AppName)))
 		default:
 			records = append(records, r)
@@ -108,12 +109,12 @@ func (h Home) WriteRecord(r *Record) error {
 	if r.CreatedAt == "" {
 		r.CreatedAt = r.UpdatedAt
 	}
-	return writeJSON(h.recordPath(r.AppName), r)
+	return writeJSON(h.RecordPath(r.AppName), r)
 }
 
 // DeleteRecord forgets an application; forgetting an unknown one is fine.
 func (h Home) DeleteRecord(app string) error {
-	err := os.Remove(h.recordPath(app))
+	err := os.Remove(h.RecordPath(app))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -154,11 +155,14 @@ func (h Home) WriteDaemon(d *Daemon) error { return writeJSON(h.daemonPath(), d)
 
 // readJSON reads one JSON value from a file of bounded size.
 func readJSON(path string, into any) error {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > maxFile {
+		return fmt.Errorf("it is larger than %d MB", maxFile>>20)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return err

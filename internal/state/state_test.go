@@ -141,7 +141,7 @@ func TestRecords(t *testing.T) {
 	if len(problems) != 0 || len(records) != 4 || records[0].AppName != "zebra" || records[3].AppName != "ünï" {
 		t.Fatalf("records %v, problems %v", records, problems)
 	}
-	info, err := os.Stat(home.recordPath("ant"))
+	info, err := os.Stat(home.RecordPath("ant"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of a record: %v, %v", info, err)
 	}
@@ -162,7 +162,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 	if err := home.WriteRecord(good); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(home.recordPath("good"))
+	data, err := os.ReadFile(home.RecordPath("good"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestBrokenRecordsAreSetAside(t *testing.T) {
 		"empty":     "",
 		"other":     `{"version":1,"appName":"other"}`,
 	} {
-		if err := os.WriteFile(home.recordPath(name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(home.RecordPath(name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
