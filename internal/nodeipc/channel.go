@@ -82,13 +82,26 @@ type Channel struct {
 	// early is an answer that came while writing, which the writer then handles; "" for none.
 	early  string
 	closed bool
+	// serving is true once Serve was called; over is closed when it has returned, closing when the channel is closed.
+	serving       bool
+	over, closing chan struct{}
+	// thawed is closed by Thaw, nil unless frozen; the reader and the writer tell parked that they stand still.
+	thawed, parked chan struct{}
+
+	// current is the message whose beginning may have been written; it belongs to the writer. lines and fds are what
+	// was read and not delivered yet: a part of a line, and descriptors without one; they belong to the reader.
+	current *outgoing
+	lines   splitter
+	fds     []int
 }
 
 // outgoing is one message on its way to the child.
 type outgoing struct {
 	data []byte
 	// fd is our duplicate, -1 for none.
-	fd      int
+	fd int
+	// sent counts the bytes that are written; the descriptor goes with the first.
+	sent    int
 	retries int
 	done    func(error)
 }
@@ -111,7 +124,7 @@ func Pair() (parent *Channel, child *os.File, err error) {
 }
 
 func newChannel(conn *net.UnixConn) *Channel {
-	return &Channel{conn: conn, wake: make(chan struct{}, 1)}
+	return &Channel{conn: conn, wake: make(chan struct{}, 1), over: make(chan struct{}), closing: make(chan struct{})}
 }
 
 // Send queues v, marshalled as JSON, behind everything sent before. It does not wait for the child.
@@ -208,6 +221,7 @@ func (c *Channel) Close() error {
 		return nil
 	}
 	c.closed = true
+	close(c.closing)
 	dropped := append(c.urgent, c.queue...)
 	if c.inFlight != nil {
 		dropped = append(dropped, c.inFlight)
@@ -237,6 +251,10 @@ func (o *outgoing) finish(err error) {
 // the protocol (the reason). It calls handle for every message that is not part of the handle protocol itself, and
 // closes the channel before it returns. It is called once.
 func (c *Channel) Serve(handle func(Message)) error {
+	c.mu.Lock()
+	c.serving = true
+	c.mu.Unlock()
+	defer close(c.over)
 	written := make(chan error, 1)
 	go func() { written <- c.write() }()
 	err := c.read(handle)

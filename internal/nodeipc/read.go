@@ -21,21 +21,23 @@ const (
 func (c *Channel) read(handle func(Message)) error {
 	buf := make([]byte, readSize)
 	oob := make([]byte, unix.CmsgSpace(maxPendingFDs*4))
-	var lines splitter
-	var fds []int
 	defer func() {
-		for _, fd := range fds {
+		for _, fd := range c.fds {
 			unix.Close(fd)
 		}
+		c.fds = nil
 	}()
 	for {
 		n, oobn, _, _, err := c.conn.ReadMsgUnix(buf, oob)
 		if oobn > 0 {
-			fds = append(fds, receivedFDs(oob[:oobn])...)
-			for len(fds) > maxPendingFDs {
-				unix.Close(fds[0])
-				fds = fds[1:]
+			c.fds = append(c.fds, receivedFDs(oob[:oobn])...)
+			for len(c.fds) > maxPendingFDs {
+				unix.Close(c.fds[0])
+				c.fds = c.fds[1:]
 			}
+		}
+		if err != nil && c.park(err) {
+			continue
 		}
 		if err != nil {
 			return err
@@ -46,13 +48,13 @@ func (c *Channel) read(handle func(Message)) error {
 		rest := buf[:n]
 		for len(rest) > 0 {
 			var line []byte
-			if line, rest, err = lines.next(rest); err != nil {
+			if line, rest, err = c.lines.next(rest); err != nil {
 				return err
 			}
 			if line == nil {
 				break
 			}
-			if err := c.receive(line, &fds, handle); err != nil {
+			if err := c.receive(line, &c.fds, handle); err != nil {
 				return err
 			}
 		}

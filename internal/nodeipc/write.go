@@ -11,15 +11,24 @@ import (
 // write sends what is queued until the channel closes. A write error closes the channel.
 func (c *Channel) write() error {
 	for {
-		o, closed := c.next()
-		if closed {
-			return nil
+		if c.current == nil {
+			o, closed := c.next()
+			if closed {
+				return nil
+			}
+			if o == nil {
+				if !c.park(nil) {
+					<-c.wake
+				}
+				continue
+			}
+			c.current = o
 		}
-		if o == nil {
-			<-c.wake
-			continue
-		}
+		o := c.current
 		if err := c.writeOne(o); err != nil {
+			if c.park(err) {
+				continue
+			}
 			c.Close()
 			// A child that closed its end, or is gone, is no news: the reader sees the end as well.
 			if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, net.ErrClosed) {
@@ -27,6 +36,7 @@ func (c *Channel) write() error {
 			}
 			return fmt.Errorf("write to an IPC channel: %w", err)
 		}
+		c.current = nil
 		if o.fd >= 0 {
 			c.handleWritten()
 		}
@@ -41,10 +51,13 @@ func (c *Channel) next() (o *outgoing, closed bool) {
 	switch {
 	case c.closed:
 		return nil, true
+	case c.thawed != nil:
+		return nil, false
 	case len(c.urgent) > 0:
 		o, c.urgent = c.urgent[0], c.urgent[1:]
 	case c.resend:
 		c.resend, c.writing = false, true
+		c.inFlight.sent = 0
 		return c.inFlight, false
 	case c.inFlight != nil || len(c.queue) == 0:
 		return nil, false
@@ -59,21 +72,21 @@ func (c *Channel) next() (o *outgoing, closed bool) {
 	return o, false
 }
 
-// writeOne writes the whole of o. The kernel may take a part; the descriptor goes with the first one only, else the
+// writeOne writes what is left of o. The kernel may take a part; the descriptor goes with the first one only, else the
 // child would get it twice.
 func (c *Channel) writeOne(o *outgoing) error {
-	rest := o.data
-	if o.fd >= 0 {
-		n, _, err := c.conn.WriteMsgUnix(rest, unix.UnixRights(o.fd), nil)
+	if o.fd >= 0 && o.sent == 0 {
+		n, _, err := c.conn.WriteMsgUnix(o.data, unix.UnixRights(o.fd), nil)
+		o.sent += n
 		if err != nil {
 			return err
 		}
-		rest = rest[n:]
 	}
-	if len(rest) == 0 {
+	if o.sent == len(o.data) {
 		return nil
 	}
-	_, err := c.conn.Write(rest)
+	n, err := c.conn.Write(o.data[o.sent:])
+	o.sent += n
 	return err
 }
 
