@@ -50,12 +50,8 @@ func NewNodeSpawner(log *zap.Logger, onChange func()) *NodeSpawner {
 
 // Begin opens log files (not in dev) and an empty cluster.
 func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
-	policy := nodecluster.RoundRobin
-	if lookup(plan.Env, "NODE_CLUSTER_SCHED_POLICY") == "none" {
-		policy = nodecluster.Shared
-	}
 	s := &session{
-		primary: nodecluster.New(nodecluster.Options{Policy: policy, Log: n.log, OnChange: n.onChange}),
+		primary: nodecluster.New(nodecluster.Options{Log: n.log, OnChange: n.onChange}),
 		donated: newDonated(n.log, n.onChange),
 		cancel:  func() {},
 	}
@@ -192,7 +188,7 @@ func (c *nodeChild) start(s *session) error {
 	}
 	defer files.closeTheirs()
 	if c.spec.Process.Kind == procfile.KindWorker {
-		c.member = s.primary.Attach(c.spec.ID, c.spec.Process.ProcessName, channel)
+		c.member = s.primary.Attach(c.spec.ID, c.spec.Process.ProcessName, c.balance(), channel)
 	}
 	c.channel = channel
 	if err := c.startProcess(files, theirs); err != nil {
@@ -210,6 +206,15 @@ func (c *nodeChild) start(s *session) error {
 	go c.serve()     // ends when the channel does; wait waits for it
 	go c.wait(files) // ends with the process; closing events is how its end is waited for
 	return nil
+}
+
+// balance is how the worker gets its connections: what its process asks for, else what Node would do in its environment.
+func (c *nodeChild) balance() nodecluster.Policy {
+	policy := c.spec.Process.PolicyOrDefault().Balance
+	if policy == procfile.BalanceShared || policy == "" && lookup(c.env, "NODE_CLUSTER_SCHED_POLICY") == "none" {
+		return nodecluster.Shared
+	}
+	return nodecluster.RoundRobin
 }
 
 // startProcess starts the process with its channel as descriptor 3 and the sockets it inherits behind it. It does not use
@@ -248,6 +253,7 @@ func (c *nodeChild) startProcess(files *files, channel *os.File) error {
 		return &os.PathError{Op: "start", Path: c.node, Err: err}
 	}
 	c.pid = pid
+	c.oomBefore, _ = oomKills()
 	c.process, err = os.FindProcess(pid) // it is our child, and not yet waited for
 	return err
 }

@@ -35,7 +35,6 @@ type spec struct {
 	flags                    int
 	backlog                  int
 	readableAll, writableAll bool
-	roundRobin               bool
 }
 
 // String is the address as people write it.

@@ -24,13 +24,13 @@ func TestQueries(t *testing.T) {
 		errno unix.Errno
 	}{
 		`{"address":null,"port":3000,"addressType":4,"fd":-1,"backlog":false,"index":2}`: {
-			"null:3000:4:-1", spec{network: "tcp", port: 3000, roundRobin: true}, 0},
+			"null:3000:4:-1", spec{network: "tcp", port: 3000}, 0},
 		`{"address":"::1","port":0,"addressType":6,"flags":1,"backlog":10,"index":2}`: {
-			"::1:0:6::2", spec{network: "tcp", address: "::1", six: true, flags: 1, backlog: 10, roundRobin: true}, 0},
+			"::1:0:6::2", spec{network: "tcp", address: "::1", six: true, flags: 1, backlog: 10}, 0},
 		`{"address":"/a/s","port":-1,"addressType":-1,"fd":null,"readableAll":true}`: {
-			"/a/s:-1:-1:null", spec{network: "unix", address: "/a/s", port: -1, readableAll: true, roundRobin: true}, 0},
+			"/a/s:-1:-1:null", spec{network: "unix", address: "/a/s", port: -1, readableAll: true}, 0},
 		`{"address":"/cwd/\u0000name","port":-1,"addressType":-1}`: {
-			"/cwd/\x00name:-1:-1:", spec{network: "unix", address: "@name", abstract: true, port: -1, roundRobin: true}, 0},
+			"/cwd/\x00name:-1:-1:", spec{network: "unix", address: "@name", abstract: true, port: -1}, 0},
 		`{"address":"127.0.0.1","port":"53","addressType":"udp4","fd":-1,"flags":4}`: {
 			"127.0.0.1:53:udp4:-1", spec{network: "udp", address: "127.0.0.1", port: 53, flags: 4}, 0},
 		`{"address":null,"port":null,"addressType":null,"fd":5}`: {"null:0:null:5:0", spec{}, unix.EINVAL},
@@ -41,7 +41,7 @@ func TestQueries(t *testing.T) {
 		if got := q.key(); got != want.key {
 			t.Errorf("%s: key %q, want %q", text, got, want.key)
 		}
-		if got, errno := q.spec(RoundRobin); got != want.spec || errno != want.errno {
+		if got, errno := q.spec(); got != want.spec || errno != want.errno {
 			t.Errorf("%s: %+v %v, want %+v %v", text, got, errno, want.spec, want.errno)
 		}
 	}
@@ -93,8 +93,8 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		q.key()
-		s, errno := q.spec(RoundRobin)
-		if errno == 0 && (s.port > 65535 || s.port < 0 && s.network != "unix" || s.network == "" || s.roundRobin && s.network == "udp") {
+		s, errno := q.spec()
+		if errno == 0 && (s.port > 65535 || s.port < 0 && s.network != "unix" || s.network == "") {
 			t.Fatalf("%s: %+v", text, s)
 		}
 	})

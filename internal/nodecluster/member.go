@@ -20,6 +20,7 @@ type Member struct {
 	primary *Primary
 	id      int
 	process string
+	policy  Policy
 	channel *nodeipc.Channel
 
 	// The rest is guarded by primary.mu.
@@ -36,6 +37,9 @@ type Member struct {
 	dismissed bool
 	gone      bool
 }
+
+// roundRobin tells whether the worker is given its connections. Datagrams know none, so UDP is always shared.
+func (m *Member) roundRobin(s *share) bool { return m.policy == RoundRobin && s.spec.network != "udp" }
 
 // Online tells whether the worker's cluster module has started, which is before any user code.
 func (m *Member) Online() bool { return m.flag(&m.online) }
@@ -86,13 +90,17 @@ func (m *Member) Detach() {
 		delete(s.holders, m)
 		s.dropFree(m)
 	}
-	clear(m.holds)
+	held := m.holds
+	m.holds = map[*share]bool{}
 	var lost []int
 	for seq, c := range m.unacked {
 		delete(m.unacked, seq)
-		if !c.share.giveBack(c) {
+		if !c.share.giveBack(c, nil) {
 			lost = append(lost, c.fd)
 		}
+	}
+	for s := range held {
+		s.dispatch(nil) // who waits may be meant for others now
 	}
 	p.mu.Unlock()
 	closeAll(lost)
@@ -176,22 +184,21 @@ func (q *message) key() string {
 }
 
 // spec says what socket the query asks for. A query for a descriptor of the parent names one we do not have.
-func (q *message) spec(policy Policy) (spec, unix.Errno) {
+func (q *message) spec() (spec, unix.Errno) {
 	var fd number
 	if len(q.FD) > 0 && string(q.FD) != "null" && (fd.UnmarshalJSON(q.FD) != nil || fd >= 0) {
 		return spec{}, unix.EINVAL
 	}
 	s := spec{
 		port: int(q.Port), flags: int(q.Flags), backlog: int(q.Backlog),
-		readableAll: bool(q.ReadableAll), writableAll: bool(q.WritableAll), roundRobin: policy == RoundRobin,
+		readableAll: bool(q.ReadableAll), writableAll: bool(q.WritableAll),
 	}
 	if q.Address != nil {
 		s.address = *q.Address
 	}
 	switch kind := string(bytes.Trim(q.AddressType, `"`)); {
 	case strings.HasPrefix(kind, "udp"):
-		// Datagrams know no connection that could be given away, so UDP is always shared.
-		s.network, s.six, s.roundRobin = "udp", kind == "udp6", false
+		s.network, s.six = "udp", kind == "udp6"
 	case q.Port < 0 || kind == "-1":
 		s.network = "unix"
 		// An abstract name arrives behind the worker's folder.
@@ -269,7 +276,7 @@ func (m *Member) query(q *message) {
 		errno := -int(errnoOf(err))
 		answer.Errno = &errno
 		err = m.channel.Send(answer)
-	case s.spec.roundRobin:
+	case m.roundRobin(s):
 		answer.Sockname = s.sockname()
 		if err = m.channel.Send(answer); err == nil {
 			s.join(m)
@@ -306,6 +313,7 @@ func (m *Member) closed(key string) {
 	delete(s.holders, m)
 	delete(m.holds, s)
 	s.dropFree(m)
+	s.dispatch(nil)
 	if len(s.holders) == 0 && !m.leaving {
 		p.startLinger(s)
 	}
@@ -328,7 +336,7 @@ func (m *Member) answered(seq int, accepted bool) {
 		finished = c.fd
 		c.share.addFree(m)
 	} else {
-		if !c.share.giveBack(c) {
+		if !c.share.giveBack(c, m) {
 			finished = c.fd
 		}
 		// It refuses because it has all the connections it wants: asking again at once would spin.

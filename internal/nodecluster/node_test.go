@@ -33,8 +33,9 @@ const patience = 20 * time.Second
 // cluster is a Primary with real workers.
 type cluster struct {
 	*Primary
-	t    *testing.T
-	node string
+	policy Policy // of the workers that start next
+	t      *testing.T
+	node   string
 	// dir holds one script per process: the name of the script is part of what TLS sessions depend on.
 	dir string
 	id  int
@@ -49,7 +50,7 @@ func newCluster(t *testing.T, policy Policy) *cluster {
 		}
 		t.Skip(err)
 	}
-	c := &cluster{Primary: New(Options{Policy: policy}), t: t, node: node, dir: t.TempDir()}
+	c := &cluster{Primary: New(Options{}), policy: policy, t: t, node: node, dir: t.TempDir()}
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -83,7 +84,7 @@ func (c *cluster) start(process, script string, env ...string) *worker {
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
-	w := &worker{Member: c.Attach(c.id, process, ch), t: c.t, channel: ch, messages: make(chan json.RawMessage, 1000), ended: make(chan struct{})}
+	w := &worker{Member: c.Attach(c.id, process, c.policy, ch), t: c.t, channel: ch, messages: make(chan json.RawMessage, 1000), ended: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}

@@ -2,7 +2,7 @@
 // sockets, it opens them, keeps them and shares them out.
 //
 //	primary := nodecluster.New(nodecluster.Options{Log: log})
-//	member := primary.Attach(id, "web", channel)      // id is the worker's NODE_UNIQUE_ID
+//	member := primary.Attach(id, "web", policy, channel)   // id is the worker's NODE_UNIQUE_ID
 //	err := channel.Serve(func(m nodeipc.Message) {
 //		if !member.Receive(m) { … a user's message or another lane … }
 //	})
@@ -13,8 +13,11 @@
 // there, connections wait in the kernel's queue. It goes at Close or Suspend, or some seconds after the last worker
 // closed it on its own account.
 //
-// Concurrency: every method may be called from any goroutine. With RoundRobin each socket has one goroutine, started
-// when it is opened; the one who closes the socket waits for it.
+// Each worker has the policy it was attached with, so that the workers of one socket may differ: while a reload changes
+// the policy, the old ones are given connections and the new ones accept for themselves, or the other way round.
+//
+// Concurrency: every method may be called from any goroutine. A socket that a worker with RoundRobin has asked for has
+// one goroutine; the one who closes the socket waits for it.
 //
 // It starts, watches and ends no process, and does not decide when a worker is ready.
 package nodecluster
@@ -52,7 +55,6 @@ const (
 
 // Options configure a Primary; the zero value is usable.
 type Options struct {
-	Policy Policy
 	// Log may be nil.
 	Log *zap.Logger
 	// OnChange, if not nil, is called after Sockets, or Online or Listening of a member, have changed. It runs in the
@@ -96,10 +98,11 @@ func New(options Options) *Primary {
 	return &Primary{options: options, log: log, members: map[int]*Member{}, shares: map[shareKey]*share{}}
 }
 
-// Attach makes the worker with NODE_UNIQUE_ID id, of the named process, a member. ids are never reused.
-func (p *Primary) Attach(id int, process string, ch *nodeipc.Channel) *Member {
+// Attach makes the worker with NODE_UNIQUE_ID id, of the named process, a member that gets its connections by policy.
+// ids are never reused.
+func (p *Primary) Attach(id int, process string, policy Policy, ch *nodeipc.Channel) *Member {
 	m := &Member{
-		primary: p, id: id, process: process, channel: ch,
+		primary: p, id: id, process: process, policy: policy, channel: ch,
 		holds: map[*share]bool{}, unacked: map[int]*connection{},
 	}
 	p.mu.Lock()

@@ -26,9 +26,11 @@ type share struct {
 
 	// The rest is guarded by primary.mu.
 
-	// fd is the socket, -1 while closed; loop accepts from it when the share is round-robin.
-	fd   int
-	loop *acceptLoop
+	// fd is the socket, -1 while closed; loop accepts from it once a worker has asked that is given its connections
+	// (directed).
+	fd       int
+	directed bool
+	loop     *acceptLoop
 	// bound is where it is, or was, bound; its port is tried first when it is opened again.
 	bound bound
 	// data is what the first worker sent along, the ticket keys of a TLS server. Never logged.
@@ -77,7 +79,7 @@ func (s *share) sockname() *sockname {
 // shareFor finds or opens the socket of a query. With an error, the share is the one that exists, or nil. opening is
 // held, and the caller makes m a holder before releasing it.
 func (p *Primary) shareFor(m *Member, q *message) (*share, error) {
-	spec, errno := q.spec(p.options.Policy)
+	spec, errno := q.spec()
 	if errno != 0 {
 		return nil, errno
 	}
@@ -94,10 +96,9 @@ func (p *Primary) shareFor(m *Member, q *message) (*share, error) {
 	case twice:
 		// A second handle under the same key would break the worker's own table.
 		return s, unix.EADDRINUSE
-	case open:
-		return s, nil
 	case s == nil:
 		s = &share{primary: p, key: key, spec: spec, fd: -1, wake: make(chan struct{}, 1), holders: map[*Member]bool{}}
+		s.directed = m.roundRobin(s)
 		if err := p.openShare(s); err != nil {
 			return nil, err
 		}
@@ -105,6 +106,10 @@ func (p *Primary) shareFor(m *Member, q *message) (*share, error) {
 		p.shares[key] = s
 		p.mu.Unlock()
 		return s, nil
+	}
+	s.directed = s.directed || m.roundRobin(s)
+	if open {
+		return s, p.startLoop(s)
 	}
 	return s, p.openShare(s)
 }
@@ -122,24 +127,29 @@ func (p *Primary) openShare(s *share) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s %s: %w", s.spec.network, s.spec, err)
 	}
-	var loop *acceptLoop
-	if s.spec.roundRobin {
-		// A non-blocking descriptor makes a file that the runtime polls. Its Fd method must never be called: it would
-		// make the socket blocking.
-		file := os.NewFile(uintptr(fd), "listener")
-		raw, err := file.SyscallConn()
-		if err != nil {
-			file.Close()
-			return fmt.Errorf("listen on %s %s: %w", s.spec.network, s.spec, err)
-		}
-		loop = &acceptLoop{file: file, raw: raw, stop: make(chan struct{}), done: make(chan struct{})}
-	}
 	p.mu.Lock()
-	s.fd, s.bound, s.loop = fd, at, loop
+	s.fd, s.bound = fd, at
 	p.mu.Unlock()
-	if loop != nil {
-		go s.accept(loop)
+	return p.startLoop(s)
+}
+
+// startLoop makes an open share accept by itself, if a worker is to be given connections; opening is held.
+func (p *Primary) startLoop(s *share) error {
+	if !s.directed || s.loop != nil {
+		return nil
 	}
+	// A non-blocking descriptor makes a file that the runtime polls. Its Fd method must never be called: it would make
+	// the socket blocking.
+	file := os.NewFile(uintptr(s.fd), "listener")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("listen on %s %s: %w", s.spec.network, s.spec, err)
+	}
+	loop := &acceptLoop{file: file, raw: raw, stop: make(chan struct{}), done: make(chan struct{})}
+	p.mu.Lock()
+	s.loop = loop
+	p.mu.Unlock()
+	go s.accept(loop)
 	return nil
 }
 
@@ -209,9 +219,7 @@ func (s *share) join(m *Member) {
 	}
 	s.holders[m] = true
 	m.holds[s] = true
-	if s.spec.roundRobin {
-		s.addFree(m)
-	}
+	s.addFree(m)
 }
 
 // addFree makes m available for one connection, if it still holds s; mu is held.
@@ -219,8 +227,10 @@ func (s *share) addFree(m *Member) {
 	if !s.holders[m] || m.dismissed || slices.Contains(s.free, m) {
 		return
 	}
-	s.free = append(s.free, m)
-	s.dispatch()
+	if m.roundRobin(s) {
+		s.free = append(s.free, m)
+	}
+	s.dispatch(nil)
 }
 
 // addFreeLater is addFree after a pause, for a worker that did not take a connection.
@@ -238,21 +248,45 @@ func (s *share) dropFree(m *Member) {
 }
 
 // giveBack puts a connection in front of those that wait for a worker; false when the socket is closed and the caller
-// closes the connection. mu is held.
-func (s *share) giveBack(c *connection) bool {
+// closes the connection. refused is the worker that did not take it, nil if that is gone. mu is held.
+func (s *share) giveBack(c *connection, refused *Member) bool {
 	if !s.open() {
 		return false
 	}
 	s.pending = slices.Insert(s.pending, 0, c)
-	s.dispatch()
+	s.dispatch(refused)
 	return true
 }
 
-// dispatch gives waiting connections to free workers and wakes the accept loop; mu is held.
-func (s *share) dispatch() {
-	for len(s.pending) > 0 && len(s.free) > 0 {
-		c, m := s.pending[0], s.free[0]
+// takeFree takes the next worker for a connection, nil when none is free; mu is held. A connection that was accepted
+// for a worker that is gone may find only such as accept for themselves: these take it as well, but not the one that
+// has just refused it.
+func (s *share) takeFree(refused *Member) *Member {
+	if len(s.free) > 0 {
+		m := s.free[0]
 		s.free = s.free[1:]
+		return m
+	}
+	var other *Member
+	for m := range s.holders {
+		if m.roundRobin(s) {
+			return nil
+		}
+		if !m.dismissed && m != refused {
+			other = m
+		}
+	}
+	return other
+}
+
+// dispatch gives waiting connections to free workers and wakes the accept loop; refused, if not nil, has just refused
+// one. mu is held.
+func (s *share) dispatch(refused *Member) {
+	for len(s.pending) > 0 {
+		c, m := s.pending[0], s.takeFree(refused)
+		if m == nil {
+			break
+		}
 		msg := m.next(reply{Act: "newconn", Key: s.key.key})
 		err := m.channel.SendHandle(msg, "net.Native", c.fd, func(err error) {
 			if err != nil {
@@ -262,6 +296,9 @@ func (s *share) dispatch() {
 		if err != nil {
 			// Its channel is closed, and Detach about to be called; or it is full, or we are out of descriptors.
 			s.addFreeLater(m)
+			if !m.roundRobin(s) {
+				break
+			}
 			continue
 		}
 		m.unacked[msg.Seq] = c
@@ -332,7 +369,7 @@ func (s *share) arrived(fd int) {
 	open := s.open()
 	if open {
 		s.pending = append(s.pending, &connection{share: s, fd: fd})
-		s.dispatch()
+		s.dispatch(nil)
 	}
 	s.primary.mu.Unlock()
 	if !open {
