@@ -29,9 +29,16 @@ import (
 )
 
 const (
-	// maxLine bounds one received message, maxQueue everything that waits to be sent; both in bytes.
-	maxLine  = 64 << 20
-	maxQueue = 64 << 20
+	// maxLine is from which size a received message is read past, which bounds what a child can make us keep. Node has
+	// no limit, and so a long message is no error.
+	maxLine = 2 << 20
+	// maxQueue bounds everything that waits to be sent, maxAnswers what may wait when the child asks for another answer;
+	// both in bytes, and each message counts messageCost more.
+	maxQueue    = 16 << 20
+	maxAnswers  = 1 << 20
+	messageCost = 256
+	// maxKey bounds the key of a server that a child asks about; Node's are short.
+	maxKey = 1 << 10
 	// maxPendingFDs bounds descriptors that arrived before their line. A correct peer never has more than one.
 	maxPendingFDs = 8
 	// maxRetransmits is how often a handle is sent again after a NACK, as in Node.
@@ -43,7 +50,7 @@ const (
 var (
 	// ErrClosed: the channel was closed, by either side, before the message could be delivered.
 	ErrClosed = errors.New("the IPC channel is closed")
-	// ErrQueueFull: the child has not read for so long that 64 MiB are waiting.
+	// ErrQueueFull: the child has not read for so long that 16 MiB are waiting.
 	ErrQueueFull = errors.New("the IPC queue is full: the child does not read its channel")
 	// ErrNotDelivered: the child answered four times that the descriptor did not arrive.
 	ErrNotDelivered = errors.New("the descriptor did not reach the child")
@@ -53,7 +60,8 @@ var (
 type Message struct {
 	// Cmd is the "cmd" of an internal message ("NODE_CLUSTER", "NODE_PANDORA"); "" for a message the user sent.
 	Cmd string
-	// Raw is the whole JSON value; for a message with a handle, the user's part of it.
+	// Raw is the whole JSON value; for a message with a handle, the user's part of it. A message of 2 MiB or more is not
+	// delivered; one that came with a handle is acknowledged all the same.
 	Raw json.RawMessage
 	// FD is the descriptor that came with it, -1 for none. It is valid while the handler runs and closed by Serve
 	// afterwards, so that one nobody wanted cannot leak; a handler that wants to keep it duplicates it.
@@ -73,7 +81,7 @@ type Channel struct {
 	// urgent holds acknowledgements, which overtake everything; else two sides waiting for each other would wait for ever.
 	urgent []*outgoing
 	queue  []*outgoing
-	// queued counts the bytes in both, and of the handle in flight.
+	// queued counts the cost of both, and of the handle in flight.
 	queued int
 	// inFlight is the handle that was written, or is being written, and not yet acknowledged; nothing of queue passes it.
 	inFlight *outgoing
@@ -191,10 +199,10 @@ func (c *Channel) enqueue(o *outgoing, urgent bool) error {
 	if c.closed {
 		return ErrClosed
 	}
-	if c.queued+len(o.data) > maxQueue {
+	if c.queued+o.cost() > maxQueue {
 		return ErrQueueFull
 	}
-	c.queued += len(o.data)
+	c.queued += o.cost()
 	if urgent {
 		c.urgent = append(c.urgent, o)
 	} else {
@@ -236,6 +244,9 @@ func (c *Channel) Close() error {
 	}
 	return err
 }
+
+// cost is what o counts while it waits.
+func (o *outgoing) cost() int { return len(o.data) + messageCost }
 
 // finish releases o's descriptor and tells its sender.
 func (o *outgoing) finish(err error) {

@@ -46,6 +46,23 @@ func (p *peer) say(t *testing.T, line string, fds ...int) {
 	}
 }
 
+// sayAll is say for what the kernel does not take at once.
+func (p *peer) sayAll(t *testing.T, line string, fds ...int) {
+	t.Helper()
+	first := min(len(line), 1000)
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	n, _, err := p.WriteMsgUnix([]byte(line[:first]), oob, nil)
+	if err == nil {
+		_, err = p.Write([]byte(line[n:] + "\n"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // hear returns the next line that the channel wrote.
 func (p *peer) hear(t *testing.T) string {
 	t.Helper()
@@ -200,7 +217,7 @@ func TestCloseUnblocks(t *testing.T) {
 	fd, _ := listener(t)
 	done := make(chan error, 2)
 	report := func(err error) { done <- err }
-	ch.SendHandle(strings.Repeat("x", 10<<20), "net.Server", fd, report)
+	ch.SendHandle(strings.Repeat("x", 3<<20), "net.Server", fd, report)
 	ch.SendHandle(2, "net.Server", fd, report)
 	p.lines.Peek(1)
 	ch.Close()
@@ -241,13 +258,29 @@ func TestNotTheProtocol(t *testing.T) {
 }
 
 func TestLongLine(t *testing.T) {
-	s := splitter{partial: make([]byte, maxLine-3)}
-	if line, _, err := s.next([]byte("abc\n")); err != nil || len(line) != maxLine {
-		t.Errorf("a line of the greatest size: %d bytes, %v", len(line), err)
+	var got []Message
+	_, p := pair(t, func(m Message) { got = append(got, m) })
+	fd, _ := listener(t)
+	long := strings.Repeat("x", maxLine)
+	for _, line := range []string{`"` + long + `"`, "{" + long, long + long + long} {
+		p.sayAll(t, line) // even what is no JSON: nobody has looked
 	}
-	s.partial = make([]byte, maxLine-3)
-	if _, _, err := s.next([]byte("abcd")); err == nil {
-		t.Error("a longer one was accepted")
+	p.sayAll(t, `{"cmd":"NODE_HANDLE","type":"net.Server","msg":"`+long+`"}`, fd)
+	if said := p.hear(t); said != `{"cmd":"NODE_HANDLE_ACK"}` {
+		t.Errorf("a long message with a descriptor is answered %s", said)
+	}
+	p.sayAll(t, `{"cmd":"NODE_HANDLE","type":"net.Server","msg":"`+long+`"}`)
+	if said := p.hear(t); said != `{"cmd":"NODE_HANDLE_NACK"}` {
+		t.Errorf("a long message without its descriptor is answered %s", said)
+	}
+	p.sayAll(t, `"`+long[:maxLine-3]+`"`)
+	p.sayAll(t, `"short"`)
+	p.Close()
+	if err := wait(t, "end of the channel", p.served); err != nil {
+		t.Error(err)
+	}
+	if len(got) != 2 || len(got[0].Raw) != maxLine-1 || string(got[1].Raw) != `"short"` {
+		t.Errorf("%d messages", len(got))
 	}
 }
 
@@ -265,10 +298,7 @@ func FuzzFrames(f *testing.F) {
 				part := rest[:min(step, len(rest))]
 				rest = rest[len(part):]
 				for len(part) > 0 {
-					line, more, err := s.next(part)
-					if err != nil {
-						t.Fatal(err)
-					}
+					line, more := s.next(part)
 					if line == nil {
 						break
 					}

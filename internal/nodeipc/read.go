@@ -48,9 +48,7 @@ func (c *Channel) read(handle func(Message)) error {
 		rest := buf[:n]
 		for len(rest) > 0 {
 			var line []byte
-			if line, rest, err = c.lines.next(rest); err != nil {
-				return err
-			}
+			line, rest = c.lines.next(rest)
 			if line == nil {
 				break
 			}
@@ -83,26 +81,25 @@ type splitter struct {
 }
 
 // next returns the first line of data without its newline, and what follows it. line is nil when data holds no end of
-// a line; data is then kept. A returned line is valid until the next call.
-func (s *splitter) next(data []byte) (line, rest []byte, err error) {
+// a line; data is then kept. Of a line that is too long the first maxLine bytes are kept and returned. A returned line
+// is valid until the next call.
+func (s *splitter) next(data []byte) (line, rest []byte) {
 	i := bytes.IndexByte(data, '\n')
 	size := i
 	if i < 0 {
 		size = len(data)
 	}
-	if len(s.partial)+size > maxLine {
-		return nil, nil, fmt.Errorf("read an IPC message: longer than %d MiB", maxLine>>20)
-	}
+	line = data[:size:size]
+	line = line[:min(size, maxLine-len(s.partial))]
 	if i < 0 {
-		s.partial = append(s.partial, data...)
-		return nil, nil, nil
+		s.partial = append(s.partial, line...)
+		return nil, nil
 	}
-	line, rest = data[:i:i], data[i+1:]
 	if len(s.partial) > 0 {
 		line = append(s.partial, line...)
 		s.partial = nil
 	}
-	return line, rest, nil
+	return line, data[i+1:]
 }
 
 // frame is what a line says.
@@ -138,6 +135,9 @@ func (c *Channel) receive(line []byte, fds *[]int, handle func(Message)) error {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil
 	}
+	if len(line) >= maxLine {
+		return c.receiveLong(line, fds)
+	}
 	f, err := parse(line)
 	if err != nil {
 		return err
@@ -148,14 +148,36 @@ func (c *Channel) receive(line []byte, fds *[]int, handle func(Message)) error {
 		return nil
 	case cmdHandle:
 		return c.receiveHandle(f, fds, handle)
-	case cmdGetCount:
-		// The child counts the connections of a server of which it gave some away. We keep none of them.
-		return c.answer(map[string]any{"cmd": "NODE_SOCKET_COUNT", "key": f.fields["key"], "count": 0}, false)
-	case cmdNotifyClose:
-		return c.answer(map[string]any{"cmd": "NODE_SOCKET_ALL_CLOSED", "key": f.fields["key"]}, false)
+	case cmdGetCount, cmdNotifyClose:
+		return c.receiveCount(f)
 	}
 	handle(Message{Cmd: f.cmd, Raw: bytes.Clone(line), FD: -1})
 	return nil
+}
+
+// receiveCount answers a child that asks about the connections of a server of which it gave some away: we keep none.
+func (c *Channel) receiveCount(f frame) error {
+	key := f.fields["key"]
+	switch {
+	case len(key) > maxKey:
+		return nil
+	case f.cmd == cmdGetCount:
+		return c.answer(map[string]any{"cmd": "NODE_SOCKET_COUNT", "key": key, "count": 0}, false)
+	}
+	return c.answer(map[string]any{"cmd": "NODE_SOCKET_ALL_CLOSED", "key": key}, false)
+}
+
+// receiveLong reads past a message of which only the beginning was kept. Node writes cmd first.
+func (c *Channel) receiveLong(line []byte, fds *[]int) error {
+	if !bytes.HasPrefix(line, []byte(`{"cmd":"`+cmdHandle+`",`)) {
+		return nil
+	}
+	if len(*fds) == 0 {
+		return c.answer(map[string]any{"cmd": cmdHandleNack}, true)
+	}
+	unix.Close((*fds)[0])
+	*fds = (*fds)[1:]
+	return c.answer(map[string]any{"cmd": cmdHandleAck}, true)
 }
 
 // receiveHandle acknowledges a message with a descriptor, delivers it and closes the descriptor.
@@ -185,8 +207,15 @@ func (c *Channel) receiveHandle(f frame, fds *[]int, handle func(Message)) error
 	return nil
 }
 
-// answer queues a reply of the protocol itself. A closed channel needs none.
+// answer queues a reply of the protocol itself. A closed channel needs none, and a child that asks without reading the
+// answers is given up.
 func (c *Channel) answer(v any, urgent bool) error {
+	c.mu.Lock()
+	unread := c.queued > maxAnswers
+	c.mu.Unlock()
+	if unread {
+		return ErrQueueFull
+	}
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode an IPC answer: %w", err)

@@ -67,7 +67,7 @@ func (c *Channel) next() (o *outgoing, closed bool) {
 	if o.fd >= 0 {
 		c.inFlight, c.writing = o, true
 	} else {
-		c.queued -= len(o.data)
+		c.queued -= o.cost()
 	}
 	return o, false
 }
@@ -122,7 +122,7 @@ func (c *Channel) acknowledged(answer string) {
 		return
 	}
 	c.inFlight = nil
-	c.queued -= len(o.data)
+	c.queued -= o.cost()
 	c.signal()
 	c.mu.Unlock()
 	if answer == cmdHandleNack {
