@@ -278,6 +278,9 @@ func (s *Supervisor) stopAll(op *operation) {
 	s.mu.Lock()
 	s.live, s.wanted = false, nil
 	app.state = AppStopped
+	for _, r := range app.roles {
+		r.workers = slices.Clone(r.slots) // without those that a canceled reload had on their way
+	}
 	s.mu.Unlock()
 	s.changed()
 }

@@ -57,6 +57,7 @@ func (s *Supervisor) reloadRoles(op *operation, app *application, leaving *[]*wo
 // addRole starts a process that the running plan does not have.
 func (s *Supervisor) addRole(op *operation, app *application, p procfile.Process) *Failure {
 	r := &role{process: p}
+	r.sockets.closed = true // as far as an earlier process of that name has left any
 	s.fill(app, r, op.Plan)
 	s.mu.Lock()
 	app.roles = append(app.roles, r)
@@ -69,8 +70,9 @@ func (s *Supervisor) addRole(op *operation, app *application, p procfile.Process
 	if op.ctx.Err() == nil {
 		s.stopRole(nil, r)
 		s.mu.Lock()
-		app.roles = slices.DeleteFunc(app.roles, func(other *role) bool { return other == r })
+		app.roles = slices.DeleteFunc(slices.Clone(app.roles), func(other *role) bool { return other == r })
 		s.mu.Unlock()
+		s.spawner.Suspend(p.ProcessName)
 	}
 	return failure
 }
@@ -186,6 +188,9 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 	}
 	failure := s.bringIn(op, r, fresh)
 	if op.ctx.Err() != nil {
+		for _, w := range fresh {
+			w.leave(false) // at once, so that it is not replaced beside the old one; the stop waits for it
+		}
 		return nil
 	}
 	if failure == nil {
@@ -199,6 +204,7 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 	if stopFirst {
 		s.bringBack(app, r, c, old)
 	}
+	s.keepSockets(app, r.process.ProcessName)
 	return failure
 }
 
@@ -314,6 +320,9 @@ func (s *Supervisor) awaitLeaving(op *operation, leaving []*worker) {
 		r.workers = slices.DeleteFunc(slices.Clone(r.workers), func(w *worker) bool { return slices.Contains(leaving, w) })
 	}
 	s.mu.Unlock()
+	for _, r := range s.app.roles {
+		s.keepSockets(s.app, r.process.ProcessName) // those that stay may all have been given up
+	}
 	s.changed()
 }
 
@@ -327,10 +336,10 @@ func (s *Supervisor) countReplaced(op *operation, n int) {
 // planOf is the plan that describes what runs after an operation: the new one, or where it has failed, the processes as
 // they are with whatever else belongs to those that were replaced; the caller holds mu.
 func planOf(app *application, op *operation, whole bool) *Plan {
-	if op.Plan == nil || !whole && op.snapshot.Replaced == 0 {
-		return app.plan
-	}
 	plan := *op.Plan
+	if !whole && op.snapshot.Replaced == 0 {
+		plan = *app.plan
+	}
 	if !whole {
 		plan.App = *plan.App.Clone()
 		plan.App.Processes = nil

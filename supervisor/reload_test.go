@@ -124,7 +124,7 @@ func TestReloadStopFirst(t *testing.T) {
 			t.Fatalf("reload: %+v", op)
 		}
 		time.Sleep(2 * time.Second)
-		if got := shape(s, 0); got != "0.4:running 1.3:running" {
+		if got := shape(s, 0); got != "0.5:running 1.3:running" {
 			t.Errorf("the old definition is not back: %s", got)
 		}
 	})

@@ -83,6 +83,7 @@ type application struct {
 	state        AppState
 	startCount   int
 	restartCount int
+	slotCounts   map[slotKey]*slotCounts
 }
 
 // role is a process of the plan with its workers. Only the goroutine of Run changes it, under Supervisor.mu.
@@ -332,16 +333,6 @@ func (s *Supervisor) newID() int {
 	return s.spawned
 }
 
-// countSpawn counts a process of an application.
-func (s *Supervisor) countSpawn(app *application, replacement bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	app.startCount++
-	if replacement {
-		app.restartCount++
-	}
-}
-
 // keepSockets closes the sockets of a process that has no worker now or soon, and opens them for one that starts.
 func (s *Supervisor) keepSockets(app *application, name string) {
 	s.mu.Lock()
@@ -400,7 +391,9 @@ func (s *Supervisor) statusOf(app *application) Status {
 	for i, r := range app.roles {
 		p := ProcessStatus{Name: r.process.ProcessName, Kind: r.process.Kind, Stopped: r.stopped, Workers: []WorkerStatus{}}
 		for _, w := range r.workers {
-			p.Workers = append(p.Workers, w.shown)
+			shown := w.shown
+			shown.Restarts = app.counts(p.Name, shown).restarts
+			p.Workers = append(p.Workers, shown)
 		}
 		st.Processes[i] = p
 	}

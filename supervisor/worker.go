@@ -371,7 +371,7 @@ func (w *worker) spawn() {
 	again := w.status.Generation > 0 && w.tries+w.failures > 0
 	spec := SpawnSpec{
 		Plan: w.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
-		Generation: w.status.Generation + 1, ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
+		Generation: w.s.nextGeneration(w), ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
 	}
 	if again {
 		w.replaced = append(w.replaced, time.Now())
@@ -381,21 +381,19 @@ func (w *worker) spawn() {
 		var permanent *PermanentError
 		w.doomed = errors.As(err, &permanent)
 		w.err = err
+		w.s.noGeneration(w, spec.Generation)
 		w.ended(eventSpawnFailed)
 		return
 	}
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
 	w.status.Generation, w.status.Drift = spec.Generation, nil
-	if again {
-		w.status.Restarts++
-	}
 	w.services, w.because, w.asked = 0, "", false
 	ready := w.policy.Ready
 	w.waits = waits{report: true, message: ready != nil && ready.Message != nil, probe: ready != nil && ready.Message == nil}
 	w.timer.Reset(w.startTime())
 	w.s.roster.add(w.app.id, child.PID())
-	w.s.countSpawn(w.app, again)
+	w.s.countSpawn(w, again)
 	w.s.record(w, "spawned", "spawned, generation "+strconv.Itoa(spec.Generation))
 	w.s.publish(w)
 }
