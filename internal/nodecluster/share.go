@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -56,6 +57,8 @@ type acceptLoop struct {
 	raw  syscall.RawConn
 	// stop is closed to end it, done when it has ended.
 	stop, done chan struct{}
+	// turn is held while a connection is between the kernel's queue and pending.
+	turn sync.Mutex
 }
 
 func (s *share) open() bool { return s.fd >= 0 }
@@ -89,6 +92,12 @@ func (p *Primary) shareFor(m *Member, q *message) (*share, error) {
 	refused := p.closed || m.gone
 	twice := s != nil && s.holders[m]
 	open := s != nil && s.open()
+	shares := 0
+	for other := range p.shares {
+		if other.process == m.process {
+			shares++
+		}
+	}
 	p.mu.Unlock()
 	switch {
 	case refused:
@@ -96,6 +105,8 @@ func (p *Primary) shareFor(m *Member, q *message) (*share, error) {
 	case twice:
 		// A second handle under the same key would break the worker's own table.
 		return s, unix.EADDRINUSE
+	case s == nil && shares >= maxShares:
+		return nil, unix.EMFILE
 	case s == nil:
 		s = &share{primary: p, key: key, spec: spec, fd: -1, wake: make(chan struct{}, 1), holders: map[*Member]bool{}}
 		s.directed = m.roundRobin(s)
@@ -325,6 +336,8 @@ func (s *share) accept(loop *acceptLoop) {
 		}
 		var failure error
 		err := loop.raw.Read(func(fd uintptr) bool {
+			loop.turn.Lock()
+			defer loop.turn.Unlock()
 			// Time has passed since the last look, and the worker may be gone.
 			if !s.canTake() {
 				return true
