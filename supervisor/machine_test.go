@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,11 +110,18 @@ type slotModel struct {
 	ready, services         bool
 	tries, failures, spawns int
 	told                    int
+	exhausted               bool
 }
 
 func (m *slotModel) handle(e event, permanent bool) {
-	f := facts{operation: !m.ready, permanent: permanent, tries: m.tries, failures: m.failures, services: m.services}
+	f := facts{operation: !m.ready, permanent: permanent, tries: m.tries, failures: m.failures, services: m.services, exhausted: m.exhausted}
 	to, do := next(m.stage, e, f)
+	if to == stageFatal && m.stage != stageFatal && !f.operation && !permanent && f.tries < maxTries && !f.exhausted {
+		m.t.Fatalf("after %v: given up without a reason: %+v", e, f)
+	}
+	if to == stageFatal && f.operation && !slices.Contains(do, actFail) {
+		m.t.Fatalf("after %v: given up, and nobody is told", e)
+	}
 	if to != m.stage {
 		m.armed = false
 	}
@@ -168,56 +177,68 @@ func (m *slotModel) check(e event) {
 // TestRandomWalks lets workers be ready, crash, hang and be stopped at random: never two processes in a slot, none in a
 // stopped one, and a wanted one runs, starts, is due or is fatal.
 func TestRandomWalks(t *testing.T) {
-	for seed := range uint64(3000) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		m := &slotModel{t: t, services: r.IntN(2) == 0}
-		for range 200 {
-			switch p := r.IntN(20); {
-			case m.stage == stagePending:
-				m.handle(eventStart, false)
-			case p == 0:
-				m.stopped = true
-				m.handle(eventStop, false)
-			case m.live && p < 5: // ends
-				if m.stage == stageStarting {
-					m.tries++
-				}
-				m.live = false
-				if m.stage == stageStarting && p == 4 {
-					m.handle(eventSpawnFailed, r.IntN(8) == 0)
-				} else {
-					m.handle(eventExited, r.IntN(20) == 0)
-				}
-			case m.live && p < 11: // says something, asked for or not
-				e := []event{eventReady, eventError, eventDrained, eventFinished}[r.IntN(4)]
-				if e == eventReady && m.stage == stageStarting {
-					m.ready, m.tries = true, 0
-				}
-				m.handle(e, false)
-			case m.stage == stageRunning && p < 14:
-				m.handle([]event{eventStable, eventSilent}[p%2], false)
-			case m.armed && m.stage == stageBackoff:
-				m.handle(eventDue, false)
-			case m.armed && m.stage == stageStarting:
-				m.handle(eventLate, false)
-			case m.armed:
-				m.handle(eventElapsed, false)
+	const count, lanes = 100_000, 4
+	for lane := range uint64(lanes) {
+		t.Run(strconv.FormatUint(lane, 10), func(t *testing.T) {
+			t.Parallel()
+			for seed := lane; seed < count; seed += lanes {
+				slotWalk(t, seed)
 			}
-		}
-		// A stop always comes to its end.
-		m.stopped = true
-		m.handle(eventStop, false)
-		for range 10 {
-			if m.stage == stageKilling && m.live {
-				m.live = false
-				m.handle(eventExited, false)
-			} else if m.live {
-				m.handle(eventElapsed, false)
+		})
+	}
+}
+
+// slotWalk takes one walk.
+func slotWalk(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	m := &slotModel{t: t, services: r.IntN(2) == 0}
+	for range 100 {
+		m.exhausted = r.IntN(30) == 0
+		switch p := r.IntN(20); {
+		case m.stage == stagePending:
+			m.handle(eventStart, false)
+		case p == 0 && r.IntN(4) == 0:
+			m.stopped = true
+			m.handle(eventStop, false)
+		case m.live && p < 5: // ends
+			if m.stage == stageStarting {
+				m.tries++
 			}
+			m.live = false
+			if m.stage == stageStarting && p == 4 {
+				m.handle(eventSpawnFailed, r.IntN(8) == 0)
+			} else {
+				m.handle(eventExited, r.IntN(20) == 0)
+			}
+		case m.live && p < 11: // says something, asked for or not
+			e := []event{eventReady, eventError, eventDrained, eventFinished}[r.IntN(4)]
+			if e == eventReady && m.stage == stageStarting {
+				m.ready, m.tries = true, 0
+			}
+			m.handle(e, false)
+		case m.stage == stageRunning && p < 14:
+			m.handle([]event{eventStable, eventSilent}[p%2], false)
+		case m.armed && m.stage == stageBackoff:
+			m.handle(eventDue, false)
+		case m.armed && m.stage == stageStarting:
+			m.handle(eventLate, false)
+		case m.armed:
+			m.handle(eventElapsed, false)
 		}
-		if m.stage != stageStopped || m.live {
-			t.Fatalf("seed %d: %v after a stop", seed, m.stage)
+	}
+	// A stop always comes to its end.
+	m.stopped = true
+	m.handle(eventStop, false)
+	for range 10 {
+		if m.stage == stageKilling && m.live {
+			m.live = false
+			m.handle(eventExited, false)
+		} else if m.live {
+			m.handle(eventElapsed, false)
 		}
+	}
+	if m.stage != stageStopped || m.live {
+		t.Fatalf("seed %d: %v after a stop", seed, m.stage)
 	}
 }
 

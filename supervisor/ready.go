@@ -22,6 +22,9 @@ func (w *worker) checkReady() {
 	if w.stage != stageStarting || w.waits.report || w.waits.message || w.waits.probe || w.missing() != "" {
 		return
 	}
+	if w.because != "" {
+		return // too late: it has been killed
+	}
 	w.ready, w.tries = true, 0
 	w.must = nil // only a reload's first process has to listen like the one it replaces
 	w.status.ReadyAt = time.Now()
@@ -36,7 +39,7 @@ func (w *worker) startProbe() {
 	if w.stage != stageStarting || check == nil {
 		return
 	}
-	if check.TimeoutMs > 0 {
+	if check.TimeoutMs > 0 && w.because == "" {
 		w.timer.Reset(min(milliseconds(check.TimeoutMs), w.startTime()-time.Since(w.status.SpawnedAt)))
 	}
 	if !w.waits.probe || w.waits.cancel != nil {

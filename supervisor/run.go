@@ -177,7 +177,7 @@ func (s *Supervisor) take(ctx context.Context) *operation {
 	for op == nil && len(s.wanted) > 0 {
 		w := s.wanted[0]
 		s.wanted = s.wanted[1:]
-		if s.live && s.app == w.app && s.app.fills(w) {
+		if s.live && s.app == w.app && s.app.fills(w) && w.shown.State == StateRunning {
 			op = s.newOperation(Request{Kind: OpReplace, Process: w.process.ProcessName, slot: w.shown.Worker})
 		}
 	}
