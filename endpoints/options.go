@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 )
 
@@ -293,11 +292,23 @@ func overlay(base, top map[string]any) map[string]any {
 	return merged
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+// maxHost is the length of the longest host name.
+const maxHost = 253
 
+// validHost accepts addresses and host names. No regular expression: this one would be compiled by every process of the
+// program, and a bounded repetition takes long.
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return hostName.MatchString(host)
+	letter := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
+	if host == "" || len(host) > maxHost || !letter(host[0]) || !letter(host[len(host)-1]) {
+		return false
+	}
+	for i := range len(host) {
+		if c := host[i]; !letter(c) && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
 }

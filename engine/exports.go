@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -140,7 +139,7 @@ func invalidSpecifier(spec, reason, base string) error {
 // exactFile checks that a target exists: no extension is tried there.
 func (t table) exactFile(path string) (string, error) {
 	plain, err := url.PathUnescape(path)
-	if encodedSlash.MatchString(path) || err != nil {
+	if encodedSlash().MatchString(path) || err != nil {
 		return "", invalidSpecifier((&url.URL{Scheme: "file", Opaque: "//" + path}).String(), "must not include encoded \"/\" or \"\\\" characters", t.base)
 	}
 	if !isFile(plain) {
@@ -149,7 +148,7 @@ func (t table) exactFile(path string) (string, error) {
 	return realPath(plain)
 }
 
-var encodedSlash = regexp.MustCompile(`(?i)%2f|%5c`)
+var encodedSlash = lazyPattern(`(?i)%2f|%5c`)
 
 // exportsMap brings the short forms of exports into the form {".": …}.
 func (t table) exportsMap(exports any) (*orderedObject, error) {
@@ -280,7 +279,7 @@ func (t table) invalidTarget(target any, key string) error {
 }
 
 // badSegment finds ".", ".." and "node_modules" as parts of a path, also where they are escaped.
-var badSegment = regexp.MustCompile(`(?i)(^|\\|/)((\.|%2e)(\.|%2e)?|(n|%6e|%4e)(o|%6f|%4f)(d|%64|%44)(e|%65|%45)(_|%5f)(m|%6d|%4d)(o|%6f|%4f)(d|%64|%44)(u|%75|%55)(l|%6c|%4c)(e|%65|%45)(s|%73|%53))(\\|/|$)`)
+var badSegment = lazyPattern(`(?i)(^|\\|/)((\.|%2e)(\.|%2e)?|(n|%6e|%4e)(o|%6f|%4f)(d|%64|%44)(e|%65|%45)(_|%5f)(m|%6d|%4d)(o|%6f|%4f)(d|%64|%44)(u|%75|%55)(l|%6c|%4c)(e|%65|%45)(s|%73|%53))(\\|/|$)`)
 
 func (t table) text(target, star string, pattern bool, key string) (kind, path string, err error) {
 	if star != "" && !pattern && !strings.HasSuffix(target, "/") {
@@ -296,10 +295,10 @@ func (t table) text(target, star string, pattern bool, key string) (kind, path s
 		}
 		return "", "", t.invalidTarget(target, key)
 	}
-	if badSegment.MatchString(target[2:]) {
+	if badSegment().MatchString(target[2:]) {
 		return "", "", t.invalidTarget(target, key)
 	}
-	if badSegment.MatchString(star) {
+	if badSegment().MatchString(star) {
 		what := "exports"
 		if t.imports {
 			what = "imports"

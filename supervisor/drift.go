@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.uber.org/zap"
@@ -109,13 +110,15 @@ func complement(seen, app *procfile.Application) {
 	}
 }
 
-// place is the path of a change within a process, service or applet.
-var place = regexp.MustCompile(`^(process|services|applets)\["((?:[^"\\]|\\.)*)"\](?:\.?(.*))$`)
+// place is the path of a change within a process, service or applet. It is compiled when it is first asked for.
+var place = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(process|services|applets)\["((?:[^"\\]|\\.)*)"\](?:\.?(.*))$`)
+})
 
 // sentence words one change: old is the graph's, new the worker's. Values of configurations and arguments may be
 // secrets, so they are not shown.
 func sentence(c procfile.Change, engine string) string {
-	m := place.FindStringSubmatch(c.Path)
+	m := place().FindStringSubmatch(c.Path)
 	if m == nil {
 		return fmt.Sprintf("%s is %s here, %s in %s", c.Path, value(c.New), value(c.Old), engine)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pandora-go/pandora/engine"
 )
@@ -136,7 +137,7 @@ func (e *Error) advise() {
 		e.Hint = "a procfile must return: leave process.exit() to the application itself"
 	case e.Kind == KindLoad:
 		e.Hint = "check the path, or run `npm install` in the application's folder"
-	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax.MatchString(e.Message):
+	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax().MatchString(e.Message):
 		e.Hint = "write it as CommonJS (module.exports = …), or use Node 20.19 or newer, which can load ES modules with require()"
 	case e.Code == "PANDORA_PROCFILE":
 		e.Hint = "write module.exports = (pandora) => { … }"
@@ -149,26 +150,31 @@ func (e *Error) advise() {
 
 var (
 	// frame is a line of a stack: "at name (file:line:column)" or "at file:line:column".
-	frame = regexp.MustCompile(`^\s+at (?:.*\()?(?:file://)?(/.*):(\d+):(\d+)\)?$`)
+	frame = lazyPattern(`^\s+at (?:.*\()?(?:file://)?(/.*):(\d+):(\d+)\)?$`)
 	// header stands before the stack of a syntax error.
-	header = regexp.MustCompile(`^(?:file://)?(/.*):(\d+)$`)
+	header = lazyPattern(`^(?:file://)?(/.*):(\d+)$`)
 	// esmSyntax is in what an engine says of an ES module that it reads as CommonJS.
-	esmSyntax = regexp.MustCompile(`import statement|import\.meta|Unexpected token '?export`)
+	esmSyntax = lazyPattern(`import statement|import\.meta|Unexpected token '?export`)
 )
+
+// lazyPattern compiles a regular expression when it is first asked for: most processes of this program never ask.
+func lazyPattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // locate takes the place and the stack from a stack of V8, leaving out frames in our own files in dir.
 func (e *Error) locate(stack, dir string) {
 	lines := strings.Split(stack, "\n")
 	var kept []string
 	for i, line := range lines {
-		if m := header.FindStringSubmatch(line); m != nil && e.Path == "" && !within(m[1], dir) {
+		if m := header().FindStringSubmatch(line); m != nil && e.Path == "" && !within(m[1], dir) {
 			e.Path = m[1]
 			e.Line, _ = strconv.Atoi(m[2])
 			if i+2 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+2]), "^") {
 				e.Column = strings.Index(lines[i+2], "^") + 1
 			}
 		}
-		m := frame.FindStringSubmatch(line)
+		m := frame().FindStringSubmatch(line)
 		if m == nil || within(m[1], dir) {
 			continue
 		}

@@ -3,7 +3,6 @@ package evaluate
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 
 	"github.com/pandora-go/pandora/procfile"
 )
@@ -45,7 +44,7 @@ func ProblemOf(e *Error) procfile.Problem {
 	if p.File == "" {
 		p.File = e.Procfile
 	}
-	if called := notFunction.FindStringSubmatch(e.Message); called != nil && p.Hint == "" {
+	if called := notFunction().FindStringSubmatch(e.Message); called != nil && p.Hint == "" {
 		name := called[1] + called[2]
 		if near := procfile.Nearest(name); near != "" && near != name {
 			p.Hint = fmt.Sprintf("did you mean .%s(…)?", near)
@@ -55,4 +54,4 @@ func ProblemOf(e *Error) procfile.Problem {
 }
 
 // notFunction is what V8 or Goja says of a misspelt member that is called.
-var notFunction = regexp.MustCompile(`\.([\w$]+) is not a function|has no member '([\w$]+)'`)
+var notFunction = lazyPattern(`\.([\w$]+) is not a function|has no member '([\w$]+)'`)
