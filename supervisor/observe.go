@@ -24,6 +24,7 @@ func (s *Supervisor) Status() Status {
 		st = s.statusOf(s.app)
 	}
 	st.Sockets = append([]Socket{}, sockets...)
+	st.LastEvent = EventMark{Guard: s.guardID, Seq: s.seq}
 	if op := s.lastOperation(); op != nil {
 		o := op.copy()
 		st.Operation = &o
@@ -165,16 +166,21 @@ func (s *Supervisor) Events(since uint64) []Event {
 // addEvent numbers and keeps an event.
 func (s *Supervisor) addEvent(e Event) {
 	s.mu.Lock()
+	s.addEventLocked(e)
+	s.mu.Unlock()
+	s.changed()
+}
+
+// addEventLocked numbers and keeps an event; the caller holds mu and tells the subscribers.
+func (s *Supervisor) addEventLocked(e Event) {
 	s.seq++
-	e.Seq, e.Time = s.seq, time.Now()
+	e.Guard, e.Seq, e.Time = s.guardID, s.seq, time.Now()
 	if len(s.events) == maxEvents {
 		copy(s.events, s.events[1:])
 		s.events[maxEvents-1] = e
 	} else {
 		s.events = append(s.events, e)
 	}
-	s.mu.Unlock()
-	s.changed()
 }
 
 // publish makes the worker's status what Status tells.

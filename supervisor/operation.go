@@ -78,7 +78,11 @@ func (s *Supervisor) newOperation(r Request) *operation {
 // perform performs the current operation to its end.
 func (s *Supervisor) perform(op *operation) {
 	defer op.cancel()
-	s.recordOperation(op, "begins")
+	s.mu.Lock()
+	s.recordOperationLocked(op, "begins")
+	s.mu.Unlock()
+	s.changed()
+	s.logOperation(op, "begins")
 	failure := s.performKind(op)
 	state := OpSucceeded
 	switch {
@@ -90,8 +94,11 @@ func (s *Supervisor) perform(op *operation) {
 	s.mu.Lock()
 	s.current = nil
 	s.finishLocked(op, state, failure)
+	// Whoever sees that the operation has ended finds the event, too.
+	s.recordOperationLocked(op, string(state))
 	s.mu.Unlock()
-	s.recordOperation(op, string(state))
+	s.logOperation(op, string(state))
+	s.changed()
 }
 
 // performKind does what an operation asks for.
@@ -153,6 +160,9 @@ func (s *Supervisor) begin(op *operation) (*application, error) {
 		s.fill(app, r, op.Plan)
 		app.roles = append(app.roles, r)
 	}
+	if op.Before != nil {
+		s.succeed(app, op.Before)
+	}
 	if err := s.spawner.Begin(op.Plan, app.id); err != nil {
 		return nil, fmt.Errorf("start application %q: %w", op.Plan.App.AppName, err)
 	}
@@ -161,6 +171,31 @@ func (s *Supervisor) begin(op *operation) (*application, error) {
 	s.mu.Unlock()
 	s.changed()
 	return app, nil
+}
+
+// succeed makes an application go on counting where an earlier guard has left off.
+func (s *Supervisor) succeed(app *application, before *Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app.startCount, app.restartCount = before.StartCount, before.RestartCount
+	if !before.StartedAt.IsZero() {
+		app.startedAt = before.StartedAt
+	}
+	for _, p := range before.Processes {
+		r := app.role(p.Name)
+		for _, last := range p.Workers {
+			if r == nil || last.Worker < 0 || last.Worker >= len(r.slots) {
+				continue
+			}
+			w := r.slots[last.Worker]
+			w.status.Generation, w.status.Restarts = max(w.status.Generation, last.Generation), max(w.status.Restarts, last.Restarts)
+			if last.PID != 0 && last.State != StateStopping {
+				w.status.Restarts++
+				app.restartCount++
+			}
+			w.shown = w.status
+		}
+	}
 }
 
 // fill gives a role without live workers one for each slot; they are not running yet.
@@ -311,22 +346,29 @@ func (s *Supervisor) finishLocked(op *operation, state OpState, failure *Failure
 	op.watchers = nil
 }
 
-// recordOperation puts an operation into the event log.
-func (s *Supervisor) recordOperation(op *operation, what string) {
-	s.mu.Lock()
-	o := op.copy()
-	s.mu.Unlock()
+// recordOperationLocked puts an operation into the events; the caller holds mu.
+func (s *Supervisor) recordOperationLocked(op *operation, what string) {
+	o := &op.snapshot
 	message := string(o.Kind) + " " + what
 	if o.Process != "" {
 		message = string(o.Kind) + " of process " + o.Process + " " + what
 	}
-	fields := []zap.Field{zap.String("app", o.AppName), zap.String("operation", string(o.Kind)), zap.String("state", what)}
 	if o.Failure != nil {
 		message += ": " + firstLine(o.Failure.Message)
+	}
+	s.addEventLocked(Event{App: o.AppName, Process: o.Process, Kind: "operation", Message: message, Worker: -1})
+}
+
+// logOperation logs how far an operation is.
+func (s *Supervisor) logOperation(op *operation, what string) {
+	s.mu.Lock()
+	o := op.copy()
+	s.mu.Unlock()
+	fields := []zap.Field{zap.String("app", o.AppName), zap.String("operation", string(o.Kind)), zap.String("state", what)}
+	if o.Failure != nil {
 		fields = append(fields, zap.String("err", o.Failure.Message))
 	}
 	s.log.Info("operation", fields...)
-	s.addEvent(Event{App: o.AppName, Kind: "operation", Message: message, Worker: -1})
 }
 
 // firstLine is the first line of a text.

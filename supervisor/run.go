@@ -57,6 +57,8 @@ type Supervisor struct {
 	readyTimeout time.Duration
 	probe        func(ctx context.Context, check procfile.ReadyCheck) error
 	wake         chan struct{} // one slot: something to do for Run
+	kill         chan struct{} // closed by Hurry
+	killOnce     sync.Once
 
 	mu          sync.Mutex
 	closed      bool
@@ -69,6 +71,7 @@ type Supervisor struct {
 	spawned     int          // processes ever, for newID
 	events      []Event      // oldest first, the last maxEvents
 	seq         uint64
+	guardID     string // of the events; never changes
 	subscribers map[chan struct{}]struct{}
 }
 
@@ -108,7 +111,8 @@ type socketKeeper struct {
 func New(c Config) *Supervisor {
 	s := &Supervisor{
 		log: c.Log, spawner: c.Spawner, readyTimeout: c.ReadyTimeout,
-		wake: make(chan struct{}, 1), subscribers: map[chan struct{}]struct{}{},
+		wake: make(chan struct{}, 1), kill: make(chan struct{}), subscribers: map[chan struct{}]struct{}{},
+		guardID: newUUID(),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -157,6 +161,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// Hurry makes every stop, of now and later, kill at once. It is for a guard that has to end and cannot wait.
+func (s *Supervisor) Hurry() { s.killOnce.Do(func() { close(s.kill) }) }
 
 // close refuses further operations and cancels the one that waits.
 func (s *Supervisor) close() {

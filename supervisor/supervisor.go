@@ -37,6 +37,8 @@ type Plan struct {
 	Home string `json:"home"`
 	// LogsDir is the folder that holds one folder per application.
 	LogsDir string `json:"logsDir"`
+	// LogRotation says when logs are rotated, in the form of PANDORA_LOG_ROTATION, which counts more; "" is the default.
+	LogRotation string `json:"logRotation,omitempty"`
 	// Dev is true under `pandora dev`.
 	Dev bool `json:"dev,omitempty"`
 	// Stopped names processes that are not to run, because they were stopped on their own.
@@ -89,6 +91,16 @@ type Status struct {
 	Operation *Operation `json:"operation,omitempty"`
 	// Structure is the graph being run.
 	Structure procfile.Application `json:"structure"`
+	// LastEvent marks the newest event.
+	LastEvent EventMark `json:"lastEvent"`
+}
+
+// EventMark is a place in the events of one guard.
+type EventMark struct {
+	// Guard tells the starts of guards apart.
+	Guard string `json:"guard"`
+	// Seq is the number of the event; 0 is before the first.
+	Seq uint64 `json:"seq"`
 }
 
 // ProcessStatus is a snapshot of one process (a role) and its workers.
@@ -155,10 +167,18 @@ type Exit struct {
 	Code int `json:"code"`
 	// Signal is the name of the signal that ended it, as "SIGKILL"; "" otherwise.
 	Signal string `json:"signal,omitempty"`
-	// Error is what the bootstrap reported before it exited (message and stack); "" when it said nothing.
+	// Reason is why it ended: one of the Reason constants.
+	Reason string `json:"reason"`
+	// Message is the same as a clause, such as "exited with code 1: TypeError: … (at /app/web.js:3:7)".
+	Message string `json:"message"`
+	// Hint is what to do about it; "" when there is no advice.
+	Hint string `json:"hint,omitempty"`
+	// Error is the error it ended by (message and stack), as it reported it or as Node wrote it; "" when there is none.
 	Error string `json:"error,omitempty"`
 	// Output holds the last lines it wrote, oldest first; at most 20.
 	Output []string `json:"output,omitempty"`
+
+	cause *cause // what Reason and Message are made of; nil when nothing more is known
 }
 
 // Socket is a listening socket the guard owns.
@@ -199,6 +219,9 @@ type Request struct {
 	Process string `json:"process,omitempty"`
 	// Parallel is how many workers of a process a reload replaces at a time; 0 is one.
 	Parallel int `json:"parallel,omitempty"`
+	// Before is the last status from a guard that was lost, for a start that takes its place: it goes on counting from
+	// there, and what ran then counts as replaced.
+	Before *Status `json:"before,omitempty"`
 
 	// slot is the worker of an OpReplace.
 	slot int
@@ -261,7 +284,8 @@ type Failure struct {
 
 // Event is one thing that happened, for the event log.
 type Event struct {
-	// Seq counts from 1 within one guard.
+	// Guard tells the starts of guards apart; Seq counts from 1 within one.
+	Guard   string    `json:"guard"`
 	Seq     uint64    `json:"seq"`
 	Time    time.Time `json:"time"`
 	App     string    `json:"app"`

@@ -27,15 +27,20 @@ const lockTimeout = 15 * time.Second
 const guardEndTime = 3 * time.Second
 
 func (c *cli) daemonCommand() *cobra.Command {
-	fd := 0
+	fd, detached, stay := 0, false, false
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: "The background process that keeps the applications",
 		Long: `Without a sub-command this runs the daemon in the foreground. That is seldom needed: [ pandora start ] starts one.
-On SIGTERM it stops all applications and ends; the next daemon starts them again.`,
+On SIGTERM it stops all applications and ends, and the next daemon starts them again; a second SIGTERM makes it kill what
+does not stop at once. Under a service manager of Type=notify, as in the unit of [ pandora startup ], it tells when it is
+ready and, if asked to, that it is alive.`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := c.daemon(cmd.Context(), fd)
+			if detached {
+				return detach(fd, c.environ)
+			}
+			err := c.daemon(cmd.Context(), fd, stay)
 			if err != nil {
 				tellReady(fd, readiness{Error: err.Error()})
 			}
@@ -43,7 +48,10 @@ On SIGTERM it stops all applications and ends; the next daemon starts them again
 		},
 	}
 	cmd.Flags().IntVar(&fd, "ready-fd", 0, "descriptor to tell readiness on")
+	cmd.Flags().BoolVar(&stay, "stay", false, "do not end with the last application")
+	cmd.Flags().BoolVar(&detached, "detach", false, "start the daemon as a process of its own and return at once")
 	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
+	_ = cmd.Flags().MarkHidden("detach")
 	cmd.AddCommand(c.daemonStatusCommand())
 	return cmd
 }
@@ -58,10 +66,14 @@ type daemon struct {
 	fleet    *control.Fleet
 	monitor  *monitor
 	actuator *actuator // nil when the configuration switches it off
+	// stay is true when it does not end with the last application.
+	stay    bool
+	service *serviceManager
 }
 
-// daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere.
-func (c *cli) daemon(ctx context.Context, fd int) error {
+// daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere; with stay
+// it does not end with the last application.
+func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
 	home, err := c.home()
 	if err != nil {
 		return err
@@ -72,11 +84,17 @@ func (c *cli) daemon(ctx context.Context, fd int) error {
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	lock, err := home.LockDaemon(waiting)
+	if errors.Is(err, state.ErrLocked) {
+		return fmt.Errorf("start the daemon: process %d is the daemon of %q and goes on; run [ pandora exit ] first: %w", home.DaemonPID(), home.Dir, err)
+	}
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
 	lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
+	if err := home.ClearDown(); err != nil {
+		return fmt.Errorf("take away the mark of the daemon's end: %w", err)
+	}
 	log, closeLog, err := openLog(home.DaemonLog())
 	if err != nil {
 		return err
@@ -86,7 +104,8 @@ func (c *cli) daemon(ctx context.Context, fd int) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{home: home, spec: spec, started: time.Now(), log: log.With(zap.Int("daemon", os.Getpid()))}
+	log = log.With(zap.Int("daemon", os.Getpid()))
+	d := &daemon{home: home, spec: spec, started: time.Now(), log: log, stay: stay, service: newServiceManager(c.getenv, log)}
 	err = d.run(ctx, c, fd)
 	if err != nil {
 		d.log.Error("daemon failed", zap.Error(err))
@@ -103,7 +122,12 @@ func (c *cli) daemonConfig(ctx context.Context, home state.Home, byCommand bool)
 	if err != nil {
 		return nil, fmt.Errorf("find the path of this program: %w", err)
 	}
-	return c.freshSpec(ctx, home, executable)
+	spec, err := c.freshSpec(ctx, home, executable)
+	if err != nil || c.getenv("NOTIFY_SOCKET") == "" {
+		return spec, err
+	}
+	spec.Service = true
+	return spec, home.WriteDaemon(spec)
 }
 
 // run builds the parts, tells that all is ready, and takes the parts down again in the reverse order.
@@ -131,15 +155,22 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
 		Observer: d.monitor, Log: d.log,
 	})
+	d.fleet.Note(ctx, "daemonStarted", fmt.Sprintf("daemon started (process %d, version %s)", os.Getpid(), version))
 	for _, p := range d.fleet.Adopt(ctx) {
 		d.problem(p)
+		d.fleet.Note(ctx, "problem", p)
 	}
 	listener, err := socket.Listen(d.home.ControlSocket())
 	if err != nil {
 		return err
 	}
 
-	// Everything below lives until the fleet is quiet, whatever the signal said.
+	return d.serve(ctx, fd, listener, options, guards)
+}
+
+// serve runs the parts until a signal or a command ends the daemon. fd is where to tell that all is ready.
+func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, options endpoints.Options, guards *guardYard) error {
+	// All parts live until the fleet is quiet, whatever the signal said.
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	exit := make(chan struct{})
@@ -152,7 +183,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	served := make(chan error, 1)
 	wg.Go(func() {
 		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
-			Fleet: d.fleet, Version: version, Info: d.info, Exit: func() { once.Do(func() { close(exit) }) },
+			Fleet: d.fleet, Version: version, Info: d.info, Stay: d.stay, Exit: func() { once.Do(func() { close(exit) }) },
 		}))
 	})
 	var tcp net.Listener
@@ -166,18 +197,24 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	}
 	d.log.Info("daemon started", zap.String("version", version), zap.String("dir", d.home.Dir))
 	tellReady(fd, readiness{PID: os.Getpid(), Problems: d.allProblems()})
+	d.service.tell("READY=1\nMAINPID=%d\nSTATUS=pandora %s keeps the applications of %s", os.Getpid(), version, d.home.Dir)
+	wg.Go(func() { d.service.watch(living, func() { d.fleet.List() }) })
+	defer d.service.tell("STOPPING=1")
 
 	select {
 	case <-exit:
 	case err := <-served:
 		return errors.Join(err, errors.New("the daemon's control socket is lost; the guards go on, and the next command starts a new daemon"))
 	case <-ctx.Done():
+		d.service.tell("STOPPING=1\nSTATUS=stopping all applications")
 		d.log.Info("daemon stops all applications", zap.Error(context.Cause(ctx)))
+		wg.Go(func() { onSecondSignal(ctx, living, func() { d.fleet.Hurry(living) }) })
 		if err := d.fleet.Close(living, false); err != nil {
 			return err
 		}
 	}
 	guards.wait(guardEndTime)
+	d.fleet.Note(living, "daemonEnded", fmt.Sprintf("daemon ended (process %d)", os.Getpid()))
 	d.log.Info("daemon ends")
 	return nil
 }
@@ -204,6 +241,7 @@ func (d *daemon) info() control.DaemonInfo {
 	info := control.DaemonInfo{
 		PID: os.Getpid(), Version: version, Dir: d.home.Dir, LogsDir: d.home.Logs, StartedAt: d.started,
 		Executable: d.spec.Executable, ConfigPaths: d.spec.ConfigPaths, Problems: d.problems,
+		Guards: d.fleet.Guards(), Revivals: d.home.Revivals(), Service: d.spec.Service,
 	}
 	if d.actuator != nil {
 		info.Actuator, info.ActuatorProblem = d.actuator.state()

@@ -45,7 +45,11 @@ func (f *Fleet) Create(ctx context.Context, request StartRequest) error {
 	}
 	record := recordOf(request, previous)
 	record.Desired = state.DesiredStopped
-	return f.replace(app, record)
+	if err := f.replace(app, record); err != nil {
+		return err
+	}
+	f.history.note(ctx, name, "created", "recorded from %s, not started", record.AppDir)
+	return nil
 }
 
 // Delete forgets an application; one that runs is stopped first. It returns when nothing of it is left.
@@ -73,6 +77,7 @@ func (f *Fleet) Delete(ctx context.Context, name string) error {
 	if err := f.cfg.Home.DeleteRecord(name); err != nil {
 		return fmt.Errorf("forget application %q: %w", name, err)
 	}
+	f.history.note(ctx, name, "deleted", "stopped and forgotten; its logs stay")
 	f.mu.Lock()
 	app.record, app.previous, app.first = nil, nil, false
 	f.mu.Unlock()

@@ -14,6 +14,8 @@ type DaemonConfig struct {
 	Version string
 	// Info describes the daemon now.
 	Info func() DaemonInfo
+	// Stay keeps the daemon from ending when no application runs.
+	Stay bool
 	// Exit makes the daemon end once the fleet is quiet; it returns at once.
 	Exit func()
 }
@@ -40,12 +42,15 @@ type listAnswer struct {
 //	POST /v1/exit {"ifIdle"}                 stops everything, then ends            (any version)
 //	GET  /v1/applications                    all of them
 //	GET  /v1/applications/{name}             one, with its graph
+//	GET  /v1/applications/{name}/settled     once it runs, has failed to, or is not wanted
 //	POST /v1/applications                    StartRequest: begins a start
 //	POST /v1/applications/{name}/restart     StartRequest: begins a restart
 //	POST /v1/applications/{name}/stop        begins a stop
 //	POST /v1/applications/{name}/change      ChangeRequest: begins a change of what runs
 //	PUT  /v1/applications/{name}             StartRequest: records it, starts nothing
 //	DELETE /v1/applications/{name}           stops and forgets it
+//	GET  /v1/operations                      those that are remembered, oldest first
+//	POST /v1/events/catchup                  answers once the event log holds all that guards have reported
 //	GET  /v1/operations/{id}                 a line for every change, until the final one
 //
 // A command of another version is refused, except where said.
@@ -67,7 +72,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 		if err := decodeBody(r, &request); err != nil {
 			return nil, err
 		}
-		if request.IfIdle && !f.CloseIfIdle() {
+		if request.IfIdle && (cfg.Stay || !f.CloseIfIdle()) {
 			return exitAnswer{}, nil
 		}
 		// The caller may go away; what has begun is finished.
@@ -80,6 +85,9 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	})))
 	mux.Handle("GET /v1/applications/{name}", same(handlerFunc(func(r *http.Request) (any, error) {
 		return f.Get(r.PathValue("name"))
+	})))
+	mux.Handle("GET /v1/applications/{name}/settled", same(handlerFunc(func(r *http.Request) (any, error) {
+		return f.Settled(r.Context(), r.PathValue("name"))
 	})))
 	mux.Handle("POST /v1/applications", same(handlerFunc(func(r *http.Request) (any, error) {
 		var request StartRequest
@@ -102,6 +110,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 		return f.Stop(r.Context(), r.PathValue("name"))
 	})))
 	f.handleChanges(mux, same)
+	f.handleHistory(mux, same)
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {
 			writeError(w, &Error{Code: CodeNotFound, Message: "no operation " + r.PathValue("id")})

@@ -56,7 +56,8 @@ type FleetConfig struct {
 // Fleet is what the daemon knows of all applications. Records on disk and guards are the truth; the fleet can be lost
 // and built again at any time.
 type Fleet struct {
-	cfg FleetConfig
+	cfg     FleetConfig
+	history *history
 	// keepers receives applications that need a goroutine; Run reads it.
 	keepers chan *application
 	// closed is closed when the fleet closes.
@@ -91,7 +92,11 @@ type application struct {
 	// reviving is true while a lost guard is being replaced: a failure is tried again.
 	reviving bool
 	status   supervisor.Status
-	guard    *Guard
+	// before is how the application was when its guard was lost; nil when it was not.
+	before *supervisor.Status
+	// trouble says why the last try to bring the guard back failed; "" when it did not.
+	trouble string
+	guard   *Guard
 	// leaving is true once the guard was told to end; gone is closed when it has.
 	leaving bool
 	gone    chan struct{}
@@ -103,6 +108,7 @@ type application struct {
 func NewFleet(cfg FleetConfig) *Fleet {
 	return &Fleet{
 		cfg:     cfg,
+		history: newHistory(cfg.Home, cfg.Log),
 		keepers: make(chan *application),
 		closed:  make(chan struct{}),
 		apps:    map[string]*application{},
@@ -157,6 +163,7 @@ func (f *Fleet) adopt(ctx context.Context, app *application, path string) {
 	app.keeping = true
 	f.mu.Unlock()
 	f.cfg.Log.Info("guard adopted", zap.String("app", app.name), zap.Int("pid", status.GuardPID))
+	f.history.note(ctx, app.name, "adopted", "the guard (process %d) is followed by a new daemon", status.GuardPID)
 	if app.record.Desired == state.DesiredStopped && status.State != supervisor.AppStopped {
 		// The daemon before us ended between noting the wish and passing it on.
 		if op, err := guard.Submit(ask, supervisor.Request{Kind: supervisor.OpStop}); err == nil {
@@ -385,6 +392,11 @@ func (f *Fleet) remember(op supervisor.Operation) {
 			f.opOrder = f.opOrder[1:]
 		}
 	}
+	f.tell()
+}
+
+// tell wakes whoever waits for a change. Fleet.mu is held.
+func (f *Fleet) tell() {
 	close(f.changed)
 	f.changed = make(chan struct{})
 }

@@ -227,7 +227,7 @@ func (y *yard) spawn(_ context.Context, app string) error {
 	y.mu.Unlock()
 	y.wg.Go(func() {
 		defer close(g.ended)
-		_ = Serve(ctx, listener, GuardHandler(GuardConfig{Supervisor: g.supervisor, Version: "1", Exit: cancel}))
+		_ = Serve(ctx, listener, GuardHandler(GuardConfig{Supervisor: g.supervisor, Version: "1", Exit: func(bool) { cancel() }}))
 	})
 	return nil
 }
@@ -599,7 +599,9 @@ func TestGuardOverTheSocket(t *testing.T) {
 	}
 	seen := make(chan supervisor.Status, 10)
 	watched := make(chan error, 1)
-	go func() { watched <- g.WatchStatus(t.Context(), func(s supervisor.Status) { seen <- s }) }()
+	go func() {
+		watched <- g.WatchStatus(t.Context(), supervisor.EventMark{}, func(s supervisor.Status, _ []supervisor.Event) { seen <- s })
+	}()
 	if s := <-seen; s.State != supervisor.AppComplete {
 		t.Errorf("status %+v", s)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/pandora-go/pandora/supervisor"
@@ -25,18 +26,22 @@ type Supervisor interface {
 type GuardConfig struct {
 	Supervisor Supervisor
 	Version    string
-	// Exit makes the guard stop everything and end; it returns at once.
-	Exit func()
+	// Exit makes the guard stop everything and end; it returns at once. With now it does not wait for anything graceful.
+	Exit func(now bool)
+	// Followed is called when somebody begins to follow the status, and what it returns when that ends: a daemon follows
+	// for as long as it lives. nil does nothing.
+	Followed func() (end func())
 }
 
 // GuardHandler answers for one guard:
 //
-//	GET  /v1/status             the status; with ?follow=1 a line for every change
+//	GET  /v1/status             the status; with ?follow=1 a line for every change, each with the events since the one
+//	                            before; the first with those after the event since of the guard that is named
 //	POST /v1/operations         a supervisor.Request: begins an operation
 //	GET  /v1/operations/{id}    a line for every change, until the final one
 //	GET  /v1/events?since=SEQ   what happened
 //	GET  /v1/plan               the plan that runs, or ran last
-//	POST /v1/exit               stops everything and ends the guard
+//	POST /v1/exit               stops everything and ends the guard; with ?now=1 it kills instead
 //
 // A guard serves any version: it may live through several daemons.
 func GuardHandler(cfg GuardConfig) http.Handler {
@@ -48,7 +53,12 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 			handlerFunc(func(*http.Request) (any, error) { return s.Status(), nil }).ServeHTTP(w, r)
 			return
 		}
-		followStatus(w, r, s)
+		if cfg.Followed != nil {
+			defer cfg.Followed()()
+		}
+		q := r.URL.Query()
+		since, _ := strconv.ParseUint(q.Get("since"), 10, 64) // all of them where it is no number
+		followStatus(w, r, s, supervisor.EventMark{Guard: q.Get("guard"), Seq: since})
 	})
 	mux.Handle("POST /v1/operations", handlerFunc(func(r *http.Request) (any, error) {
 		var request supervisor.Request
@@ -88,30 +98,47 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 		}
 		return s.Events(since), nil
 	}))
-	mux.Handle("POST /v1/exit", handlerFunc(func(*http.Request) (any, error) {
-		cfg.Exit()
+	mux.Handle("POST /v1/exit", handlerFunc(func(r *http.Request) (any, error) {
+		cfg.Exit(r.URL.Query().Get("now") != "")
 		return struct{}{}, nil
 	}))
 	return mux
 }
 
-// followStatus writes the status now and at every change.
-func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor) {
+// statusLine is one line of a followed status.
+type statusLine struct {
+	supervisor.Status
+	Events []supervisor.Event `json:"events,omitempty"`
+}
+
+// followStatus writes the status now and at every change, with the events after mark.
+func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor, mark supervisor.EventMark) {
 	lines := newLineWriter(w)
+	write := func() error {
+		line := statusLine{Status: s.Status()}
+		if mark.Guard != line.LastEvent.Guard {
+			mark = supervisor.EventMark{Guard: line.LastEvent.Guard}
+		}
+		if mark.Seq < line.LastEvent.Seq {
+			line.Events = s.Events(mark.Seq)
+			mark.Seq = line.Events[len(line.Events)-1].Seq
+		}
+		return lines.write(line)
+	}
 	// Subscribed before the first status, so that no change falls between.
 	changes := s.Changes(r.Context())
 	for {
-		if lines.write(s.Status()) != nil {
+		if write() != nil {
 			return
 		}
 		select {
 		case <-r.Context().Done():
 			// The guard ends, or the reader did; a reader wants to know how it ended.
-			_ = lines.write(s.Status())
+			_ = write()
 			return
 		case _, ok := <-changes:
 			if !ok {
-				_ = lines.write(s.Status())
+				_ = write()
 				return
 			}
 		}
@@ -134,14 +161,16 @@ func (g *Guard) Status(ctx context.Context) (supervisor.Status, error) {
 	return s, err
 }
 
-// WatchStatus calls each with the status now and at every change, until the guard ends or ctx does.
-func (g *Guard) WatchStatus(ctx context.Context, each func(supervisor.Status)) error {
-	return g.client.lines(ctx, "/v1/status?follow=1", func(line []byte) error {
-		var s supervisor.Status
+// WatchStatus calls each with the status now and at every change, until the guard ends or ctx does. With the status come
+// the events since the call before, first those after mark.
+func (g *Guard) WatchStatus(ctx context.Context, mark supervisor.EventMark, each func(supervisor.Status, []supervisor.Event)) error {
+	query := url.Values{"follow": {"1"}, "guard": {mark.Guard}, "since": {strconv.FormatUint(mark.Seq, 10)}}
+	return g.client.lines(ctx, "/v1/status?"+query.Encode(), func(line []byte) error {
+		var s statusLine
 		if err := json.Unmarshal(line, &s); err != nil {
 			return err
 		}
-		each(s)
+		each(s.Status, s.Events)
 		return nil
 	})
 }
@@ -175,6 +204,11 @@ func (g *Guard) Plan(ctx context.Context) (supervisor.Plan, error) {
 // Exit makes the guard stop everything and end; it returns before that has happened.
 func (g *Guard) Exit(ctx context.Context) error {
 	return g.client.call(ctx, http.MethodPost, "/v1/exit", nil, nil)
+}
+
+// Kill makes the guard kill everything and end; it returns before that has happened.
+func (g *Guard) Kill(ctx context.Context) error {
+	return g.client.call(ctx, http.MethodPost, "/v1/exit?now=1", nil, nil)
 }
 
 // errUnfinished is returned when a stream of an operation ends before the operation does.

@@ -60,7 +60,15 @@ func (f *Fleet) wanted(app *application) bool {
 func (f *Fleet) follow(ctx context.Context, app *application, guard *Guard) {
 	defer guard.Close()
 	for ctx.Err() == nil {
-		err := guard.WatchStatus(ctx, func(s supervisor.Status) { f.observe(ctx, app, guard, s) })
+		f.mu.Lock()
+		newest := app.status.LastEvent.Guard
+		f.mu.Unlock()
+		mark := f.history.mark(ctx, newest)
+		err := guard.WatchStatus(ctx, mark, func(s supervisor.Status, events []supervisor.Event) {
+			// Whoever sees an operation ended finds it in the event log.
+			f.history.takeIn(ctx, app.name, guard, events)
+			f.observe(ctx, app, guard, s)
+		})
 		f.mu.Lock()
 		leaving := app.leaving
 		f.mu.Unlock()
@@ -73,6 +81,7 @@ func (f *Fleet) follow(ctx context.Context, app *application, guard *Guard) {
 		cancel()
 		if askErr != nil {
 			f.cfg.Log.Warn("guard lost", zap.String("app", app.name), zap.NamedError("err", err))
+			f.history.note(ctx, app.name, "guardLost", "the guard ended without being asked to")
 			break
 		}
 	}
@@ -101,7 +110,7 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 	case s.State == supervisor.AppStopped:
 		over = true
 	default:
-		app.first, app.previous, app.reviving = false, nil, false
+		app.first, app.previous, app.reviving, app.before = false, nil, false, nil
 		changed = news
 	}
 	var write *state.Record
@@ -182,6 +191,9 @@ func (f *Fleet) finishOthers(ctx context.Context, app *application, guard *Guard
 func (f *Fleet) lost(app *application) {
 	f.mu.Lock()
 	unexpected := !app.leaving
+	if last := app.status; unexpected && last.AppID != "" {
+		app.before = &last
+	}
 	app.guard = nil
 	app.status = ended(app.status)
 	if f.wanted(app) && !app.first {
@@ -263,7 +275,7 @@ func (f *Fleet) revive(ctx context.Context, app *application, attempt int) {
 	needed := app.guard == nil && f.wanted(app)
 	record := app.record
 	if needed {
-		app.reviving = true
+		app.reviving, app.trouble = true, ""
 	}
 	f.mu.Unlock()
 	if !needed || ctx.Err() != nil {
@@ -278,6 +290,7 @@ func (f *Fleet) revive(ctx context.Context, app *application, attempt int) {
 	done()
 	if err == nil {
 		f.cfg.Log.Info("guard answers again", zap.String("app", app.name))
+		f.history.note(ctx, app.name, "adopted", "the guard (process %d) answers again", status.GuardPID)
 		f.mu.Lock()
 		f.attach(app, guard, status)
 		f.mu.Unlock()
@@ -285,8 +298,13 @@ func (f *Fleet) revive(ctx context.Context, app *application, attempt int) {
 	}
 	guard.Close()
 	f.cfg.Log.Info("guard is started again", zap.String("app", app.name), zap.Int("attempt", attempt))
+	f.history.note(ctx, app.name, "guardStarted", "a guard is started for what is meant to run")
 	if _, err := f.launch(limited, app, record); err != nil {
 		f.cfg.Log.Error("guard not started", zap.String("app", app.name), zap.Error(err))
+		f.mu.Lock()
+		app.trouble = err.Error()
+		f.tell()
+		f.mu.Unlock()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,8 @@ const (
 	maxEventLine = 1 << 20
 	// eventsInterval is how often a followed event log is looked at.
 	eventsInterval = 200 * time.Millisecond
+	// keptMarks is how many guards are remembered; there are as many as applications, and a few that have ended.
+	keptMarks = 500
 	// kindMarks is a line that is no event: it begins a file and tells how far the guards' events were written.
 	kindMarks = "marks"
 )
@@ -49,8 +52,10 @@ type Event struct {
 // from one goroutine at a time, of the process that holds the daemon's lock.
 type EventLog struct {
 	home Home
-	// marks is the number of the last event that was written, for each guard.
+	// marks is the number of the last event that was written, for each guard; order has the guards, the one written last
+	// at the end.
 	marks map[string]uint64
+	order []string
 	// broken is true when the last write may have ended in the middle of a line.
 	broken bool
 }
@@ -69,10 +74,10 @@ func (h Home) OpenEvents() *EventLog {
 		}
 		_ = eachEvent(path, func(e *Event) {
 			for guard, seq := range e.Marks {
-				l.marks[guard] = max(l.marks[guard], seq)
+				l.mark(guard, seq)
 			}
 			if e.Guard != "" {
-				l.marks[e.Guard] = max(l.marks[e.Guard], e.Seq)
+				l.mark(e.Guard, e.Seq)
 			}
 		})
 	}
@@ -82,12 +87,15 @@ func (h Home) OpenEvents() *EventLog {
 // Mark is the number of the last event of a guard that was written; 0 when none was.
 func (l *EventLog) Mark(guard string) uint64 { return l.marks[guard] }
 
-// Forget drops the marks of all guards but those that live.
-func (l *EventLog) Forget(live map[string]bool) {
-	for guard := range l.marks {
-		if !live[guard] {
-			delete(l.marks, guard)
-		}
+// mark notes how far the events of a guard were written, and forgets the guard that is silent for longest.
+func (l *EventLog) mark(guard string, seq uint64) {
+	if n := len(l.order); n == 0 || l.order[n-1] != guard {
+		l.order = append(slices.DeleteFunc(l.order, func(other string) bool { return other == guard }), guard)
+	}
+	l.marks[guard] = max(l.marks[guard], seq)
+	if len(l.order) > keptMarks {
+		delete(l.marks, l.order[0])
+		l.order = l.order[1:]
 	}
 }
 
@@ -115,7 +123,7 @@ func (l *EventLog) Append(events ...Event) error {
 		return fmt.Errorf("write the event log %q: %w", l.home.EventsPath(), err)
 	}
 	for guard, seq := range marks {
-		l.marks[guard] = seq
+		l.mark(guard, seq)
 	}
 	return nil
 }

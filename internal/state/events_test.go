@@ -116,12 +116,20 @@ func TestTheEventLogIsBounded(t *testing.T) {
 	if l = h.OpenEvents(); l.Mark("quiet") != 7 || l.Mark("busy") != written {
 		t.Errorf("marks %v", l.marks)
 	}
-	l.Forget(map[string]bool{"busy": true})
-	if l.Mark("quiet") != 0 || l.Mark("busy") != written {
-		t.Errorf("marks after forgetting %v", l.marks)
-	}
 	if got := len(messages(t, h)); got < eventsSize/(64<<10)-2 || got >= written {
 		t.Errorf("%d events are kept of %d", got, written)
+	}
+}
+
+func TestMarksAreBounded(t *testing.T) {
+	l := eventsHome(t).OpenEvents()
+	for i := range keptMarks + 10 {
+		if err := l.Append(event(fmt.Sprint("g", i), 1), event("steady", uint64(i)+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(l.marks) != keptMarks || len(l.order) != keptMarks || l.Mark("g0") != 0 || l.Mark("g509") != 1 || l.Mark("steady") != keptMarks+10 {
+		t.Errorf("%d marks, %d in order, g0 %d, steady %d", len(l.marks), len(l.order), l.Mark("g0"), l.Mark("steady"))
 	}
 }
 
