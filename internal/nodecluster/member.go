@@ -2,6 +2,7 @@ package nodecluster
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const cmdCluster = "NODE_CLUSTER"
+const (
+	cmdCluster = "NODE_CLUSTER"
+
+	// What a worker asks for is bounded, so that what it costs is: sockets of one process, and the bytes of an address
+	// and of the data that comes with it (Node's are the ticket keys of TLS).
+	maxShares  = 512
+	maxAddress = 4 << 10
+	maxData    = 64 << 10
+	// ticketKeysSize is the size of the ticket keys of a TLS server.
+	ticketKeysSize = 48
+	// maxComplaints is how much one worker can make us log.
+	maxComplaints = 20
+)
 
 // Member is one worker process in its cluster.
 type Member struct {
@@ -32,7 +45,8 @@ type Member struct {
 	unacked                      map[int]*connection
 	online, listening, voluntary bool
 	// leaving: what it closes from now on releases no socket.
-	leaving bool
+	leaving    bool
+	complaints int
 	// dismissed: it was told to disconnect and gets no connections.
 	dismissed bool
 	gone      bool
@@ -117,7 +131,18 @@ func (m *Member) next(r reply) reply {
 // sent notes a message that could not be sent. A closed channel is what the owner learns from Serve.
 func (m *Member) sent(err error) {
 	if err != nil && !errors.Is(err, nodeipc.ErrClosed) {
-		m.primary.log.Warn("cluster message not sent", zap.String("process", m.process), zap.Int("id", m.id), zap.Error(err))
+		m.complain("cluster message not sent", zap.Error(err))
+	}
+}
+
+// complain logs what a worker has caused, so often that it is known and so seldom that it fills no log.
+func (m *Member) complain(what string, fields ...zap.Field) {
+	m.primary.mu.Lock()
+	m.complaints++
+	heard := m.complaints <= maxComplaints
+	m.primary.mu.Unlock()
+	if heard {
+		m.primary.log.Warn(what, append([]zap.Field{zap.String("process", m.process), zap.Int("id", m.id)}, fields...)...)
 	}
 }
 
@@ -185,6 +210,12 @@ func (q *message) key() string {
 
 // spec says what socket the query asks for. A query for a descriptor of the parent names one we do not have.
 func (q *message) spec() (spec, unix.Errno) {
+	if len(q.AddressType) > 32 || len(q.FD) > 32 || len(q.Data) > maxData {
+		return spec{}, unix.EINVAL
+	}
+	if q.Address != nil && len(*q.Address) > maxAddress {
+		return spec{}, unix.ENAMETOOLONG
+	}
 	var fd number
 	if len(q.FD) > 0 && string(q.FD) != "null" && (fd.UnmarshalJSON(q.FD) != nil || fd >= 0) {
 		return spec{}, unix.EINVAL
@@ -222,7 +253,7 @@ func (m *Member) Receive(msg nodeipc.Message) (handled bool) {
 	var q message
 	// The message may hold TLS ticket keys, so that not even an error may quote it.
 	if json.Unmarshal(msg.Raw, &q) != nil {
-		m.primary.log.Warn("cluster message not understood", zap.String("process", m.process), zap.Int("id", m.id))
+		m.complain("cluster message not understood")
 		return true
 	}
 	if q.Ack != nil {
@@ -251,28 +282,36 @@ func (m *Member) Receive(msg nodeipc.Message) (handled bool) {
 
 func (m *Member) set(f *bool) {
 	m.primary.mu.Lock()
-	*f = !m.gone
+	news := !*f && !m.gone
+	*f = *f || news
 	m.primary.mu.Unlock()
-	m.primary.changed()
+	if news {
+		m.primary.changed()
+	}
 }
 
 // query answers queryServer: with the socket, with its name, or with the error of bind.
 func (m *Member) query(q *message) {
 	p := m.primary
-	answer := queryReply{reply: reply{Ack: &q.Seq, Key: q.key()}, Data: q.Data}
+	answer := queryReply{reply: reply{Ack: &q.Seq}}
 	p.opening.Lock()
-	s, err := p.shareFor(m, q)
+	s, refused := p.shareFor(m, q)
+	err := refused
 	p.mu.Lock()
+	if refused != unix.EINVAL && refused != unix.ENAMETOOLONG {
+		answer.Key, answer.Data = q.key(), q.Data
+	}
 	if s != nil {
-		if s.data == nil && !bytes.Equal(q.Data, []byte("null")) {
+		if s.data == nil && isTicketKeys(q.Data) {
 			s.data = q.Data
 		}
-		answer.Data = s.data
+		if s.data != nil {
+			answer.Data = s.data
+		}
 	}
 	answer.reply = m.next(answer.reply)
 	switch {
 	case err != nil:
-		p.log.Info("socket not opened", zap.String("process", m.process), zap.Error(err))
 		errno := -int(errnoOf(err))
 		answer.Errno = &errno
 		err = m.channel.Send(answer)
@@ -298,7 +337,24 @@ func (m *Member) query(q *message) {
 	p.mu.Unlock()
 	p.opening.Unlock()
 	m.sent(err)
+	if refused != nil {
+		m.complain("socket not opened", zap.Error(refused))
+		return
+	}
 	p.changed()
+}
+
+// isTicketKeys reports whether data is what Node's TLS servers share. Other data is not passed on, because a worker would
+// fail with what another one made up.
+func isTicketKeys(data []byte) bool {
+	var d struct {
+		TicketKeys string `json:"ticketKeys"`
+	}
+	if json.Unmarshal(data, &d) != nil {
+		return false
+	}
+	keys, err := hex.DecodeString(d.TicketKeys)
+	return err == nil && len(keys) == ticketKeysSize
 }
 
 // closed handles a worker's close of one of its servers.
