@@ -66,7 +66,9 @@ type nodeChild struct {
 	listening []string
 	exclusive []string
 	unheld    []string // listening sockets that could not be duplicated
-	report    string   // the error it reported, or what was wrong with it
+	said      said     // the last error it reported
+	broken    string   // what was wrong with its channel
+	oomBefore int      // what the kernel had killed for memory when it was spawned
 	ended     bool     // reaped: its pid may be another's
 }
 
@@ -160,7 +162,7 @@ func (c *nodeChild) signal(group bool, sig syscall.Signal) {
 func (c *nodeChild) serve() {
 	defer close(c.served)
 	if err := c.channel.Serve(c.receive); err != nil {
-		c.setReport("its IPC channel broke: " + err.Error())
+		c.setBroken("its IPC channel broke: " + err.Error())
 		c.Kill()
 	}
 }
@@ -215,16 +217,16 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		return
 	}
 	var in struct {
-		Act       string   `json:"act"`
-		Services  int      `json:"services"`
-		Addresses []string `json:"addresses"`
-		Exclusive []string `json:"exclusive"`
-		Key       string   `json:"key"`
-		Address   string   `json:"address"`
-		FD        *int     `json:"fd"`
-		Error     *struct {
-			Name, Message, Stack, Code string
-		} `json:"error"`
+		Act       string       `json:"act"`
+		Services  int          `json:"services"`
+		Addresses []string     `json:"addresses"`
+		Exclusive []string     `json:"exclusive"`
+		Key       string       `json:"key"`
+		Address   string       `json:"address"`
+		FD        *int         `json:"fd"`
+		Error     *errorReport `json:"error"`
+		Origin    string       `json:"origin"`
+		Handled   bool         `json:"handled"`
 		driftMessage
 	}
 	if err := json.Unmarshal(m.Raw, &in); err != nil {
@@ -243,17 +245,14 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	case "error":
 		e := ChildEvent{Kind: ChildError}
 		if in.Error != nil {
-			text := in.Error.Message
-			if in.Error.Name != "" {
-				text = in.Error.Name + ": " + text
-			}
-			if _, at, found := strings.Cut(in.Error.Stack, "\n    at "); found {
-				text += "\n    at " + at
-			}
-			c.setReport(text)
+			c.hear(said{report: in.Error})
 			e.Permanent = c.entryMissing(in.Error.Code, in.Error.Message)
 		}
 		c.events <- e
+	case "uncaught":
+		if in.Error != nil {
+			c.hear(said{report: in.Error, uncaught: short(in.Origin, 40), handled: in.Handled})
+		}
 	case "drift":
 		if !c.drifted { // once, so that a worker cannot fill the event log
 			c.drifted = true
@@ -296,13 +295,32 @@ func (c *nodeChild) entryMissing(code, message string) bool {
 	return false
 }
 
-// setReport notes what was wrong with the worker; the first report counts.
-func (c *nodeChild) setReport(text string) {
+// said is an error that a worker has reported.
+type said struct {
+	report   *errorReport
+	uncaught string // "uncaughtException" or "unhandledRejection"; "" when the bootstrap caught it
+	handled  bool   // the application has a handler for it
+	at       time.Time
+}
+
+// hear notes an error. The first one that the worker ends by counts; one that it handles does until the next.
+func (c *nodeChild) hear(s said) {
+	s.at = time.Now()
+	for _, text := range []*string{&s.report.Name, &s.report.Message, &s.report.Stack, &s.report.Code, &s.report.Syscall, &s.report.Address} {
+		*text = (*text)[:min(len(*text), maxErrorText)]
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.report == "" {
-		c.report = text[:min(len(text), maxErrorText)]
+	if c.said.report == nil || c.said.handled {
+		c.said = s
 	}
+}
+
+// setBroken notes what is wrong with the channel.
+func (c *nodeChild) setBroken(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = text[:min(len(text), maxErrorText)]
 }
 
 // line writes a line of our own into the application's log.
@@ -356,14 +374,38 @@ func (c *nodeChild) setExit(state *os.ProcessState) {
 		c.exit.Signal = unix.SignalName(status.Signal())
 		code, signal = "null", c.exit.Signal
 	}
-	c.mu.Lock()
-	c.exit.Error = c.report
-	c.mu.Unlock()
 	if c.spec.Output != nil {
 		c.exit.Output = c.tail.get()
 	} else if c.output != nil {
 		c.output.flush(c.logPath)
-		c.exit.Output = c.output.tail(c.logPath, c.logFrom, maxTail)
+		c.exit.Output = c.output.tail(c.logPath, c.logFrom, maxSeen)
+	}
+	c.exit.cause = c.causeOf(c.exit)
+	c.exit.Output = c.exit.Output[max(0, len(c.exit.Output)-maxTail):]
+	if r := c.exit.cause.reported(c.exit); r != nil {
+		c.exit.Error = r.text()
+	} else {
+		c.exit.Error = c.exit.cause.broken
 	}
 	c.line(fmt.Sprintf("Process [name = %s, pid = %d] Exit with code %s and signal %s", c.spec.Process.ProcessName, c.pid, code, signal))
+}
+
+// causeOf gathers what is known of the end besides the exit; who stopped it and why is for the worker to say.
+func (c *nodeChild) causeOf(exit Exit) *cause {
+	c.mu.Lock()
+	said, broken := c.said, c.broken
+	c.mu.Unlock()
+	k := &cause{report: said.report, uncaught: said.uncaught, handled: said.handled, age: exit.At.Sub(said.at), broken: broken, tail: exit.Output}
+	if exit.Signal == "SIGKILL" {
+		switch count, exact := oomKills(); {
+		case count > c.oomBefore:
+			k.memory = memoryKilled
+		case exact:
+			k.memory = memoryInnocent
+		}
+	}
+	if r := k.reported(exit); r != nil && r.Code == "EADDRINUSE" {
+		k.holder = r.holder(treeOfApp(c.spec.AppID))
+	}
+	return k
 }

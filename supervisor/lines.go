@@ -11,7 +11,9 @@ const (
 	// maxLine bounds a line of output; a longer one is cut into several.
 	maxLine = 64 << 10
 	// maxTail is how many lines of output are kept with an exit, and maxTailLine how much of each.
-	maxTail     = 20
+	maxTail = 20
+	// maxSeen is how many are looked at for why it ended.
+	maxSeen     = 100
 	maxTailLine = 4 << 10
 )
 
@@ -42,7 +44,7 @@ func (l *lastLines) add(line string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.lines) == maxTail {
+	if len(l.lines) == maxSeen {
 		l.lines = append(l.lines[:0:0], l.lines[1:]...)
 	}
 	l.lines = append(l.lines, line)

@@ -50,6 +50,7 @@ type worker struct {
 	replaced []time.Time // when processes were replaced, as far back as maxRestarts counts
 	doomed   bool        // another try cannot help
 	because  string      // why we killed the process at hand; "" when we did not
+	sent     string      // the last signal that we sent to it
 	err      error
 	waits    waits
 	answered time.Time // when its event loop answered last
@@ -181,9 +182,10 @@ func (w *worker) exited() {
 	w.status.LastExit, w.status.PID, w.status.ReadyAt = &exit, 0, time.Time{}
 	w.status.Listening, w.status.Exclusive, w.status.UnresponsiveSince = nil, nil, time.Time{}
 	w.s.roster.remove(pid)
-	text := exitText(exit)
-	if w.because != "" && exit.Error == "" {
-		text = w.because
+	w.explain(&exit)
+	text := exit.Message
+	if exit.Hint != "" {
+		text += "; " + exit.Hint
 	}
 	w.err = errors.New(text)
 	w.s.recordExit(w, pid, exit, text)
@@ -308,15 +310,18 @@ func (w *worker) do(a action) {
 	case actShutdown:
 		w.step(w.stopStep(), w.child.Shutdown())
 	case actAsk:
+		w.sent = "SIGTERM"
 		w.child.Terminate()
 		w.step(w.stopStep(), nil)
 	case actDisconnect:
 		w.child.Disconnect()
 		w.step(disconnectTime, nil)
 	case actTerminate:
+		w.sent = "SIGTERM"
 		w.child.Terminate()
 		w.step(terminateTime, nil)
 	case actKill:
+		w.sent = "SIGKILL"
 		w.child.Kill()
 		w.step(killAgainTime, nil)
 	}
@@ -388,7 +393,7 @@ func (w *worker) spawn() {
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
 	w.status.Generation, w.status.Drift = spec.Generation, nil
-	w.services, w.because, w.asked = 0, "", false
+	w.services, w.because, w.sent, w.asked = 0, "", "", false
 	ready := w.policy.Ready
 	w.waits = waits{report: true, message: ready != nil && ready.Message != nil, probe: ready != nil && ready.Message == nil}
 	w.timer.Reset(w.startTime())
@@ -409,16 +414,19 @@ func (w *worker) fields(more ...zap.Field) []zap.Field {
 	}, more...)
 }
 
-// exitText is a sentence about an exit.
-func exitText(e Exit) string {
-	text := "exited with code " + strconv.Itoa(e.Code)
-	if e.Signal != "" {
-		text = "was ended by " + e.Signal
+// explain says why the process at hand has ended.
+func (w *worker) explain(e *Exit) {
+	known := e.cause
+	if known == nil {
+		known = &cause{}
+		if e.Error != "" {
+			known.report = &errorReport{Message: e.Error}
+		}
 	}
-	if e.Error != "" {
-		text += ": " + firstLine(e.Error)
-	}
-	return text
+	c := *known
+	c.sent, c.because, c.stopping = w.sent, w.because, w.stage.public() == StateStopping
+	v := reason(*e, c)
+	e.Reason, e.Message, e.Hint, e.cause = v.reason, v.message, v.hint, nil
 }
 
 // missing lists the addresses of must that it does not listen on.

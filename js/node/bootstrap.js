@@ -3,7 +3,7 @@
 // The main script of every worker. The guard describes the worker in PANDORA_WORKER and speaks with it in the private
 // lane of the IPC channel:
 //
-//   to the guard:   ready {services}, error {error}, drift {digest, binding?, failure?}, drained, finish_shutdown {error?},
+//   to the guard:   ready {services}, error {error}, uncaught {origin, handled, error}, drift {digest, binding?, failure?}, drained, finish_shutdown {error?},
 //                   pong {id}
 //   from the guard: drain {timeoutMs, graceMs, gently}, shutdown, ping
 //
@@ -15,6 +15,8 @@ const { createLane, describeError } = require('./lane');
 const FAREWELL_MS = 5000;
 /** A signal sent before the channel was closed may be delivered a moment after. */
 const SIGNAL_LAG_MS = 100;
+/** Uncaught errors that the application handles are told no more often than this. */
+const HANDLED_PAUSE_MS = 100;
 const SIGNALS = /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
 /**
@@ -71,6 +73,7 @@ function boot(lane) {
   }
 
   process.on('uncaughtException', onUncaught);
+  tellUncaught(lane, onUncaught);
   const options = readOptions();
   adjustProcess(options.process);
   const drain = require('./drain').installDrain();
@@ -89,6 +92,27 @@ function boot(lane) {
     process.removeListener('uncaughtException', onUncaught);
     lane.send('ready', { services: worker.stoppable() });
   }).catch(fail);
+}
+
+/**
+ * Tells the guard of errors that nobody caught, which end the process unless the application handles them. A monitor
+ * changes nothing about that; what it sends is written before it returns.
+ * @param {import('./lane').Lane} lane
+ * @param {(error: any) => void} ours our own handler, which is there until the worker is ready
+ */
+function tellUncaught(lane, ours) {
+  let last = 0;
+  process.on('uncaughtExceptionMonitor', (error, origin) => {
+    const starting = process.listeners('uncaughtException').includes(ours);
+    const handled = process.listenerCount('uncaughtException') > (starting ? 1 : 0) || process.hasUncaughtExceptionCaptureCallback();
+    if (starting && !handled || handled && Date.now() - last < HANDLED_PAUSE_MS) return;
+    last = Date.now();
+    try {
+      lane.send('uncaught', { origin, handled, error: describeError(error) });
+    } catch {
+      // What was thrown cannot even be looked at; Node shows what it can.
+    }
+  });
 }
 
 /** @typedef {ReturnType<typeof import('./worker').createWorker>} Worker */

@@ -13,22 +13,31 @@ const CMD = 'NODE_PANDORA';
  * @property {(act: string, handler: (message: any) => void) => void} on one handler per act
  */
 
+/** More of a text than this is not sent, so that it is written at once. */
+const MAX_TEXT = 4000;
+
+/** @param {any} text */
+const cut = (text) => String(text).slice(0, MAX_TEXT);
+
 /**
  * An error as it travels to the guard.
  * @param {any} error anything that was thrown
- * @returns {{name: string, message: string, stack: string, code?: string}}
+ * @returns {{name: string, message: string, stack: string, code?: string, syscall?: string, address?: string, port?: number}}
  */
 function describeError(error) {
   if (error instanceof Error || (error && typeof error.message === 'string')) {
-    const { name, message, stack, code } = error;
+    const { name, message, stack, code, syscall, address, port } = error;
     return {
-      name: String(name ?? 'Error'),
-      message: String(message),
-      stack: String(stack ?? message),
-      ...(typeof code === 'string' ? { code } : {}),
+      name: cut(name ?? 'Error'),
+      message: cut(message),
+      stack: cut(stack ?? message),
+      ...(typeof code === 'string' ? { code: cut(code) } : {}),
+      ...(typeof syscall === 'string' ? { syscall: cut(syscall) } : {}),
+      ...(typeof address === 'string' ? { address: cut(address) } : {}),
+      ...(Number.isInteger(port) ? { port } : {}),
     };
   }
-  const text = require('node:util').inspect(error);
+  const text = cut(require('node:util').inspect(error));
   return { name: 'Error', message: `thrown: ${text}`, stack: `thrown: ${text}` };
 }
 

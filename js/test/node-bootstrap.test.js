@@ -138,7 +138,51 @@ test('an uncaught exception after ready ends the worker as Node does', async () 
   worker.child.send('now');
   assert.deepStrictEqual(await worker.end(), { code: 1, signal: null });
   assert.match(worker.output, /Error: later/);
+  const told = await worker.next('uncaught');
+  assert.deepStrictEqual([told.origin, told.handled, told.error.name, told.error.message], ['uncaughtException', false, 'Error', 'later']);
+  assert.match(told.error.stack, /app\.js:1:/);
   assert.deepStrictEqual(worker.messages, []);
+});
+
+test('what nobody catches is told, and changes nothing', async (t) => {
+  const long = "'x'.repeat(1e6)";
+  const cases = {
+    "Promise.reject(new TypeError('no'))": { origin: 'unhandledRejection', handled: false, code: 1, message: /^no$/ },
+    "Promise.reject('text')": { origin: 'unhandledRejection', handled: false, code: 1, message: /"text"/ },
+    [`throw new Error(${long})`]: { origin: 'uncaughtException', handled: false, code: 1, message: /^x{4000}$/ },
+    'throw null': { origin: 'uncaughtException', handled: false, code: 1, message: /^thrown: null$/ },
+    "process.on('uncaughtException', () => process.exit(3)); throw new Error('mine')":
+      { origin: 'uncaughtException', handled: true, code: 3, message: /^mine$/ },
+    "process.setUncaughtExceptionCaptureCallback(() => process.exit(4)); throw new Error('captured')":
+      { origin: 'uncaughtException', handled: true, code: 4, message: /^captured$/ },
+    "throw { get message() { throw new Error('no message'); } }": { code: 1 },
+  };
+  await Promise.all(Object.entries(cases).map(([source, want]) => t.test(source, async () => {
+    const dir = folder({ 'procfile.js': NO_SERVICES, 'app.js': `process.on('message', () => { ${source} });` });
+    const worker = launch(dir, { entryFile: './app.js' });
+    await worker.next('ready');
+    worker.child.send('now');
+    assert.deepStrictEqual(await worker.end(), { code: want.code, signal: null });
+    if (!want.origin) {
+      assert.deepStrictEqual(worker.messages, []);
+      return;
+    }
+    const told = await worker.next('uncaught');
+    assert.deepStrictEqual([told.origin, told.handled], [want.origin, want.handled]);
+    assert.match(told.error.message, want.message);
+  })));
+});
+
+test('an error that the application handles while it starts is told, and not its end', async () => {
+  const dir = folder({
+    'procfile.js': NO_SERVICES,
+    'app.js': "process.on('uncaughtException', () => {}); setImmediate(() => { throw Object.assign(new Error('bind'), { code: 'EADDRINUSE', syscall: 'listen', address: '::', port: 80 }); });",
+  });
+  const worker = launch(dir, { entryFile: './app.js' });
+  const { error, handled } = await worker.next('uncaught');
+  assert.deepStrictEqual([handled, error.code, error.syscall, error.address, error.port], [true, 'EADDRINUSE', 'listen', '::', 80]);
+  await worker.next('ready');
+  await stop(worker);
 });
 
 test('a worker with nothing to do stays, and ends when its guard is gone', async () => {
