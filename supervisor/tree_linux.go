@@ -60,12 +60,41 @@ func bootID() string {
 // awaitExit waits until a child has ended but does not reap it: until then its pid, and so the number of its process
 // group, belongs to nobody else.
 func awaitExit(pid int) {
+	if pollExit(pid) {
+		return
+	}
 	for {
 		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}
+}
+
+// pollExit waits in the runtime's poller: a thread that sleeps in a system call for each worker costs a guard of many
+// workers more memory than anything else. It returns false where the kernel cannot do that.
+func pollExit(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return false
+	}
+	file := os.NewFile(uintptr(fd), "pidfd")
+	defer file.Close()
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ended := false
+	_ = conn.Read(func(fd uintptr) bool { // without an end the caller waits in its own way
+		for {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			if !errors.Is(err, unix.EINTR) {
+				ended = n > 0
+				return ended || err != nil
+			}
+		}
+	})
+	return ended
 }
 
 // killTree sends SIGKILL to every process whose environment has a value that begins with mark ("NAME=text"), that is in

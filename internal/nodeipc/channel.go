@@ -43,7 +43,9 @@ const (
 	maxPendingFDs = 8
 	// maxRetransmits is how often a handle is sent again after a NACK, as in Node.
 	maxRetransmits = 3
-	readSize       = 64 << 10
+	// firstReadSize is how much is read at once from a child that says little, as most do; readSize from others.
+	firstReadSize = 4 << 10
+	readSize      = 64 << 10
 )
 
 // Errors that callers tell apart.

@@ -19,7 +19,7 @@ const (
 
 // read is the reading half of Serve.
 func (c *Channel) read(handle func(Message)) error {
-	buf := make([]byte, readSize)
+	buf := make([]byte, firstReadSize)
 	oob := make([]byte, unix.CmsgSpace(maxPendingFDs*4))
 	defer func() {
 		for _, fd := range c.fds {
@@ -55,6 +55,9 @@ func (c *Channel) read(handle func(Message)) error {
 			if err := c.receive(line, &c.fds, handle); err != nil {
 				return err
 			}
+		}
+		if n == len(buf) && n < readSize { // it has much to say
+			buf = make([]byte, readSize)
 		}
 	}
 }
