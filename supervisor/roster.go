@@ -97,6 +97,14 @@ func replaceFile(path string, data []byte) error {
 	return err
 }
 
+// LeftBehind reports whether a roster lists workers of a guard that was lost since the system has booted: one that ends by
+// itself leaves an empty list.
+func LeftBehind(path string) bool {
+	data, err := os.ReadFile(path)
+	var old rosterFile
+	return err == nil && json.Unmarshal(data, &old) == nil && old.Boot == bootID() && len(old.Entries) > 0
+}
+
 // endAll ends every process that the file lists and that still lives, with its tree, and empties the list.
 func (r *roster) endAll() error {
 	if r.path == "" {

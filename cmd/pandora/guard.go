@@ -38,8 +38,8 @@ func (c *cli) guardCommand() *cobra.Command {
 }
 
 // guard runs the process that is parent of an application's Node processes: a supervisor and its control socket, nothing
-// else. It ends when the daemon lets it go, or on SIGTERM, and then stops its workers first. The end of the daemon does
-// not concern it.
+// else. It ends when the daemon lets it go, or on SIGTERM, and then stops its workers first; a second SIGTERM makes it kill
+// them. A daemon that dies is brought back.
 func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) error {
 	debug.SetGCPercent(guardGC)
 	home, err := c.home()
@@ -68,13 +68,24 @@ func (c *cli) guard(ctx context.Context, name string, ready func(readiness)) err
 		log.Warn("orphans of workers are left to process 1", zap.String("app", name), zap.Error(err))
 	}
 	s := supervisor.New(supervisor.Config{Log: log, RosterPath: home.Roster(name)})
+	revival := newReviver(&guardWorld{home: home, app: name, environ: c.environ, orphans: orphans, end: stop, log: log}, log.With(zap.String("app", name)))
 	var wg sync.WaitGroup
 	var serveErr error
 	wg.Go(func() {
-		serveErr = control.Serve(serving, listener, control.GuardHandler(control.GuardConfig{Supervisor: s, Version: version, Exit: stop}))
+		serveErr = control.Serve(serving, listener, control.GuardHandler(control.GuardConfig{
+			Supervisor: s, Version: version, Followed: revival.followed,
+			Exit: func(now bool) {
+				stop()
+				if now {
+					s.Hurry()
+				}
+			},
+		}))
 		stop() // without its socket nobody could stop it any more
 	})
 	wg.Go(func() { orphans.run(serving) })
+	wg.Go(func() { revival.run(working) })
+	wg.Go(func() { onSecondSignal(ctx, serving, s.Hurry) })
 	ready(readiness{PID: os.Getpid()})
 	log.Info("guard started", zap.String("app", name), zap.String("version", version))
 	err = s.Run(working)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
@@ -35,6 +36,17 @@ func newReaper() (*reaper, error) {
 	}
 	return &reaper{session: session, seen: map[int]time.Time{}}, err
 }
+
+// pause leaves orphans to somebody else, until resume.
+func (r *reaper) pause() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("leave orphans to process 1: %w", err)
+	}
+	return nil
+}
+
+// resume takes orphans again.
+func (r *reaper) resume() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } // newReaper has told if that fails
 
 // run reaps orphans as they end, until ctx ends.
 func (r *reaper) run(ctx context.Context) {

@@ -37,15 +37,15 @@ func (c *cli) home() (state.Home, error) {
 	return home, home.Check()
 }
 
-// attach connects to the running daemon. Where there is none but a guard lives, it starts one, which adopts the guards.
-// With neither the daemon is nil.
+// attach connects to the running daemon. Where there is none but a guard lives, or one was lost, it starts one, which
+// adopts the guards and replaces the lost. With neither the daemon is nil.
 func (c *cli) attach(ctx context.Context) (state.Home, *control.Daemon, error) {
 	home, err := c.home()
 	if err != nil {
 		return home, nil, err
 	}
 	d, err := probe(ctx, home)
-	if d == nil && err == nil && guardLives(home) {
+	if d == nil && err == nil && mustAttach(home) {
 		d, _, err = c.ensure(ctx, home)
 	}
 	return home, d, err
@@ -77,6 +77,21 @@ func guardLives(home state.Home) bool {
 	for _, path := range home.GuardSockets() {
 		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 			conn.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// mustAttach reports whether a daemon is missing: a guard lives, or it was lost together with the daemon and has left
+// workers behind, dead or not, of an application that is wanted.
+func mustAttach(home state.Home) bool {
+	if guardLives(home) {
+		return true
+	}
+	rosters, _ := filepath.Glob(home.Roster("*")) // the pattern is valid
+	for _, path := range rosters {
+		if !home.IsDown() && supervisor.LeftBehind(path) {
 			return true
 		}
 	}
@@ -120,7 +135,7 @@ func (c *cli) daemonSpec(ctx context.Context, home state.Home) (*state.Daemon, e
 	if err != nil {
 		return nil, fmt.Errorf("find the path of this program: %w", err)
 	}
-	if old := home.ReadDaemon(); old != nil && guardLives(home) {
+	if old := home.ReadDaemon(); old != nil && mustAttach(home) {
 		old.Version, old.Executable = version, executable
 		return old, home.WriteDaemon(old)
 	}
@@ -144,7 +159,7 @@ func (c *cli) freshSpec(ctx context.Context, home state.Home, executable string)
 		Version: version, Executable: executable, Cwd: cwd, Env: daemonEnviron(c.environ, home),
 		Config: result.JSON, ConfigPaths: result.Paths,
 	}
-	return spec, home.WriteDaemon(spec)
+	return spec, errors.Join(home.WriteDaemon(spec), home.ForgetRevivals())
 }
 
 // daemonEnviron is the environment of a daemon or guard: the caller's, without what would make it part of a worker when
@@ -159,13 +174,15 @@ func daemonEnviron(environ []string, home state.Home) []string {
 	return env
 }
 
-// withoutWorkerMarks drops what a guard gives to the worker this command may run in: it is not for others.
+// withoutWorkerMarks drops what a guard gives to the worker this command may run in, and what a service manager gives to
+// the daemon: it is not for others.
 func withoutWorkerMarks(environ []string) []string {
 	env := make([]string, 0, len(environ))
 	for _, kv := range environ {
 		switch key, _, _ := strings.Cut(kv, "="); key {
 		case supervisor.TreeEnv, "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID",
-			"NODE_APP_INSTANCE", "PANDORA_WORKER", "PANDORA_PROCESS_REPRESENTATION":
+			"NODE_APP_INSTANCE", "PANDORA_WORKER", "PANDORA_PROCESS_REPRESENTATION",
+			"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID":
 		default:
 			env = append(env, kv)
 		}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -34,10 +35,14 @@ type readiness struct {
 type spawnSpec struct {
 	executable string
 	verb       string
+	flags      []string
 	args       []string
 	env        []string
 	dir        string
 	output     *os.File
+	// started is called once the process runs; nil does nothing. When it waits for the process, another one tells that it
+	// is ready.
+	started func(*os.Process)
 }
 
 // spawned is such a process.
@@ -55,7 +60,7 @@ func spawnReady(ctx context.Context, spec spawnSpec) (*spawned, error) {
 		return nil, err
 	}
 	defer r.Close()
-	args := append([]string{spec.verb, fmt.Sprintf("--ready-fd=%d", readyFD), "--"}, spec.args...)
+	args := slices.Concat([]string{spec.verb, fmt.Sprintf("--ready-fd=%d", readyFD)}, spec.flags, []string{"--"}, spec.args)
 	cmd := exec.Command(spec.executable, args...)
 	cmd.Env, cmd.Dir = spec.env, spec.dir
 	cmd.Stdout, cmd.Stderr = spec.output, spec.output
@@ -65,6 +70,9 @@ func spawnReady(ctx context.Context, spec spawnSpec) (*spawned, error) {
 	w.Close()
 	if err != nil {
 		return nil, err
+	}
+	if spec.started != nil {
+		spec.started(cmd.Process)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -84,6 +92,32 @@ func spawnReady(ctx context.Context, spec spawnSpec) (*spawned, error) {
 		return nil, fmt.Errorf("read what process %d says: %w", cmd.Process.Pid, err)
 	}
 	return child, nil
+}
+
+// detach starts this program's daemon in a session of its own, hands it the descriptor to tell its readiness on, and leaves
+// it to process 1.
+func detach(fd int, environ []string) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the path of this program: %w", err)
+	}
+	args := []string{"daemon"}
+	var ready *os.File
+	if fd != 0 {
+		args = append(args, fmt.Sprintf("--ready-fd=%d", readyFD))
+		ready = os.NewFile(uintptr(fd), "ready")
+		defer ready.Close()
+	}
+	cmd := exec.Command(executable, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = environ, os.Stdout, os.Stderr
+	if ready != nil {
+		cmd.ExtraFiles = []*os.File{ready}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
 }
 
 // death waits for a process that ended without being ready, and tells how it did in the words of 1.x.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,15 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 	for _, p := range info.ConfigPaths {
 		c.say("config    %s", p)
 	}
+	for _, g := range info.Guards {
+		c.say("guard     %s [ pid = %d ]", g.App, g.PID)
+	}
+	if info.Service {
+		c.say("service   a service manager keeps the daemon")
+	}
+	if r := info.Revivals; r.Count > 0 {
+		c.say("revived   %s, last %s ago by the guard of %s", times(r.Count), duration(time.Since(r.At)), r.By)
+	}
 	if info.Version != version {
 		c.warn("this command is of version %s; run [ pandora exit ] and start the applications again to use it", version)
 	}
@@ -60,4 +70,12 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 		c.warn("%s", p)
 	}
 	return nil
+}
+
+// times is a number of times.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/procfile"
 	"github.com/pandora-go/pandora/supervisor"
 )
@@ -100,6 +101,18 @@ type DaemonInfo struct {
 	ConfigPaths []string `json:"configPaths"`
 	// Problems are sentences about what is not as it should be.
 	Problems []string `json:"problems"`
+	// Guards are the guards it follows.
+	Guards []GuardInfo `json:"guards"`
+	// Revivals tells how often guards have brought a dead daemon back since a command has started one.
+	Revivals state.Revivals `json:"revivals"`
+	// Service is true when a service manager keeps the daemon.
+	Service bool `json:"service"`
+}
+
+// GuardInfo is one guard.
+type GuardInfo struct {
+	App string `json:"app"`
+	PID int    `json:"pid"`
 }
 
 // AppStatus is one application as list shows it: the original's record and ours.

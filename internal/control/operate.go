@@ -118,6 +118,7 @@ func (f *Fleet) Start(ctx context.Context, request StartRequest) (supervisor.Ope
 	}
 	f.mu.Lock()
 	app.record, app.previous, app.first, app.reviving = record, previous, true, false
+	app.before, app.trouble = nil, ""
 	f.mu.Unlock()
 	op, err := f.launch(ctx, app, record)
 	if err != nil {
@@ -135,8 +136,11 @@ func (f *Fleet) launch(ctx context.Context, app *application, record *state.Reco
 	if f.cfg.Observer != nil {
 		f.cfg.Observer.GuardStarted(app.name)
 	}
+	f.mu.Lock()
+	before := app.before
+	f.mu.Unlock()
 	guard := DialGuard(f.cfg.Home.GuardSocket(app.name), f.cfg.Version)
-	op, err := guard.Submit(ctx, supervisor.Request{Kind: supervisor.OpStart, Plan: f.plan(record)})
+	op, err := guard.Submit(ctx, supervisor.Request{Kind: supervisor.OpStart, Plan: f.plan(record), Before: before})
 	if err != nil {
 		_ = guard.Exit(ctx)
 		guard.Close()
@@ -312,6 +316,29 @@ func (f *Fleet) CloseIfIdle() bool {
 	return true
 }
 
+// Hurry makes the guards kill what they are stopping. It is for whoever cannot wait for Close.
+func (f *Fleet) Hurry(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	f.mu.Lock()
+	guards := map[string]*Guard{}
+	for name, app := range f.apps {
+		if app.guard != nil {
+			guards[name] = app.guard
+		}
+	}
+	f.mu.Unlock()
+	var wg sync.WaitGroup
+	for name, guard := range guards {
+		wg.Go(func() {
+			if err := guard.Kill(ctx); err != nil {
+				f.cfg.Log.Warn("guard does not hurry", zap.String("app", name), zap.Error(err))
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // Close stops all applications, each by its guard and all at the same time, and waits until the guards have ended. With
 // forget they are recorded as stopped; without, the next daemon starts them again. Nothing can be started afterwards.
 func (f *Fleet) Close(ctx context.Context, forget bool) error {
@@ -327,6 +354,14 @@ func (f *Fleet) Close(ctx context.Context, forget bool) error {
 		apps = append(apps, app)
 	}
 	f.mu.Unlock()
+	why := "signal"
+	if forget {
+		why = "exit"
+	}
+	// From here on no guard brings a daemon back, and those that are left without one end what they run.
+	if err := f.cfg.Home.MarkDown(why); err != nil {
+		f.cfg.Log.Error("end not marked", zap.Error(err))
+	}
 	errs := make([]error, len(apps))
 	var wg sync.WaitGroup
 	for i, app := range apps {

@@ -1,0 +1,78 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/pandora-go/pandora/supervisor"
+)
+
+// Settled is an application of which it is known whether it runs.
+type Settled struct {
+	Application AppStatus `json:"application"`
+	// Wanted is false when it is meant to be stopped.
+	Wanted bool `json:"wanted"`
+	// Failure says why it does not run although it is wanted; "" when it runs. It is tried again.
+	Failure string `json:"failure,omitempty"`
+}
+
+// Settled waits until an application that is wanted runs, or a try to run it has failed.
+func (f *Fleet) Settled(ctx context.Context, name string) (Settled, error) {
+	for {
+		f.mu.Lock()
+		app := f.apps[name]
+		if app == nil || app.record == nil {
+			f.mu.Unlock()
+			return Settled{}, notFound(name)
+		}
+		s, changed := f.settled(app), f.changed
+		f.mu.Unlock()
+		if s != nil {
+			return *s, nil
+		}
+		select {
+		case <-ctx.Done():
+			return Settled{}, ctx.Err()
+		case <-f.closed:
+			return Settled{}, errClosing()
+		case <-changed:
+		}
+	}
+}
+
+// settled is nil while an application is on its way up. Fleet.mu is held.
+func (f *Fleet) settled(app *application) *Settled {
+	s := &Settled{Application: app.show(time.Now(), false), Wanted: f.wanted(app)}
+	op := app.status.Operation
+	switch {
+	case !s.Wanted:
+	case app.trouble != "":
+		s.Failure = app.trouble
+	case app.guard != nil && app.status.State == supervisor.AppComplete:
+	case op != nil && op.State == supervisor.OpFailed && op.Failure != nil:
+		s.Failure = op.Failure.Message
+	default:
+		return nil
+	}
+	return s
+}
+
+// Settled waits until an application that is wanted runs, or a try to run it has failed.
+func (d *Daemon) Settled(ctx context.Context, name string) (Settled, error) {
+	var s Settled
+	err := d.client.call(ctx, http.MethodGet, "/v1/applications/"+url.PathEscape(name)+"/settled", nil, &s)
+	return s, err
+}
+
+// Guards lists the guards that are followed, in the order of List.
+func (f *Fleet) Guards() []GuardInfo {
+	guards := []GuardInfo{}
+	for _, a := range f.List() {
+		if a.GuardPID != 0 {
+			guards = append(guards, GuardInfo{App: a.AppName, PID: a.GuardPID})
+		}
+	}
+	return guards
+}
