@@ -159,7 +159,7 @@ func TestHandOverKeepsEverything(t *testing.T) {
 	}{
 		{Primary{}, []string{"options", "log", "opening", "mu", "members", "shares", "closed"}},
 		{Member{}, []string{"primary", "id", "process", "policy", "channel", "seq", "holds", "unacked", "online", "listening",
-			"voluntary", "leaving", "dismissed", "gone"}},
+			"voluntary", "leaving", "complaints", "dismissed", "gone"}},
 		{share{}, []string{"primary", "key", "spec", "wake", "fd", "directed", "loop", "bound", "data", "holders", "free",
 			"pending", "linger"}},
 		{connection{}, []string{"share", "fd"}},
