@@ -91,6 +91,7 @@ func (w *worker) run() {
 	defer w.stable.Stop()
 	defer w.pulse.Stop()
 	stop, hurry := w.stop, w.hurry
+	var kill <-chan struct{} // only what is being stopped is killed
 	w.handle(eventStart)
 	for w.stage != stageStopped {
 		var said <-chan ChildEvent
@@ -113,8 +114,14 @@ func (w *worker) run() {
 		case <-w.pulse.C:
 			w.feel()
 		case <-stop:
-			stop = nil
+			stop, kill = nil, w.s.kill
 			w.handle(eventStop)
+		case <-kill:
+			kill = nil
+			if w.child != nil {
+				w.sent = "SIGKILL"
+				w.child.Kill()
+			}
 		case <-hurry:
 			hurry = nil
 			if w.stage == stageDraining && w.softly {
