@@ -377,7 +377,7 @@ func (c *nodeChild) setExit(state *os.ProcessState) {
 	if c.spec.Output != nil {
 		c.exit.Output = c.tail.get()
 	} else if c.output != nil {
-		c.output.flush(c.logPath)
+		c.output.ended(c.logPath, c.pid)
 		c.exit.Output = c.output.tail(c.logPath, c.logFrom, maxSeen)
 	}
 	c.exit.cause = c.causeOf(c.exit)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pandora-go/pandora/internal/nodecluster"
 	"github.com/pandora-go/pandora/internal/nodeipc"
+	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -57,13 +58,15 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 	}
 	if !plan.Dev {
 		out := newOutput(filepath.Join(plan.LogsDir, plan.App.AppName), workersOf(plan) == 1, n.log)
-		if err := out.rotateAtStart(); err != nil {
+		out.setPolicy(n.rotationOf(plan))
+		if err := out.begin(); err != nil {
 			return err
 		}
 		s.output = out
 		ctx, cancel := context.WithCancel(context.Background())
 		s.cancel = cancel
 		s.merged.Go(func() { out.run(ctx) }) // End cancels and waits
+		s.merged.Go(func() { out.runRotation(ctx) })
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,9 +76,29 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 
 // Update tells of the plan that the next processes belong to. Their number decides whether the log has to be merged.
 func (n *NodeSpawner) Update(plan *Plan) {
-	if s := n.current(); s != nil && s.output != nil && workersOf(plan) > 1 {
+	s := n.current()
+	if s == nil || s.output == nil {
+		return
+	}
+	if workersOf(plan) > 1 {
 		s.output.split()
 	}
+	s.output.setPolicy(n.rotationOf(plan))
+}
+
+// rotationOf is when the logs of a plan are rotated: as its environment says, else as the plan does. What makes no sense
+// must not keep an application from running.
+func (n *NodeSpawner) rotationOf(plan *Plan) rotate.Policy {
+	text := lookup(plan.Env, rotate.PolicyEnv)
+	if text == "" {
+		text = plan.LogRotation
+	}
+	policy, err := rotate.ParsePolicy(text)
+	if err != nil {
+		n.log.Warn("logs are rotated by the defaults", zap.String("app", plan.App.AppName), zap.Error(err))
+		return rotate.Default()
+	}
+	return policy
 }
 
 // workersOf counts the workers of a plan.
@@ -139,6 +162,9 @@ func (n *NodeSpawner) End() {
 	}
 	s.cancel()
 	s.merged.Wait()
+	if s.output != nil {
+		s.output.close()
+	}
 }
 
 // Spawn starts a Node process.
@@ -193,11 +219,17 @@ func (c *nodeChild) start(s *session) error {
 	c.channel = channel
 	if err := c.startProcess(files, theirs); err != nil {
 		channel.Close()
+		if c.logPath != "" {
+			c.output.notStarted(c.logPath)
+		}
 		if c.member != nil {
 			c.member.Detach()
 		}
 		files.closeOurs()
 		return err
+	}
+	if c.logPath != "" {
+		c.output.started(c.logPath, c.pid, treeOfWorker(c.spec.AppID, c.spec.ID))
 	}
 	if files.ourStdout != nil {
 		c.readers.Go(func() { c.read(files.ourStdout, false) })
@@ -272,7 +304,7 @@ func (c *nodeChild) openFiles() (*files, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.logPath, c.logFrom = path, c.output.mark(path)
+		c.logPath, c.logFrom = path, c.output.end(path)
 		return &files{stdout: f, stderr: f}, nil
 	}
 	outR, outW, err := os.Pipe()

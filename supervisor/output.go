@@ -1,19 +1,20 @@
 package supervisor
 
 import (
-	"bytes"
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
+
+	"github.com/pandora-go/pandora/internal/rotate"
 )
 
 const (
@@ -22,35 +23,51 @@ const (
 	outputChunk = 64 << 10
 	// outputTailBytes bounds what tail reads.
 	outputTailBytes = 64 << 10
-	// outputPause lets writes gather before a merge; outputPoll is how often files are looked at when the system gives
-	// no notification.
-	outputPause = 20 * time.Millisecond
-	outputPoll  = time.Second
+	// mergedSuffix is what the name of the hidden file ends in that says how much of a worker's file is merged.
+	mergedSuffix = ".merged"
 )
 
 // output is the log files of one application. Every worker writes to a file of its own, opened for appending, so that
 // nothing it prints is lost when it or the guard dies; run copies the files, whole line by whole line, into
-// nodejs_stdout.log. With a single worker its file is nodejs_stdout.log and nothing is copied.
+// nodejs_stdout.log. With a single worker its file is nodejs_stdout.log and nothing is copied. Marks beside
+// nodejs_stdout.log say when and by whom each part was written, and runRotation keeps it from growing for ever.
 //
 // All methods may be called from any goroutine.
 type output struct {
-	dir    string
-	single bool
-	log    *zap.Logger
-	// opened has a token when a source was added.
-	opened chan struct{}
+	dir string
+	log *zap.Logger
+	// opened has a token when a worker opened its file, due when a file may have to be rotated.
+	opened, due chan struct{}
 
-	// mu orders the writers of nodejs_stdout.log, so that no line is cut by another; it is held while writing.
-	mu      sync.Mutex
+	// mu orders the writers of nodejs_stdout.log, so that no line is cut by another; it is held while writing, and while
+	// a file is cut, so that positions in it stay true.
+	mu     sync.Mutex
+	single bool
+	policy rotate.Policy
+	// base is where in the stream nodejs_stdout.log begins; see package rotate.
+	base int64
+	// marks is nil where they cannot be written.
+	marks   *rotate.Marks
 	sources map[string]*outputSource
+	writers map[string]*outputWriters
 }
 
 // outputSource is a worker's file. Its positions are guarded by output.mu.
 type outputSource struct {
-	path string
+	path   string
+	worker rotate.Source
 	// copied is the offset up to which the file is in nodejs_stdout.log, seen up to which it holds no end of a line
-	// after copied.
-	copied, seen int64
+	// after copied; base is how much was taken away from its beginning since it was opened first.
+	copied, seen, base int64
+}
+
+// outputWriters are the processes that hold a file open.
+type outputWriters struct {
+	worker rotate.Source // the last of them
+	// opening counts those about to be started, opens all there ever were.
+	opening, opens int
+	// live has the mark of the process tree for each pid.
+	live map[int]string
 }
 
 // newOutput names the files in dir and makes none. single says that the application has one worker.
@@ -58,7 +75,11 @@ func newOutput(dir string, single bool, log *zap.Logger) *output {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &output{dir: dir, single: single, log: log, opened: make(chan struct{}, 1), sources: map[string]*outputSource{}}
+	return &output{
+		dir: dir, single: single, log: log, policy: rotate.Default(),
+		opened: make(chan struct{}, 1), due: make(chan struct{}, 1),
+		sources: map[string]*outputSource{}, writers: map[string]*outputWriters{},
+	}
 }
 
 // split gives every worker that opens its file from now on a file of its own.
@@ -68,16 +89,182 @@ func (o *output) split() {
 	o.single = false
 }
 
+// setPolicy changes when files are rotated.
+func (o *output) setPolicy(p rotate.Policy) {
+	o.mu.Lock()
+	o.policy = p
+	o.mu.Unlock()
+	notify(o.due)
+}
+
+// notify puts a token into a channel that has room for one.
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // stdoutPath is where nodejs_stdout.log is.
 func (o *output) stdoutPath() string { return filepath.Join(o.dir, outputStdoutName) }
 
-// open opens the file of one worker for its standard output and error; the caller closes it after the spawn.
-func (o *output) open(process string, slot int) (*os.File, string, error) {
+// begin begins a run of the application: what a lost guard has not merged is merged, and nodejs_stdout.log of the earlier
+// run is renamed to nodejs_stdout.log.<date>-<milliseconds>. Nobody may be writing.
+func (o *output) begin() error {
 	o.mu.Lock()
-	single := o.single
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return fmt.Errorf("make log folder: %w", err)
+	}
+	rotate.Sweep(o.stdoutPath())
+	o.openMarks()
+	o.mergeLeft()
+	o.observe()
+	info, err := os.Stat(o.stdoutPath())
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		o.restartMarks(true)
+		return nil
+	}
+	name := rotate.NewName(o.stdoutPath(), time.Now())
+	if err == nil {
+		err = os.Rename(o.stdoutPath(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("rename the log of the previous run: %w", err)
+	}
+	o.moveBase(info.Size(), name)
+	o.restartMarks(true)
+	return nil
+}
+
+// close closes the marks; nothing is noted any more.
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.marks == nil {
+		return
+	}
+	if err := o.marks.Close(); err != nil {
+		o.log.Warn("log marks not closed", zap.Error(err))
+	}
+	o.marks = nil
+}
+
+// openMarks opens the marks that are there. When the guard was lost while it took bytes away, the size tells whether it
+// had done so; if that is not clear they are there twice, rather than not at all. mu is held.
+func (o *output) openMarks() {
+	marks, err := rotate.OpenMarks(rotate.MarksPath(o.stdoutPath()))
+	if err != nil {
+		o.log.Warn("log has no marks of time", zap.Error(err))
+		return
+	}
+	o.marks = marks
+	h := marks.Header()
+	o.base = h.Base
+	if h.Cut == 0 {
+		return
+	}
+	if size := sizeOf(o.stdoutPath()); size < marks.End()-h.Base {
+		o.base += h.Cut
+	}
+	o.restartMarks(false)
+}
+
+// restartMarks makes marks of a log that begins at base. mu is held.
+func (o *output) restartMarks(run bool) {
+	if o.marks == nil {
+		return
+	}
+	if err := o.marks.Restart(o.base, run); err != nil {
+		o.log.Warn("log has no marks of time", zap.Error(err))
+		o.marks.Close()
+		o.marks = nil
+	}
+}
+
+// moveBase says that the first n bytes of nodejs_stdout.log are now in an archive. mu is held.
+func (o *output) moveBase(n int64, archive string) {
+	o.base += n
+	if o.marks == nil {
+		return
+	}
+	if err := o.marks.Cut(n, archive); err != nil {
+		o.log.Warn("marks of time lost", zap.Error(err))
+	}
+}
+
+// mergeLeft merges what a lost guard has left in workers' files, and empties them. mu is held.
+func (o *output) mergeLeft() {
+	entries, err := os.ReadDir(o.dir)
+	if err != nil {
+		o.log.Warn("log folder not read", zap.Error(err))
+		return
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), mergedSuffix)
+		if name, hidden := strings.CutPrefix(name, "."); ok && hidden {
+			s := &outputSource{path: filepath.Join(o.dir, name)}
+			process, slot, _ := cutLast(strings.TrimSuffix(name, ".log"), "-")
+			s.worker.Process = process
+			s.worker.Worker, _ = strconv.Atoi(slot)
+			s.load()
+			o.merge(s, true)
+			if s.copied == sizeOf(s.path) {
+				_ = os.Truncate(s.path, 0)
+				_ = os.Remove(s.mergedPath())
+			}
+		}
+	}
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(text, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
+}
+
+// sizeOf is the size of a file, 0 if there is none.
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// mergedPath is the file that says how much is merged, for the next guard if this one is lost.
+func (s *outputSource) mergedPath() string {
+	dir, name := filepath.Split(s.path)
+	return filepath.Join(dir, "."+name+mergedSuffix)
+}
+
+// load reads it.
+func (s *outputSource) load() {
+	data, err := os.ReadFile(s.mergedPath())
+	if err == nil && len(data) == 8 {
+		s.copied = int64(binary.BigEndian.Uint64(data))
+	}
+	if s.copied < 0 || s.copied > sizeOf(s.path) {
+		s.copied = 0
+	}
+	s.seen = s.copied
+}
+
+// save writes it; without it lines are there twice when the guard is lost.
+func (s *outputSource) save() {
+	_ = os.WriteFile(s.mergedPath(), binary.BigEndian.AppendUint64(nil, uint64(s.copied)), 0o600)
+}
+
+// open opens the file of one worker for its standard output and error; the caller closes it after the spawn, and tells
+// how that went: started or notStarted.
+func (o *output) open(process string, slot int) (*os.File, string, error) {
+	worker := rotate.Source{Process: process, Worker: slot}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	path := o.stdoutPath()
-	if !single {
+	if !o.single {
 		// A process name is free text; a file name is not.
 		name := strings.Map(func(r rune) rune {
 			if r == '/' || r == filepath.Separator || r == 0 {
@@ -91,27 +278,80 @@ func (o *output) open(process string, slot int) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if single {
-		return file, path, nil
+	if !o.single {
+		if err := o.openSource(path, worker, file); err != nil {
+			file.Close()
+			return nil, "", fmt.Errorf("open log file: %w", err)
+		}
+	} else {
+		o.observe() // what is there was written by others
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if s := o.sources[path]; s != nil {
+	w := o.writers[path]
+	if w == nil {
+		w = &outputWriters{live: map[int]string{}}
+		o.writers[path] = w
+	}
+	w.worker = worker
+	w.opening++
+	w.opens++
+	notify(o.opened)
+	return file, path, nil
+}
+
+// openSource makes a worker's file a source of the merge. mu is held.
+func (o *output) openSource(path string, worker rotate.Source, file *os.File) error {
+	s := o.sources[path]
+	if s == nil {
+		size, err := file.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		s = &outputSource{path: path, worker: worker, copied: size, seen: size}
+		o.sources[path] = s
+	} else {
 		// What the previous worker of the slot left without an end of line is a line.
 		o.merge(s, true)
-		return file, path, nil
 	}
-	size, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		file.Close()
-		return nil, "", fmt.Errorf("open log file: %w", err)
+	if !o.held(path) && s.copied > 0 && s.copied == sizeOf(path) && file.Truncate(0) == nil {
+		// All of it is in nodejs_stdout.log, and nobody adds to it.
+		s.base, s.copied, s.seen = s.base+s.copied, 0, 0
 	}
-	o.sources[path] = &outputSource{path: path, copied: size, seen: size}
-	select {
-	case o.opened <- struct{}{}:
-	default:
+	s.save()
+	return nil
+}
+
+// held reports whether a process holds a file open. mu is held.
+func (o *output) held(path string) bool {
+	w := o.writers[path]
+	return w != nil && (w.opening > 0 || len(w.live) > 0)
+}
+
+// started says that the process for which the file was opened runs; mark is that of its tree.
+func (o *output) started(path string, pid int, mark string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w := o.writers[path]
+	w.opening--
+	w.live[pid] = mark
+}
+
+// notStarted says that it does not.
+func (o *output) notStarted(path string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writers[path].opening--
+}
+
+// ended says that a process and its tree hold the file no more; what it left is merged.
+func (o *output) ended(path string, pid int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.writers[path].live, pid)
+	if s := o.sources[path]; s != nil {
+		o.merge(s, true)
+	} else {
+		o.observe()
 	}
-	return file, path, nil
 }
 
 // appendTo opens a file of ours for appending, and makes it and the folder if needed.
@@ -126,18 +366,6 @@ func (o *output) appendTo(path string) (*os.File, error) {
 	return file, nil
 }
 
-// rotateAtStart renames nodejs_stdout.log of an earlier run to nodejs_stdout.log.<date>-<milliseconds>.
-func (o *output) rotateAtStart() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	now := time.Now()
-	to := fmt.Sprintf("%s.%s-%d", o.stdoutPath(), now.Format(time.DateOnly), now.UnixMilli())
-	if err := os.Rename(o.stdoutPath(), to); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("rename the log of the previous run: %w", err)
-	}
-	return nil
-}
-
 // line appends a line of the supervisor's own to nodejs_stdout.log.
 func (o *output) line(text string) {
 	text = time.Now().Format("2006-01-02 15:04:05,000") + fmt.Sprintf(" INFO %d %s\n", os.Getpid(), text)
@@ -146,6 +374,7 @@ func (o *output) line(text string) {
 	file, err := o.appendTo(o.stdoutPath())
 	if err == nil {
 		_, err = file.WriteString(text)
+		o.mark(file, int64(len(text)), rotate.Source{})
 		file.Close()
 	}
 	if err != nil {
@@ -153,17 +382,97 @@ func (o *output) line(text string) {
 	}
 }
 
-// mark is the present end of a file, 0 if there is none; tail counts from it.
-func (o *output) mark(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
+// mark notes who wrote the n bytes before the position of file, which is nodejs_stdout.log; what is before them and not
+// noted yet was written by the worker that holds it. mu is held.
+func (o *output) mark(file *os.File, n int64, source rotate.Source) {
+	end, err := file.Seek(0, io.SeekCurrent)
+	if o.policy.MaxFile > 0 && end >= o.policy.MaxFile {
+		notify(o.due)
 	}
-	return info.Size()
+	if o.marks == nil || n == 0 {
+		return
+	}
+	if o.policy.MaxFile > 0 && o.marks.Size() >= rotate.MaxMarks {
+		notify(o.due)
+	}
+	if err == nil {
+		now := time.Now()
+		err = o.marks.Add(o.base+end-n, now, o.direct())
+		if err == nil {
+			err = o.marks.Add(o.base+end, now, source)
+		}
+	}
+	if err != nil {
+		o.log.Warn("time of output not noted", zap.Error(err))
+	}
 }
 
-// tail returns the last n lines written to path after the mark from, oldest first, of at most 64 KiB.
+// direct is the worker that writes to nodejs_stdout.log itself. mu is held.
+func (o *output) direct() rotate.Source {
+	if w := o.writers[o.stdoutPath()]; w != nil {
+		return w.worker
+	}
+	return rotate.Source{}
+}
+
+// observe notes the time of what was added to nodejs_stdout.log, and tells whether something was. mu is held.
+func (o *output) observe() bool {
+	info, err := os.Stat(o.stdoutPath())
+	if err != nil || o.marks == nil {
+		return false
+	}
+	end := o.base + info.Size()
+	switch {
+	case end == o.marks.End():
+		return false
+	case end < o.marks.End():
+		// The file was cut off by somebody else: what is in it is new.
+		o.base = o.marks.End()
+		o.restartMarks(false)
+		if end = o.base + info.Size(); info.Size() == 0 || o.marks == nil {
+			return false
+		}
+	}
+	if err := o.marks.Add(end, earlier(info.ModTime(), time.Now()), o.direct()); err != nil {
+		o.log.Warn("time of output not noted", zap.Error(err))
+		return false
+	}
+	if o.policy.MaxFile > 0 && (info.Size() >= o.policy.MaxFile || o.marks.Size() >= rotate.MaxMarks) {
+		notify(o.due)
+	}
+	return true
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// end is the present end of a file, from which tail counts, whatever is taken away from the file meanwhile.
+func (o *output) end(path string) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.baseOf(path) + sizeOf(path)
+}
+
+// baseOf is how much was taken away from the beginning of a file. mu is held.
+func (o *output) baseOf(path string) int64 {
+	if s := o.sources[path]; s != nil {
+		return s.base
+	}
+	if path == o.stdoutPath() {
+		return o.base
+	}
+	return 0
+}
+
+// tail returns the last n lines written to path after the end from, oldest first, of at most 64 KiB.
 func (o *output) tail(path string, from int64, n int) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	file, err := os.Open(path)
 	if err != nil || n <= 0 {
 		return nil
@@ -173,6 +482,7 @@ func (o *output) tail(path string, from int64, n int) []string {
 	if err != nil {
 		return nil
 	}
+	from = max(from-o.baseOf(path), 0)
 	if info.Size() < from {
 		// The file was cut off since.
 		from = 0
@@ -195,165 +505,4 @@ func (o *output) tail(path string, from int64, n int) []string {
 		return nil
 	}
 	return lines[max(0, len(lines)-n):]
-}
-
-// flush copies all that path holds, also a last line without an end; for when its worker has ended.
-func (o *output) flush(path string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if s := o.sources[path]; s != nil {
-		o.merge(s, true)
-	}
-}
-
-// run keeps nodejs_stdout.log up to date until ctx ends, and then copies the rest.
-func (o *output) run(ctx context.Context) {
-	if o.single {
-		<-ctx.Done()
-		return
-	}
-	watcher, err := fsnotify.NewWatcher()
-	var events chan fsnotify.Event
-	var failures chan error
-	var poll <-chan time.Time
-	if err == nil {
-		defer watcher.Close()
-		events, failures = watcher.Events, watcher.Errors
-	} else {
-		// The user's inotify instances are used up.
-		o.log.Warn("log files are polled, not watched", zap.Error(err))
-		ticker := time.NewTicker(outputPoll)
-		defer ticker.Stop()
-		poll = ticker.C
-	}
-	watched := map[string]bool{}
-	for {
-		for path := range o.paths() {
-			if watcher == nil || watched[path] {
-				continue
-			}
-			watched[path] = true
-			if err := watcher.Add(path); err != nil {
-				o.log.Warn("log file not watched", zap.String("path", path), zap.Error(err))
-			}
-		}
-		o.mergeAll(false)
-		select {
-		case <-ctx.Done():
-			o.mergeAll(true)
-			return
-		case <-o.opened:
-		case <-events:
-		case <-failures:
-		case <-poll:
-		}
-		mergeGather(ctx, events, failures)
-	}
-}
-
-// mergeGather takes what the watcher tells for a short while, so that many writes make one merge. An error means that
-// notifications were lost, which the next look at all files makes up for.
-func mergeGather(ctx context.Context, events <-chan fsnotify.Event, failures <-chan error) {
-	enough := time.After(outputPause)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-enough:
-			return
-		case <-events:
-		case <-failures:
-		}
-	}
-}
-
-// paths is the set of worker files.
-func (o *output) paths() map[string]bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	all := make(map[string]bool, len(o.sources))
-	for path := range o.sources {
-		all[path] = true
-	}
-	return all
-}
-
-// mergeAll copies from every worker file; rest as in merge.
-func (o *output) mergeAll(rest bool) {
-	for path := range o.paths() {
-		o.mu.Lock()
-		o.merge(o.sources[path], rest)
-		o.mu.Unlock()
-	}
-}
-
-// merge copies the complete lines of s that are new, with rest also the beginning of one, which then ends there. A
-// line may have any length: its end is looked for before the first byte is copied. mu is held.
-func (o *output) merge(s *outputSource, rest bool) {
-	file, err := os.Open(s.path)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return
-	}
-	size := info.Size()
-	if size < s.copied {
-		// The file was cut off: what is in it is new.
-		s.copied, s.seen = 0, 0
-	}
-	if s.seen >= size && !(rest && s.copied < size) {
-		return
-	}
-	buf := make([]byte, outputChunk)
-	end := s.copied
-	for at := max(s.seen, s.copied); at < size; {
-		n, err := file.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
-		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
-			end = at + int64(i) + 1
-		}
-		at += int64(n)
-		s.seen = at
-		if err != nil || n == 0 {
-			break
-		}
-	}
-	broken := rest && end < s.seen
-	if broken {
-		end = s.seen
-	}
-	if end == s.copied {
-		return
-	}
-	if err := o.copyLines(file, s, end, broken, buf); err != nil {
-		// copied says how far it came; the rest is tried again with the next output.
-		s.seen = s.copied
-		o.log.Warn("output not merged", zap.String("path", s.path), zap.Error(err))
-	}
-}
-
-// copyLines appends file from s.copied to end to nodejs_stdout.log, and an end of line if broken.
-func (o *output) copyLines(file *os.File, s *outputSource, end int64, broken bool, buf []byte) error {
-	to, err := o.appendTo(o.stdoutPath())
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	for s.copied < end {
-		n, err := file.ReadAt(buf[:min(int64(len(buf)), end-s.copied)], s.copied)
-		if n == 0 {
-			return err
-		}
-		written, err := to.Write(buf[:n])
-		s.copied += int64(written)
-		if err != nil {
-			return err
-		}
-	}
-	if broken {
-		_, err = to.WriteString("\n")
-	}
-	return err
 }

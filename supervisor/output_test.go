@@ -39,6 +39,15 @@ func outputRun(t *testing.T, o *output) (stop func()) {
 	return stop
 }
 
+// outputBegin begins a run.
+func outputBegin(t *testing.T, o *output) {
+	t.Helper()
+	if err := o.begin(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.close)
+}
+
 func outputRead(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -77,11 +86,11 @@ func TestOutputSingle(t *testing.T) {
 
 func TestOutputRotateAtStart(t *testing.T) {
 	o := newOutput(t.TempDir(), true, nil)
-	if err := o.rotateAtStart(); err != nil {
+	if err := o.begin(); err != nil {
 		t.Fatalf("with no file: %v", err)
 	}
 	o.line("old")
-	if err := o.rotateAtStart(); err != nil {
+	if err := o.begin(); err != nil {
 		t.Fatal(err)
 	}
 	names, err := filepath.Glob(o.stdoutPath() + "*")
@@ -93,11 +102,11 @@ func TestOutputRotateAtStart(t *testing.T) {
 func TestOutputTail(t *testing.T) {
 	o := newOutput(t.TempDir(), true, nil)
 	path := filepath.Join(o.dir, "f")
-	if o.mark(path) != 0 || o.tail(path, 0, 5) != nil {
+	if o.end(path) != 0 || o.tail(path, 0, 5) != nil {
 		t.Error("a missing file has an end or lines")
 	}
 	os.WriteFile(path, []byte("before\n"), 0o600)
-	from := o.mark(path)
+	from := o.end(path)
 	if got := o.tail(path, from, 5); got != nil {
 		t.Errorf("nothing written, got %q", got)
 	}
@@ -178,8 +187,9 @@ func TestMergeKeepsLines(t *testing.T) {
 func TestMergeFollowsAndFlushes(t *testing.T) {
 	o := newOutput(t.TempDir(), false, nil)
 	os.WriteFile(filepath.Join(o.dir, "web-0.log"), []byte("of an earlier run\n"), 0o600)
+	outputBegin(t, o)
 	stop := outputRun(t, o)
-	file, path, err := o.open("web", 0)
+	file, _, err := o.open("web", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,11 +197,11 @@ func TestMergeFollowsAndFlushes(t *testing.T) {
 	file.WriteString("first\nno end")
 	outputEventually(t, "the first line", func() bool { return outputRead(t, o.stdoutPath()) == "first\n" })
 
-	o.flush(path)
+	o.mergeAll()
 	if got := outputRead(t, o.stdoutPath()); got != "first\nno end\n" {
 		t.Errorf("after the worker's end: %q", got)
 	}
-	o.flush(path)
+	o.mergeAll()
 	file.WriteString("next worker\ncrash")
 	again, _, err := o.open("web", 0)
 	if err != nil {
@@ -223,7 +233,7 @@ func TestOutputWithoutFolder(t *testing.T) {
 	if _, _, err := o.open("web", 0); err == nil || !strings.Contains(err.Error(), "make log folder") {
 		t.Errorf("got %v", err)
 	}
-	if err := o.rotateAtStart(); err == nil {
+	if err := o.begin(); err == nil {
 		t.Error("a log that cannot be renamed is no error")
 	}
 	o.line("nobody reads this")

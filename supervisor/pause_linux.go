@@ -1,0 +1,85 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// stopLimit is how long processes may take to stop; then they go on, and what they should have stopped for waits.
+const stopLimit = 250 * time.Millisecond
+
+// stopTrees stops the trees of processes, each a process group and a mark as in killTree, and returns how to let them go
+// on. On an error all go on. When the guard dies in between, the kernel lets them go on: they are process groups of its
+// session that become orphaned then, and such are sent SIGHUP and SIGCONT.
+func stopTrees(trees map[int]string) (resume func(), err error) {
+	stopped := map[int]string{} // pid: start time
+	resume = func() {
+		for pid, start := range stopped {
+			if processStart(pid) == start {
+				_ = syscall.Kill(pid, syscall.SIGCONT)
+			}
+		}
+	}
+	deadline := time.Now().Add(stopLimit)
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
+		// One that is being stopped may have started another just before, so it takes a look that finds nothing new.
+		running := 0
+		for _, pid := range processes() {
+			if !inTrees(pid, trees) {
+				continue
+			}
+			if allStopped(pid) {
+				continue
+			}
+			running++
+			if stopped[pid] == "" {
+				stopped[pid] = processStart(pid)
+				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
+					resume()
+					return nil, fmt.Errorf("stop process %d: %w", pid, err)
+				}
+			}
+		}
+		if running == 0 {
+			return resume, nil
+		}
+		if time.Now().After(deadline) {
+			resume()
+			return nil, fmt.Errorf("%d processes do not stop within %s", running, stopLimit)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// inTrees reports whether a process is part of one of the trees.
+func inTrees(pid int, trees map[int]string) bool {
+	for group, mark := range trees {
+		if belongs(pid, group, mark, nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// allStopped reports whether all threads of a process are stopped, or it is gone.
+func allStopped(pid int) bool {
+	dir := "/proc/" + strconv.Itoa(pid) + "/task/"
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return true
+	}
+	for _, task := range tasks {
+		data, err := os.ReadFile(dir + task.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		if s, alive := parseStat(string(data)); alive && s.state != 'T' && s.state != 't' {
+			return false
+		}
+	}
+	return true
+}
