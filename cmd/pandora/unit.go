@@ -80,7 +80,7 @@ Description=pandora: the Node applications of ` + unitEscape(u.user) + `
 Type=notify
 NotifyAccess=main
 WatchdogSec=30
-ExecStart=` + strings.ReplaceAll(unitQuote(u.executable), "$", "$$") + ` daemon --stay
+ExecStart=` + unitQuote(u.executable) + ` daemon --stay
 # The guards of the applications are processes of this unit, too, and live without a daemon. KillMode=process leaves them
 # alone when the daemon dies, and Restart= brings the next one, which adopts them: no application notices. To stop the unit
 # is a SIGTERM to the daemon, which stops all applications in order; what then is left without a daemon ends by itself.
