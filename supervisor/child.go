@@ -56,7 +56,8 @@ type nodeChild struct {
 	tail    lastLines // of pipes
 	readers sync.WaitGroup
 	unclear sync.Once
-	drifted bool // owned by receive
+	// owned by receive: whether it has said so before
+	drifted, started, finished bool
 
 	events chan ChildEvent
 	served chan struct{} // closed when the channel is no longer read
@@ -70,6 +71,9 @@ type nodeChild struct {
 	broken    string   // what was wrong with its channel
 	oomBefore int      // what the kernel had killed for memory when it was spawned
 	ended     bool     // reaped: its pid may be another's
+
+	// ending is held from when the process is seen to have ended until nothing is left of it.
+	ending sync.Mutex
 }
 
 // PID is the process id.
@@ -184,12 +188,19 @@ func (c *nodeChild) slot() slotKey {
 	return slotKey{process: c.spec.Process.ProcessName, slot: c.spec.Worker}
 }
 
+// alive reports whether the process was not reaped yet: until then its pid is nobody else's.
+func (c *nodeChild) alive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.ended
+}
+
 // donate holds a socket that a plain process listens on. One that cannot be held is the process's alone.
 func (c *nodeChild) donate(key, address string, fd *int) {
 	if c.member != nil || fd == nil || *fd < 0 || len(key) > maxAddress || len(address) > maxAddress {
 		return
 	}
-	if !c.donated.take(c.slot(), c.spec.ID, c.pid, *fd, key, address) {
+	if !c.donated.take(c.slot(), c.spec.ID, c.pid, *fd, key, address, c.alive) {
 		c.mu.Lock()
 		if len(c.unheld) < maxAddresses {
 			c.unheld = append(c.unheld, address)
@@ -198,13 +209,27 @@ func (c *nodeChild) donate(key, address string, fd *int) {
 	}
 }
 
-// bounded cuts a list that a worker has sent.
+// bounded cuts a list that a worker has sent, and copies it, so that nothing of what is cut off is kept.
 func bounded(list []string) []string {
-	list = list[:min(len(list), maxAddresses)]
-	for i := range list {
-		list[i] = list[i][:min(len(list[i]), maxAddress)]
+	var all []string
+	for _, text := range list[:min(len(list), maxAddresses)] {
+		all = append(all, strings.Clone(text[:min(len(text), maxAddress)]))
 	}
-	return list
+	return all
+}
+
+// setListening notes the addresses that it listens on and may lose, and reports whether they are others than before.
+func (c *nodeChild) setListening(addresses, exclusive []string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was, wasExclusive := c.listening, c.exclusive
+	c.listening, c.exclusive = bounded(addresses), bounded(exclusive)
+	for _, address := range c.unheld {
+		if slices.Contains(c.listening, address) {
+			c.exclusive = append(c.exclusive, address)
+		}
+	}
+	return !slices.Equal(was, c.listening) || !slices.Equal(wasExclusive, c.exclusive)
 }
 
 // receive handles one message.
@@ -237,8 +262,12 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	}
 	switch in.Act {
 	case "ready":
+		if c.started { // its timer runs and the log has the line
+			return
+		}
+		c.started = true
 		if c.member == nil {
-			c.abandon = time.AfterFunc(adoptTime, func() { c.donated.dropOthers(c.slot(), c.spec.ID) })
+			c.abandonLater()
 		}
 		c.line(fmt.Sprintf("Process [name = %s, pid = %d] Started successfully!", c.spec.Process.ProcessName, c.pid))
 		c.events <- ChildEvent{Kind: ChildReady, Services: in.Services}
@@ -263,25 +292,25 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	case "pong":
 		c.events <- ChildEvent{Kind: ChildPong}
 	case "listening":
-		c.mu.Lock()
-		c.listening, c.exclusive = bounded(in.Addresses), bounded(in.Exclusive)
-		for _, address := range c.unheld {
-			if slices.Contains(c.listening, address) {
-				c.exclusive = append(c.exclusive, address)
-			}
+		if c.setListening(in.Addresses, in.Exclusive) {
+			c.events <- ChildEvent{Kind: ChildListening}
 		}
-		c.mu.Unlock()
-		c.events <- ChildEvent{Kind: ChildListening}
 	case "socket":
 		c.donate(in.Key, in.Address, in.FD)
 	case "socketClosed":
 		c.donated.drop(c.slot(), c.spec.ID, in.Key)
 	case "finish_shutdown":
-		if in.Error != nil {
+		if in.Error != nil && !c.finished {
+			c.finished = true
 			c.spawner.log.Warn("a service did not stop", zap.Int("pid", c.pid), zap.String("err", in.Error.Message))
 		}
 		c.events <- ChildEvent{Kind: ChildFinished}
 	}
+}
+
+// abandonLater closes the sockets that the process was given, after a while, if it has not listened on them by then.
+func (c *nodeChild) abandonLater() {
+	c.abandon = time.AfterFunc(adoptTime, func() { c.donated.dropOthers(c.slot(), c.spec.ID) })
 }
 
 // entryMissing tells a missing or useless entry, which another try does not mend, from other errors.
@@ -342,6 +371,8 @@ func (c *nodeChild) read(r io.Reader, stderr bool) {
 func (c *nodeChild) wait(f *files) {
 	defer close(c.events)
 	awaitExit(c.pid)
+	c.ending.Lock()
+	defer c.ending.Unlock()
 	if !killTree(c.pid, treeOfWorker(c.spec.AppID, c.spec.ID), treeTime) {
 		c.spawner.log.Error("processes of a worker survive SIGKILL", zap.Int("pid", c.pid))
 	}

@@ -53,21 +53,21 @@ func newDonated(log *zap.Logger, onChange func()) *donated {
 	return &donated{log: log, onChange: onChange, slots: map[slotKey]map[string]*donatedSocket{}}
 }
 
-// take duplicates a socket of a live process; false when that cannot be done.
-func (d *donated) take(k slotKey, id, pid, fd int, key, address string) bool {
+// take duplicates a socket of a process; false when that cannot be done. alive tells whether pid is still the process's.
+func (d *donated) take(k slotKey, id, pid, fd int, key, address string, alive func() bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	sockets := d.slots[k]
 	if known := sockets[key]; known != nil {
 		// It listens on the one it was given, or has opened another in its place.
 		known.id = id
-		if sameSocket(pid, fd, known.fd) {
+		if sameSocket(pid, fd, known.fd, alive) {
 			return true
 		}
 	} else if len(sockets) >= maxDonated {
 		return false
 	}
-	mine, err := duplicate(pid, fd)
+	mine, err := duplicate(pid, fd, alive)
 	if err != nil {
 		d.log.Debug("socket of a worker not held", zap.String("process", k.process), zap.String("address", address), zap.Error(err))
 		return false

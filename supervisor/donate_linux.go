@@ -7,12 +7,15 @@ import (
 )
 
 // duplicate takes a copy of a descriptor of a child; the kernel allows that to the same user and to ancestors.
-func duplicate(pid, fd int) (int, error) {
+func duplicate(pid, fd int, alive func() bool) (int, error) {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open process %d: %w", pid, err)
 	}
 	defer unix.Close(process)
+	if !alive() {
+		return -1, fmt.Errorf("process %d is gone, and its number may be another's", pid)
+	}
 	mine, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
 		return -1, fmt.Errorf("duplicate descriptor %d of process %d: %w", fd, pid, err)
@@ -26,8 +29,8 @@ func duplicate(pid, fd int) (int, error) {
 }
 
 // sameSocket reports whether a descriptor of a child and one of ours are the same socket.
-func sameSocket(pid, theirs, ours int) bool {
-	other, err := duplicate(pid, theirs)
+func sameSocket(pid, theirs, ours int, alive func() bool) bool {
+	other, err := duplicate(pid, theirs, alive)
 	if err != nil {
 		return false
 	}
