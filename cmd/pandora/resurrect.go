@@ -39,6 +39,21 @@ func (c *cli) resurrect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for try := 1; ; try++ {
+		err := c.resurrectOnce(ctx, home)
+		ending := control.CodeOf(err) == control.CodeClosing || errors.Is(err, control.ErrUnreachable)
+		if !ending || try == startTries || ctx.Err() != nil {
+			return err
+		}
+		// The daemon we met was about to end.
+		if err := awaitDaemonEnd(ctx, home); err != nil {
+			return err
+		}
+	}
+}
+
+// resurrectOnce does it with the daemon that runs, or a new one.
+func (c *cli) resurrectOnce(ctx context.Context, home state.Home) error {
 	d, err := probe(ctx, home)
 	if err != nil {
 		return err
@@ -102,6 +117,11 @@ func (c *cli) awaitResurrection(ctx context.Context, d *control.Daemon) error {
 		wg.Go(func() { results[i].settled, results[i].err = d.Settled(limited, a.AppName) })
 	}
 	wg.Wait()
+	for _, r := range results {
+		if control.CodeOf(r.err) == control.CodeClosing || errors.Is(r.err, control.ErrUnreachable) {
+			return r.err
+		}
+	}
 	failed, running := 0, 0
 	for i, r := range results {
 		name := apps[i].AppName

@@ -30,6 +30,7 @@ type fakeSupervisor struct {
 	ops     map[string]supervisor.Operation
 	changed chan struct{}
 	plan    *supervisor.Plan
+	before  *supervisor.Status // of the last operation
 }
 
 // Plan is the last one that was given.
@@ -61,6 +62,7 @@ func (s *fakeSupervisor) Submit(r supervisor.Request) (supervisor.Operation, err
 	s.mu.Lock()
 	op := supervisor.Operation{ID: uuid.NewString(), Kind: kind, AppName: s.status.AppName, State: supervisor.OpRunning}
 	current := s.status.Operation
+	s.before = r.Before
 	if plan != nil {
 		s.status.Structure, s.plan = plan.App, plan
 	}

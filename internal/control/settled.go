@@ -22,9 +22,12 @@ type Settled struct {
 func (f *Fleet) Settled(ctx context.Context, name string) (Settled, error) {
 	for {
 		f.mu.Lock()
-		app := f.apps[name]
-		if app == nil || app.record == nil {
+		app, closing := f.apps[name], f.closing
+		if closing || app == nil || app.record == nil {
 			f.mu.Unlock()
+			if closing {
+				return Settled{}, errClosing()
+			}
 			return Settled{}, notFound(name)
 		}
 		s, changed := f.settled(app), f.changed
@@ -36,7 +39,6 @@ func (f *Fleet) Settled(ctx context.Context, name string) (Settled, error) {
 		case <-ctx.Done():
 			return Settled{}, ctx.Err()
 		case <-f.closed:
-			return Settled{}, errClosing()
 		case <-changed:
 		}
 	}
