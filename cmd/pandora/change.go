@@ -58,7 +58,12 @@ func (c *cli) scaleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "scale appName process number",
 		Short: "Change the number of workers of a process, until the next reload",
-		Args:  arguments(3, 3, "an application name, a process and a number"),
+		Long: `Scale adds workers to a process, or takes some away when they have answered what they were asked; the others are left
+alone. A plain process of which there are to be several becomes a cluster, which replaces its one worker.
+
+The number holds until the procfile is evaluated again, by reload, restart or start: the procfile says what is to run. To
+keep it, write it there: .scale(n).`,
+		Args: arguments(3, 3, "an application name, a process and a number"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[2])
 			if err != nil || n < 1 {
@@ -87,7 +92,9 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 		return err
 	}
 	if d == nil {
-		return &failure{code: exitUnreachable, err: fmt.Errorf("%s %s: %s", request.Kind, name, notRunning)}
+		if d, err = c.withoutDaemon(ctx, home, name, request); err != nil {
+			return err
+		}
 	}
 	defer d.Close()
 	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
@@ -96,10 +103,13 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 		}
 	}
 	op, err := d.Change(ctx, name, request)
+	switch control.CodeOf(err) {
+	case control.CodeNotFound:
+		return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w", request.Kind, err)}
+	case control.CodeInvalid:
+		return usageError(fmt.Errorf("%s: %w", request.Kind, err))
+	}
 	if err != nil {
-		if control.CodeOf(err) == control.CodeNotFound {
-			return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w", request.Kind, err)}
-		}
 		return err
 	}
 	if err := c.follow(ctx, home, d, op); err != nil {
@@ -113,6 +123,20 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	return nil
 }
 
+// withoutDaemon decides about a change while neither daemon nor guard runs: a reload starts what is stopped, anything else
+// needs something that runs.
+func (c *cli) withoutDaemon(ctx context.Context, home state.Home, name string, request control.ChangeRequest) (*control.Daemon, error) {
+	record, err := home.ReadRecord(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", request.Kind, name, err)
+	}
+	if request.Kind != supervisor.OpReload || request.Process != "" {
+		return nil, &failure{code: exitUnreachable, err: fmt.Errorf("%s %s: %s; [ pandora start %s ] starts it", request.Kind, name, notRunning, record.AppName)}
+	}
+	d, _, err := c.ensure(ctx, home)
+	return d, err
+}
+
 // again evaluates a recorded application again, over the environment and flags of its start.
 func (c *cli) again(ctx context.Context, home state.Home, name string, flags againFlags) (*control.StartRequest, error) {
 	record, err := home.ReadRecord(name)
@@ -122,12 +146,17 @@ func (c *cli) again(ctx context.Context, home state.Home, name string, flags aga
 	if err != nil {
 		return nil, err
 	}
+	return c.evaluateAgain(ctx, record, flags)
+}
+
+// evaluateAgain evaluates the application of a record.
+func (c *cli) evaluateAgain(ctx context.Context, record *state.Record, flags againFlags) (*control.StartRequest, error) {
 	env := record.Env
 	if flags.updateEnv {
 		env = withoutWorkerMarks(c.environ)
 	}
 	app, err := c.evaluate(ctx, evaluate.Options{
-		Dir: record.AppDir, AppName: name, Env: env, Node: record.Node, Timeout: flags.timeout,
+		Dir: record.AppDir, AppName: record.AppName, Env: env, Node: record.Node, Timeout: flags.timeout,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
 	})
 	if err != nil {
@@ -186,17 +215,49 @@ func (c *cli) create(ctx context.Context, argument string, flags appFlags) error
 	if err != nil {
 		return err
 	}
-	d, _, err := c.ensure(ctx, home)
+	_, d, err := c.attach(ctx)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
 	name := request.App.AppName
-	if err := d.Create(ctx, *request); err != nil {
-		return startError(name, err)
+	if d == nil {
+		err = c.offline(ctx, home, state.Event{App: name, Kind: "created", Message: "recorded from " + request.App.AppDir + ", not started"}, func() error {
+			return control.CreateRecord(home, *request)
+		})
+	} else {
+		defer d.Close()
+		err = d.Create(ctx, *request)
+	}
+	if control.CodeOf(err) == control.CodeExists {
+		return sentence(exitFailure, "%s created failed, %w; run [ pandora reload %s ] to make what the procfile says run", name, err, name)
+	}
+	if err != nil {
+		return err
 	}
 	c.say("%s", green(c.outColour, fmt.Sprintf("%s created successfully! Run command [ pandora start %s ] to start it", name, name)))
-	return c.endIfIdle(ctx, home, d)
+	return nil
+}
+
+// offline changes records while no daemon runs, and keeps one from starting meanwhile.
+func (c *cli) offline(ctx context.Context, home state.Home, event state.Event, change func() error) error {
+	if err := home.Prepare(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	lock, err := home.LockDaemon(ctx)
+	if err != nil {
+		return fmt.Errorf("change the records: a daemon is starting or ending; try again: %w", err)
+	}
+	defer lock.Close()
+	if err := change(); err != nil {
+		return err
+	}
+	event.Time = time.Now()
+	if err := home.OpenEvents().Append(event); err != nil {
+		c.warn("%v", err)
+	}
+	return nil
 }
 
 // delete runs the verb delete.
@@ -206,19 +267,35 @@ func (c *cli) delete(ctx context.Context, name string) error {
 		return err
 	}
 	if d == nil {
-		if d, _, err = c.ensure(ctx, home); err != nil {
-			return err
-		}
+		err = c.deleteOffline(ctx, home, name)
+	} else {
+		defer d.Close()
+		err = d.Delete(ctx, name)
 	}
-	defer d.Close()
-	err = d.Delete(ctx, name)
 	if control.CodeOf(err) == control.CodeNotFound {
 		err = &failure{code: exitNotFound, err: fmt.Errorf("delete: %w", err)}
 	}
-	if err == nil {
-		c.say("%s", green(c.outColour, name+" deleted successfully!"))
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, c.endIfIdle(ctx, home, d))
+	c.say("%s", green(c.outColour, name+" deleted successfully!"))
+	if d == nil {
+		return nil
+	}
+	return c.endIfIdle(ctx, home, d)
+}
+
+// deleteOffline forgets an application while nothing runs; a record that cannot be read is forgotten, too.
+func (c *cli) deleteOffline(ctx context.Context, home state.Home, name string) error {
+	if err := state.ValidName(name); err != nil {
+		return usageError(err)
+	}
+	if _, err := home.ReadRecord(name); errors.Is(err, state.ErrNoRecord) {
+		return &control.Error{Code: control.CodeNotFound, Message: name + " does not exists!"}
+	}
+	return c.offline(ctx, home, state.Event{App: name, Kind: "deleted", Message: "forgotten; its logs stay"}, func() error {
+		return home.DeleteRecord(name)
+	})
 }
 
 // endIfIdle lets the daemon end when no application runs.

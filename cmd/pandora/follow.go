@@ -18,15 +18,24 @@ const cancelTimeout = time.Minute
 // follow shows the progress of an operation and waits for its end. An interrupt stops what a start has started. When the
 // daemon is lost in the middle, the guard goes on, and is followed instead.
 func (c *cli) follow(ctx context.Context, home state.Home, d *control.Daemon, op supervisor.Operation) error {
+	return c.await(ctx, home, d, op, func() error { return c.cancel(ctx, d, op) })
+}
+
+// await shows the progress of an operation and waits for its end, or calls interrupted when ctx ends before.
+func (c *cli) await(ctx context.Context, home state.Home, d *control.Daemon, op supervisor.Operation, interrupted func() error) error {
 	progress := &progress{cli: c}
 	last, err := d.Follow(ctx, op.ID, progress.show)
 	if ctx.Err() != nil {
-		return c.cancel(ctx, d, op)
+		return interrupted()
 	}
 	if errors.Is(err, control.ErrUnreachable) {
 		guard := control.DialGuard(home.GuardSocket(op.AppName), version)
 		defer guard.Close()
-		if last, err = guard.Follow(ctx, op.ID, progress.show); err != nil && ctx.Err() == nil {
+		last, err = guard.Follow(ctx, op.ID, progress.show)
+		if ctx.Err() != nil {
+			return interrupted()
+		}
+		if err != nil {
 			return fmt.Errorf("follow the %s of %s: daemon and guard are gone; run [ pandora list ] to see what runs, [ pandora log --daemon ] for why: %w", op.Kind, op.AppName, err)
 		}
 	}
@@ -38,11 +47,10 @@ func (c *cli) follow(ctx context.Context, home state.Home, d *control.Daemon, op
 
 // cancel stops an operation that the user interrupted.
 func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Operation) error {
-	fmt.Fprintln(c.err)
-	if op.Kind != supervisor.OpStart {
-		fmt.Fprintf(c.err, "interrupted; the %s of %s goes on in the background\n", op.Kind, op.AppName)
-		return &failure{code: exitInterrupted, err: ctx.Err(), told: true}
+	if op.Kind != supervisor.OpStart || op.Process != "" {
+		return c.leave(ctx, op)
 	}
+	fmt.Fprintln(c.err)
 	// The user's context has ended.
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer done()
@@ -54,6 +62,13 @@ func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Opera
 		return fmt.Errorf("cancel the start of %s: %w; run [ pandora stop %s ]", op.AppName, err, op.AppName)
 	}
 	fmt.Fprintf(c.err, "the start of %s was cancelled, and what it had started is stopped\n", op.AppName)
+	return &failure{code: exitInterrupted, err: ctx.Err(), told: true}
+}
+
+// leave lets an operation that the user does not want to wait for go on.
+func (c *cli) leave(ctx context.Context, op supervisor.Operation) error {
+	fmt.Fprintf(c.err, "\ninterrupted; the %s of %s goes on in the background: [ pandora operation %s --follow ] waits for its end, [ pandora stop %s ] stops all\n",
+		op.Kind, operationSubject(op), shortID(op.ID), op.AppName)
 	return &failure{code: exitInterrupted, err: ctx.Err(), told: true}
 }
 

@@ -98,34 +98,163 @@ func (c *cli) printApplications(apps []control.AppStatus, now time.Time) {
 	}
 }
 
-// troubles describes the workers that do not run, or not as the graph says.
+// maxRestartLines is how many running workers of an application list tells the restarts of.
+const maxRestartLines = 10
+
+// troubles describes what the table does not show of an application that runs: its operation, and the workers and
+// processes that do not run, or not as the graph says.
 func troubles(a control.AppStatus, now time.Time) []string {
 	var lines []string
+	say := func(format string, args ...any) {
+		lines = append(lines, a.AppName+": "+fmt.Sprintf(format, args...))
+	}
+	if text := operationTrouble(a); text != "" {
+		say("%s", text)
+	}
+	restarted := 0
 	for _, p := range a.Processes {
-		for _, w := range p.Workers {
+		if p.Stopped {
+			say("%s stopped on its own; [ pandora start %s/%s ] starts it", p.Name, a.AppName, p.Name)
+			continue
+		}
+		for i, w := range p.Workers {
+			name := fmt.Sprintf("%s-%d", p.Name, w.Worker)
 			if w.Drift != nil {
-				lines = append(lines, fmt.Sprintf("%s: %s", a.AppName, driftLine(fmt.Sprintf("%s-%d", p.Name, w.Worker), w.Drift)))
+				say("%s", driftLine(name, w.Drift))
 			}
-			if w.State == supervisor.StateRunning {
-				continue
+			if text := slotText(p.Workers, i); text != "" {
+				say("%s %s", name, text)
 			}
-			line := fmt.Sprintf("%s: %s-%d %s", a.AppName, p.Name, w.Worker, w.State)
-			if !w.NextTryAt.IsZero() {
-				line += fmt.Sprintf(", next try in %.1f s", max(0, w.NextTryAt.Sub(now).Seconds()))
+			if !w.UnresponsiveSince.IsZero() {
+				say("%s has not answered for %s", name, duration(now.Sub(w.UnresponsiveSince)))
 			}
-			if w.Restarts > 0 {
-				line += fmt.Sprintf(", %d restarts", w.Restarts)
+			if len(w.Exclusive) > 0 {
+				say("%s holds %s alone: a reload stops it first", name, strings.Join(w.Exclusive, ", "))
 			}
 			switch {
-			case w.Reason != "":
-				line += ": " + oneLine(w.Reason)
-			case w.LastExit != nil && w.LastExit.Signal != "":
-				line += ": ended by " + w.LastExit.Signal
-			case w.LastExit != nil:
-				line += fmt.Sprintf(": ended with code %d", w.LastExit.Code)
+			case w.State != supervisor.StateRunning:
+				if !twoInSlot(p.Workers, i) {
+					say("%s", workerTrouble(name, w, now))
+				}
+			case w.Restarts > 0:
+				if restarted++; restarted <= maxRestartLines {
+					say("%s", workerTrouble(name, w, now))
+				}
 			}
-			lines = append(lines, line)
 		}
 	}
+	if restarted > maxRestartLines {
+		say("%d more workers were restarted; [ pandora describe %s ] shows all", restarted-maxRestartLines, a.AppName)
+	}
 	return lines
+}
+
+// workerTrouble says how a worker is, and why.
+func workerTrouble(name string, w supervisor.WorkerStatus, now time.Time) string {
+	line := fmt.Sprintf("%s %s", name, w.State)
+	if !w.NextTryAt.IsZero() {
+		line += fmt.Sprintf(", next try in %.1f s", max(0, w.NextTryAt.Sub(now).Seconds()))
+	}
+	if w.Restarts > 0 {
+		line += fmt.Sprintf(", %s", several(w.Restarts, "restart"))
+	}
+	switch {
+	case w.Reason != "":
+		line += ": " + oneLine(w.Reason)
+	case w.LastExit != nil:
+		line += ": " + exitText(w.LastExit)
+	}
+	return line
+}
+
+// exitText says in a clause how a process ended.
+func exitText(e *supervisor.Exit) string {
+	switch {
+	case e.Message != "":
+		return oneLine(e.Message)
+	case e.Signal != "":
+		return "ended by " + e.Signal
+	default:
+		return fmt.Sprintf("ended with code %d", e.Code)
+	}
+}
+
+// several says a number of things.
+func several(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// twoInSlot reports whether the slot of a worker holds another one, too.
+func twoInSlot(workers []supervisor.WorkerStatus, i int) bool {
+	slot := workers[i].Worker
+	return i > 0 && workers[i-1].Worker == slot || i+1 < len(workers) && workers[i+1].Worker == slot
+}
+
+// slotText tells the generations in a slot that holds several, at its first worker; "" otherwise.
+func slotText(workers []supervisor.WorkerStatus, i int) string {
+	slot := workers[i].Worker
+	if !twoInSlot(workers, i) || i > 0 && workers[i-1].Worker == slot {
+		return ""
+	}
+	var parts []string
+	for ; i < len(workers) && workers[i].Worker == slot; i++ {
+		text := fmt.Sprintf("%d %s", workers[i].Generation, workers[i].State)
+		if i+1 < len(workers) && workers[i+1].Worker == slot {
+			text = fmt.Sprintf("%d (old)", workers[i].Generation)
+			if workers[i].State != supervisor.StateRunning {
+				text = fmt.Sprintf("%d (old, %s)", workers[i].Generation, workers[i].State)
+			}
+		}
+		parts = append(parts, text)
+	}
+	return "generation " + strings.Join(parts, ", ")
+}
+
+// operationTrouble tells of a change that is under way, or has failed in part; "" otherwise.
+func operationTrouble(a control.AppStatus) string {
+	op := a.Operation
+	if op == nil {
+		return ""
+	}
+	what := string(op.Kind)
+	if op.Process != "" {
+		what += " of " + op.Process
+	}
+	switch {
+	case op.State == supervisor.OpRunning:
+		done, total := 0, 0
+		for _, s := range op.Steps {
+			done, total = done+s.Done, total+s.Total
+		}
+		return fmt.Sprintf("%s under way, %d of %s done; [ pandora operation %s --follow ] waits for its end",
+			what, done, several(total, "worker"), shortID(op.ID))
+	case op.State == supervisor.OpFailed && op.Failure != nil:
+		text := fmt.Sprintf("the last %s failed", what)
+		if op.Replaced > 0 {
+			text += fmt.Sprintf(" after %s had been replaced (%s)", several(op.Replaced, "worker"), generations(a.Processes, op))
+		}
+		return text + ": " + oneLine(op.Failure.Message)
+	}
+	return ""
+}
+
+// generations tells those of the workers of a process whose reload has failed in part.
+func generations(processes []supervisor.ProcessStatus, op *supervisor.Operation) string {
+	var parts []string
+	for _, p := range processes {
+		if op.Failure.Process != "" && p.Name != op.Failure.Process {
+			continue
+		}
+		for _, w := range p.Workers {
+			parts = append(parts, fmt.Sprintf("%s-%d is generation %d", p.Name, w.Worker, w.Generation))
+		}
+	}
+	const shown = 8
+	if len(parts) > shown {
+		parts = append(parts[:shown], "…")
+	}
+	return strings.Join(parts, ", ")
 }

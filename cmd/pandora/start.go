@@ -51,9 +51,13 @@ func (f *appFlags) options(t target) (evaluate.Options, error) {
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
-		Use:   "start [targetPath]",
+		Use:   "start [targetPath or appName[/process]]",
 		Short: "Start an application and wait until it is ready",
-		Args:  arguments(0, 1, "one folder"),
+		Long: `Start evaluates the procfile in a folder and starts what it describes; when that fails, nothing of it stays.
+A name that is no folder here means the application of that name that was started or created before, from whatever folder:
+its procfile is evaluated again, over the environment and flags of that time; flags given now take their place. With
+appName/process a process that was stopped on its own runs again.`,
+		Args: arguments(0, 1, "one folder or application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.start(cmd.Context(), first(args), flags)
 		},
@@ -75,7 +79,7 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	if name, process, ok := c.recordedProcess(argument); ok {
 		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, againFlags{})
 	}
-	home, request, err := c.describe(ctx, argument, flags, "Starting")
+	home, request, err := c.toStart(ctx, argument, flags)
 	if err != nil {
 		return err
 	}
@@ -107,6 +111,52 @@ func (c *cli) recordedProcess(argument string) (name, process string, ok bool) {
 	}
 	_, err = home.ReadRecord(name)
 	return name, process, err == nil
+}
+
+// toStart is what an argument of start means: a recorded application, or the one in a folder. A folder comes first.
+func (c *cli) toStart(ctx context.Context, argument string, flags appFlags) (state.Home, *control.StartRequest, error) {
+	home, err := c.home()
+	if err != nil {
+		return home, nil, err
+	}
+	record := recordedName(home, argument)
+	if record == nil {
+		return c.describe(ctx, argument, flags, "Starting")
+	}
+	if flags.name != "" && flags.name != record.AppName {
+		return home, nil, usageError(fmt.Errorf("--name is %q, and the application is recorded as %q; give its folder, %q, to start it under another name", flags.name, record.AppName, record.AppDir))
+	}
+	options, err := flags.options(target{Dir: record.AppDir, Name: record.AppName})
+	if err != nil {
+		return home, nil, err
+	}
+	if flags.env != "" {
+		record.GlobalEnv = options.GlobalEnv
+	}
+	if flags.args != "" {
+		record.GlobalArgs = options.GlobalArgs
+	}
+	if flags.nodeArgs != "" {
+		record.GlobalExecArgv = options.GlobalExecArgv
+	}
+	c.say("Starting %s at %s", record.AppName, record.AppDir)
+	request, err := c.evaluateAgain(ctx, record, againFlags{timeout: flags.timeout})
+	return home, request, err
+}
+
+// recordedName is the record of the application that an argument names; nil when it is a folder, or no name at all.
+func recordedName(home state.Home, argument string) *state.Record {
+	if state.ValidName(argument) != nil {
+		return nil
+	}
+	if _, err := os.Stat(argument); err == nil {
+		return nil
+	}
+	record, err := home.ReadRecord(argument)
+	if err != nil {
+		return nil
+	}
+	return record
 }
 
 // describe evaluates what an argument and flags name, announcing it with doing, to what a daemon can record or start.

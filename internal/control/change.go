@@ -52,6 +52,20 @@ func (f *Fleet) Create(ctx context.Context, request StartRequest) error {
 	return nil
 }
 
+// CreateRecord records an application while no daemon runs. The caller holds the daemon's lock.
+func CreateRecord(home state.Home, request StartRequest) error {
+	if err := check(request); err != nil {
+		return err
+	}
+	previous, err := home.ReadRecord(request.App.AppName)
+	if err != nil {
+		previous = nil // there is none, or one that cannot be read and is replaced
+	}
+	record := recordOf(request, previous)
+	record.Desired = state.DesiredStopped
+	return home.WriteRecord(record)
+}
+
 // Delete forgets an application; one that runs is stopped first. It returns when nothing of it is left.
 func (f *Fleet) Delete(ctx context.Context, name string) error {
 	app, err := f.claim(ctx, name, false)
@@ -121,14 +135,19 @@ func (f *Fleet) Change(ctx context.Context, name string, c ChangeRequest) (super
 	if err != nil {
 		return supervisor.Operation{}, err
 	}
+	// Before the operation begins: it may end before we learn that it was taken.
+	f.mu.Lock()
+	before := app.pending
+	app.pending = pending
+	f.mu.Unlock()
 	op, err := guard.Submit(ctx, request)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err != nil {
+		app.pending = before
 		return supervisor.Operation{}, err
 	}
-	f.mu.Lock()
-	app.pending = pending
 	f.remember(op)
-	f.mu.Unlock()
 	return op, nil
 }
 
@@ -151,6 +170,9 @@ func (f *Fleet) changeOf(c ChangeRequest, record *state.Record) (supervisor.Requ
 		if c.Process == "" && (c.Kind != supervisor.OpReload || c.Start == nil) {
 			return request, nil, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: the request names no process and no graph", c.Kind)}
 		}
+		if c.Process != "" && record.App.Process(c.Process) == nil {
+			return request, nil, noProcess(&record.App, c.Process)
+		}
 	default:
 		return request, nil, &Error{Code: CodeInvalid, Message: fmt.Sprintf("no change is called %q", c.Kind)}
 	}
@@ -166,11 +188,7 @@ func scaled(app *procfile.Application, process string, n int) (*procfile.Applica
 	c := app.Clone()
 	p := c.Process(process)
 	if p == nil {
-		names := make([]string, len(c.Processes))
-		for i := range c.Processes {
-			names[i] = c.Processes[i].ProcessName
-		}
-		return nil, &Error{Code: CodeNotFound, Message: fmt.Sprintf("application %s has no process %q; it has %q", app.AppName, process, names)}
+		return nil, noProcess(app, process)
 	}
 	if n < 1 || n > procfile.MaxScale {
 		return nil, &Error{Code: CodeInvalid, Message: fmt.Sprintf("scale of process %q is %d, want 1 to %d", process, n, procfile.MaxScale)}
@@ -180,6 +198,15 @@ func scaled(app *procfile.Application, process string, n int) (*procfile.Applica
 		p.Kind = procfile.KindWorker
 	}
 	return c, nil
+}
+
+// noProcess is the error for a process that an application does not have.
+func noProcess(app *procfile.Application, process string) error {
+	names := make([]string, len(app.Processes))
+	for i := range app.Processes {
+		names[i] = app.Processes[i].ProcessName
+	}
+	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("application %s has no process %q; it has %q", app.AppName, process, names)}
 }
 
 // sync writes down what a guard runs after a change: the guard is the truth, and a change may have succeeded in part.
