@@ -63,6 +63,9 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 	if info.Version != version {
 		c.warn("this command is of version %s; run [ pandora exit ] and start the applications again to use it", version)
 	}
+	if r := info.Revivals; r.Failures > 0 {
+		c.warn("bringing the daemon back failed %s, last %s ago: %s", times(r.Failures), duration(time.Since(r.FailedAt)), oneLine(r.Failure))
+	}
 	if info.ActuatorProblem != "" {
 		c.warn("%s", info.ActuatorProblem)
 	}
