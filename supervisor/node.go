@@ -29,6 +29,8 @@ type NodeSpawner struct {
 
 	mu      sync.Mutex
 	session *session // between Begin and End
+
+	undo []func() // ends what freeze began
 }
 
 // session is what lives from Begin to End.
@@ -63,15 +65,20 @@ func (n *NodeSpawner) Begin(plan *Plan, _ string) error {
 			return err
 		}
 		s.output = out
-		ctx, cancel := context.WithCancel(context.Background())
-		s.cancel = cancel
-		s.merged.Go(func() { out.run(ctx) }) // End cancels and waits
-		s.merged.Go(func() { out.runRotation(ctx) })
+		s.keepOutput()
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.session = s
 	return nil
+}
+
+// keepOutput merges and rotates the log files, until End cancels that and waits.
+func (s *session) keepOutput() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.merged.Go(func() { s.output.run(ctx) })
+	s.merged.Go(func() { s.output.runRotation(ctx) })
 }
 
 // Update tells of the plan that the next processes belong to. Their number decides whether the log has to be merged.
@@ -231,13 +238,20 @@ func (c *nodeChild) start(s *session) error {
 	if c.logPath != "" {
 		c.output.started(c.logPath, c.pid, treeOfWorker(c.spec.AppID, c.spec.ID))
 	}
+	c.follow(files, true)
+	return nil
+}
+
+// follow starts the goroutines that end with the process; served says that it has a channel.
+func (c *nodeChild) follow(files *files, served bool) {
 	if files.ourStdout != nil {
 		c.readers.Go(func() { c.read(files.ourStdout, false) })
 		c.readers.Go(func() { c.read(files.ourStderr, true) })
 	}
-	go c.serve()     // ends when the channel does; wait waits for it
+	if served {
+		go c.serve() // ends when the channel does; wait waits for it
+	}
 	go c.wait(files) // ends with the process; closing events is how its end is waited for
-	return nil
 }
 
 // balance is how the worker gets its connections: what its process asks for, else what Node would do in its environment.

@@ -36,6 +36,8 @@ const (
 type output struct {
 	dir string
 	log *zap.Logger
+	// turn is held while files are cut; others are in the way only for a hand-over.
+	turn sync.Mutex
 	// opened has a token when a worker opened its file, due when a file may have to be rotated.
 	opened, due chan struct{}
 

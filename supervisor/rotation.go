@@ -25,7 +25,7 @@ const (
 // errBusy says that a process that cannot be stopped is about to write.
 var errBusy = errors.New("a worker is just being started")
 
-// rotation takes away what is old from the logs of one application. It is owned by runRotation.
+// rotation takes away what is old from the logs of one application. It is owned by the goroutine of run.
 type rotation struct {
 	output *output
 	// noCollapse is true once the file system has refused to take away the head of a file.
@@ -35,8 +35,10 @@ type rotation struct {
 }
 
 // runRotation rotates, compresses and removes until ctx ends.
-func (o *output) runRotation(ctx context.Context) {
-	r := &rotation{output: o}
+func (o *output) runRotation(ctx context.Context) { (&rotation{output: o}).run(ctx) }
+
+func (r *rotation) run(ctx context.Context) {
+	o := r.output
 	midnight := time.NewTimer(time.Until(rotate.NextMidnight(time.Now())))
 	defer midnight.Stop()
 	clean := time.NewTimer(0)
@@ -52,7 +54,10 @@ func (o *output) runRotation(ctx context.Context) {
 			daily = true
 			midnight.Reset(time.Until(rotate.NextMidnight(time.Now())))
 		}
-		if err := r.rotate(daily); err != nil {
+		o.turn.Lock()
+		err := r.rotate(daily)
+		o.turn.Unlock()
+		if err != nil {
 			r.notBefore = time.Now().Add(rotationRetry)
 			o.log.Warn("logs not rotated", zap.String("dir", o.dir), zap.Error(err))
 		}

@@ -59,6 +59,8 @@ type Supervisor struct {
 	wake         chan struct{} // one slot: something to do for Run
 	kill         chan struct{} // closed by Hurry
 	killOnce     sync.Once
+	turn         sync.Mutex // held by Run while it works, and by HandOver
+	taken        bool       // TakeOver came before Run
 
 	mu          sync.Mutex
 	closed      bool
@@ -140,26 +142,36 @@ func New(c Config) *Supervisor {
 // when nothing runs any more. First it ends the processes that a lost predecessor left in the roster. The error says
 // that these could not be ended: then nothing was started.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := s.roster.endAll(); err != nil {
+	if s.taken {
+		s.resume()
+	} else if err := s.roster.endAll(); err != nil {
 		s.close()
 		return fmt.Errorf("end the processes of an earlier guard: %w", err)
 	}
 	for {
 		select {
 		case <-ctx.Done():
+			s.turn.Lock()
+			defer s.turn.Unlock()
 			s.close()
 			s.stopAll(nil)
 			return nil
 		case <-s.wake:
 		}
-		for ctx.Err() == nil {
-			op := s.take(ctx)
-			if op == nil {
-				break
-			}
-			s.perform(op)
+		for ctx.Err() == nil && s.performNext(ctx) {
 		}
 	}
+}
+
+// performNext performs the next operation, if there is one.
+func (s *Supervisor) performNext(ctx context.Context) bool {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	op := s.take(ctx)
+	if op != nil {
+		s.perform(op)
+	}
+	return op != nil
 }
 
 // Hurry makes every stop, of now and later, kill at once. It is for a guard that has to end and cannot wait.

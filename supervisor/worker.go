@@ -32,6 +32,8 @@ type worker struct {
 	// stop is closed to make the worker stop, and hurry when it is not to wait for idle connections; done is closed when
 	// nothing of it is left.
 	stop, hurry, done chan struct{}
+	// hold takes a request to stand still.
+	hold chan *rest
 	// running, leaving and gently belong to the goroutine of Supervisor.Run.
 	running, leaving, gently bool
 	// shown is what Status tells; guarded by Supervisor.mu.
@@ -56,6 +58,10 @@ type worker struct {
 	answered time.Time // when its event loop answered last
 	asked    bool      // a replacement was asked for
 	softly   bool      // it drains gently
+
+	pending []ChildEvent // said while it stood still, and not handled yet
+	over    bool         // its child has ended while it stood still
+	taken   bool         // from the build before: there is nothing to start
 }
 
 // waits are the conditions of readiness that the process at hand has to fulfil.
@@ -73,7 +79,7 @@ type firstStart struct{ failure *Failure }
 func newWorker(s *Supervisor, app *application, plan *Plan, process procfile.Process, slot int, first chan<- firstStart) *worker {
 	w := &worker{
 		s: s, app: app, plan: plan, process: process, policy: process.PolicyOrDefault(), first: first,
-		stop: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
+		stop: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}), hold: make(chan *rest),
 		timer: time.NewTimer(time.Hour), stable: time.NewTimer(time.Hour), pulse: time.NewTimer(time.Hour),
 		status: WorkerStatus{Worker: slot, State: StatePending},
 	}
@@ -92,8 +98,18 @@ func (w *worker) run() {
 	defer w.pulse.Stop()
 	stop, hurry := w.stop, w.hurry
 	var kill <-chan struct{} // only what is being stopped is killed
-	w.handle(eventStart)
+	if w.taken {
+		w.resume()
+	} else {
+		w.handle(eventStart)
+	}
 	for w.stage != stageStopped {
+		if len(w.pending) > 0 {
+			e := w.pending[0]
+			w.pending = w.pending[1:]
+			w.said(e)
+			continue
+		}
 		var said <-chan ChildEvent
 		if w.child != nil {
 			said = w.child.Events()
@@ -105,6 +121,8 @@ func (w *worker) run() {
 				continue
 			}
 			w.said(e)
+		case r := <-w.hold:
+			w.stand(r)
 		case err := <-w.waits.probed:
 			w.probeEnded(err)
 		case <-w.timer.C:
