@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -79,4 +80,26 @@ func TestHurry(t *testing.T) {
 			t.Errorf("%d workers live although nothing was stopped", n)
 		}
 	})
+}
+
+// TestZombieIsNotThere: what is dead but not reaped yet must not be waited for, process 1 may take its time.
+func TestZombieIsNotThere(t *testing.T) {
+	cmd := exec.Command("sleep", "300")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	e := rosterEntry{PID: cmd.Process.Pid, Start: processStart(cmd.Process.Pid)}
+	if e.Start == "" {
+		t.Fatal("a live process has no start time")
+	}
+	if goneWithin(e, 20*time.Millisecond) {
+		t.Error("a live process is gone")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if !goneWithin(e, 5*time.Second) {
+		t.Error("a killed process that nobody has reaped counts as there")
+	}
+	cmd.Wait()
 }

@@ -42,9 +42,13 @@ func parseStat(line string) (stat, bool) {
 	return s, err1 == nil && err2 == nil && s.state != 'Z' && s.state != 'X'
 }
 
-// processStart is the start time of a live process in ticks since boot; "" when there is none.
+// processStart is the start time of a live process in ticks since boot; "" when there is none, or only its zombie, which
+// may stay for as long as process 1 likes.
 func processStart(pid int) string {
-	s, _ := readStat(pid)
+	s, alive := readStat(pid)
+	if !alive {
+		return ""
+	}
 	return s.start
 }
 
