@@ -97,3 +97,7 @@ func lookup(env []string, name string) string {
 	}
 	return ""
 }
+
+// FindNode finds the Node binary that workers are started with: node as given, or "node", looked up in the PATH of env,
+// relative parts from dir.
+func FindNode(node string, env []string, dir string) (string, error) { return findNode(node, env, dir) }

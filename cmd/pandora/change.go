@@ -127,6 +127,9 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 // needs something that runs.
 func (c *cli) withoutDaemon(ctx context.Context, home state.Home, name string, request control.ChangeRequest) (*control.Daemon, error) {
 	record, err := home.ReadRecord(name)
+	if errors.Is(err, state.ErrNoRecord) {
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s: %s does not exists!", request.Kind, name)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", request.Kind, name, err)
 	}

@@ -181,7 +181,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
 		c.validateCommand(), c.planCommand(),
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
-		c.eventsCommand(), c.operationCommand(),
+		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(),
 	)
 	return root
