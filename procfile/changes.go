@@ -90,7 +90,19 @@ func fieldSteps(steps []Step, step Step, was, is any) []Step {
 		}
 		below := step
 		below.Field = append(slices.Clone(step.Field), key)
-		steps = fieldSteps(steps, below, before[key], after[key])
+		was, is := before[key], after[key]
+		if step.Kind == OfProcess && len(step.Field) == 0 && key == "policy" {
+			was, is = orNone(was), orNone(is) // its settings are told one by one, also the first
+		}
+		steps = fieldSteps(steps, below, was, is)
 	}
 	return steps
+}
+
+// orNone is an object without fields in place of none.
+func orNone(object any) any {
+	if object == nil {
+		return map[string]any{}
+	}
+	return object
 }

@@ -33,6 +33,8 @@ const (
 	CodeNoEntry      = "no-entry"
 	// CodeDependency is a dependency that does not exist, is in another process, or is part of a cycle.
 	CodeDependency = "dependency"
+	// CodeNoEffect is a setting that does nothing for a process of this kind.
+	CodeNoEffect = "no-effect"
 )
 
 // Problem is one finding about a procfile.
@@ -103,7 +105,8 @@ func (l *linter) add(severity Severity, code string, at Place, hint, format stri
 
 // setters are members that are called, of the procfile's argument, of processes and of services.
 var setters = [...]string{
-	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "process", "category", "config",
+	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "balance", "reload", "ready", "liveness",
+	"maxRestarts", "maxMemory", "timeouts", "process", "category", "config",
 	"dependency", "publish", "service", "fork", "cluster", "applet", "environment", "configurator",
 }
 
@@ -176,6 +179,11 @@ func (l *linter) processes() {
 		if p.EntryFile != "" {
 			place, _ := l.app.Place(OfProcess, p.ProcessName, "entry", "")
 			l.entry(fmt.Sprintf("process %q", p.ProcessName), dir, p.EntryFile, place)
+		}
+		if p.Kind == KindPlain && p.PolicyOrDefault().Balance != "" {
+			place, _ := l.app.Place(OfProcess, p.ProcessName, "balance", "")
+			l.add(SeverityWarning, CodeNoEffect, place, "make it a cluster: .kind('worker')",
+				"process %q: balance has no effect, because it is not a cluster", p.ProcessName)
 		}
 	}
 }

@@ -73,6 +73,10 @@ func TestSteps(t *testing.T) {
 			{Action: ActionChanged, Kind: OfProcess, Name: "web", Field: []string{"env", "B"}, New: "1"},
 			{Action: ActionChanged, Kind: OfProcess, Name: "web", Field: []string{"env", "PORT"}, Old: "80"},
 		}},
+		{"policy", func(a *Application) { a.Processes[0].Policy = &Policy{MaxMemoryBytes: 5, Reload: ReloadStopFirst} }, []Step{
+			{Action: ActionChanged, Kind: OfProcess, Name: "web", Field: []string{"policy", "maxMemoryBytes"}, New: 5.0},
+			{Action: ActionChanged, Kind: OfProcess, Name: "web", Field: []string{"policy", "reload"}, New: "stop-first"},
+		}},
 		{"renamed", func(a *Application) { a.Processes[1].ProcessName = "bg" }, []Step{
 			{Action: ActionAdded, Kind: OfProcess, Name: "bg"}, {Action: ActionRemoved, Kind: OfProcess, Name: "background"},
 		}},

@@ -95,11 +95,16 @@ func TestDecodeErrors(t *testing.T) {
 
 func TestCloneSharesNothing(t *testing.T) {
 	app := decoded(t)
+	app.Processes[0].Policy = &Policy{
+		MaxRestarts: &RestartLimit{Count: 1, WindowMs: 1}, Ready: &ReadyCheck{Message: map[string]any{"up": true}},
+	}
 	digest := app.Digest()
 	clone := app.Clone()
 	clone.Processes[0].Env["PORT"] = "81"
 	clone.Processes[0].Args[0] = "changed"
 	*clone.Processes[0].Order = 9
+	clone.Processes[0].Policy.MaxRestarts.Count = 9
+	clone.Processes[0].Policy.Ready.Message.(map[string]any)["up"] = false
 	*clone.Processes[0].EntryFileBaseDir = "/"
 	clone.DefinedProcesses[0] = "changed"
 	clone.Services[0].Dependencies[0] = "changed"
@@ -125,6 +130,7 @@ func TestDiff(t *testing.T) {
 		{"gone", func(a *Application) { a.Processes = a.Processes[:1] }, []string{`process["background"]`}},
 		{"order", func(a *Application) { slices.Reverse(a.Processes) }, []string{"process"}},
 		{"config", func(a *Application) { a.Services[0].Config = map[string]any{"x": 1} }, []string{`services["a"].config.x`}},
+		{"policy", func(a *Application) { a.Processes[0].Policy = &Policy{MaxMemoryBytes: 5} }, []string{`process["web"].policy`}},
 		{"folder", func(a *Application) { a.AppDir = "/b" }, []string{"appDir"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func complement(seen, app *procfile.Application) {
 	for i := range seen.Processes {
 		p := &seen.Processes[i]
 		if known := app.Process(p.ProcessName); known != nil {
-			p.Env, p.Offset = known.Env, known.Offset
+			p.Env, p.Offset, p.Policy = known.Env, known.Offset, known.Policy
 		}
 	}
 	for _, list := range [][2][]procfile.Service{{seen.Services, app.Services}, {seen.Applets, app.Applets}} {

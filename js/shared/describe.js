@@ -3,6 +3,7 @@
 // The graph of an application as plain JSON: which processes exist, in which order, with what.
 
 const check = require('./check');
+const policies = require('./policy');
 const entries = require('./entry');
 const { at } = require('./places');
 const { sortByOrder } = require('./order');
@@ -99,6 +100,7 @@ function describeProcesses(r, globals, units) {
       entryFile: process.entryFile,
       entryFileBaseDir: process.entryFileBaseDir,
       kind: kindOf(process, scale, units),
+      ...policies.record(process.policy),
     };
     offset += scale > 1 ? scale + 1 : 1;
     return record;

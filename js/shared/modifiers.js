@@ -4,6 +4,7 @@
 // with a truthy argument sets and returns the modifier, and without one reads; what is read is live.
 
 const check = require('./check');
+const policies = require('./policy');
 
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 /** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
@@ -118,6 +119,81 @@ class ProcessModifier {
       + `mode expects 'fork' or 'cluster', got ${check.show(value)}`);
   }
 
+  /**
+   * One member of what the process asks of its supervision. Unlike the members of the original, only undefined reads.
+   * @param {keyof import('./policy').Policy} member
+   * @param {any} value
+   * @param {() => any} checked
+   * @returns {any}
+   */
+  #policy(member, value, checked) {
+    const { policy } = this.#process;
+    if (value === undefined) return policy[member];
+    policy[member] = checked();
+    this.#reconciler.mark(this.#process, member);
+    return this;
+  }
+
+  /**
+   * How connections find a worker of a cluster: 'rr' or 'shared'.
+   * @param {any} [value] @returns {any}
+   */
+  balance(value) {
+    return this.#policy('balance', value, () => policies.checkWord(value, ['rr', 'shared'], this.#process.processName, 'balance'));
+  }
+
+  /**
+   * Whether a worker is replaced by starting the new one first, or by stopping the old one first.
+   * @param {any} [value] @returns {any}
+   */
+  reload(value) {
+    return this.#policy('reload', value,
+      () => policies.checkWord(value, ['start-first', 'stop-first'], this.#process.processName, 'reload'));
+  }
+
+  /**
+   * A condition of being ready, beside the start of services and entry: {http | tcp | message, timeoutMs}.
+   * @param {any} [value] @returns {any}
+   */
+  ready(value) {
+    return this.#policy('ready', value, () => policies.checkReady(value, this.#process.processName));
+  }
+
+  /**
+   * Ends a worker whose event loop does not answer: {timeoutMs}.
+   * @param {any} [value] @returns {any}
+   */
+  liveness(value) {
+    return this.#policy('liveness', value, () => policies.checkLiveness(value, this.#process.processName));
+  }
+
+  /**
+   * Gives a worker up that was replaced more often than that within a time.
+   * @param {any} [count] @param {any} [windowMs] @returns {any}
+   */
+  maxRestarts(count, windowMs) {
+    return this.#policy('maxRestarts', count === undefined ? windowMs : count,
+      () => policies.checkMaxRestarts(count, windowMs, this.#process.processName));
+  }
+
+  /**
+   * Replaces a worker whose resident memory is more.
+   * @param {any} [value] bytes, or a text such as '512MB' @returns {any}
+   */
+  maxMemory(value) {
+    return this.#policy('maxMemory', value,
+      () => policies.checkMaxMemory(value, this.#process.processName, this.#reconciler.warn));
+  }
+
+  /**
+   * Times of starting and stopping: {startMs, drainMs, stopMs, graceMs}; those that are not named stay.
+   * @param {any} [value] @returns {any}
+   */
+  timeouts(value) {
+    return this.#policy('timeouts', value,
+      () => ({ ...this.#process.policy.timeouts, ...policies.checkTimeouts(value, this.#process.processName) }));
+  }
+
   drop() {
     this.#reconciler.dropProcess(this.#process.processName);
   }
@@ -216,19 +292,21 @@ class ClusterModifier extends ServiceModifier {
   }
 
   /**
-   * @param {'scale' | 'env' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode'} member
-   * @param {any} value
+   * @param {'scale' | 'env' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
+   *   | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
+   * @param {any[]} given
    * @returns {any}
    */
-  #forward(member, value) {
+  #forward(member, ...given) {
     const { category } = this.#service;
     const process = this.#reconciler.findProcess(category);
     if (!process) {
       throw check.problem('PANDORA_PLACEMENT', `pandora.cluster(): ${member}() is about the process `
         + `"${category}", which is not defined; define it before with pandora.process('${category}')`);
     }
-    const result = this.#reconciler.modifierOf(process)[member](value);
-    return reads(value) ? result : this;
+    const modifier = this.#reconciler.modifierOf(process);
+    const result = Reflect.apply(modifier[member], modifier, given);
+    return result === modifier ? this : result;
   }
 
   /** @param {any} [value] @returns {any} */
@@ -254,6 +332,27 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any} [value] @returns {any} */
   mode(value) { return this.#forward('mode', value); }
+
+  /** @param {any} [value] @returns {any} */
+  balance(value) { return this.#forward('balance', value); }
+
+  /** @param {any} [value] @returns {any} */
+  reload(value) { return this.#forward('reload', value); }
+
+  /** @param {any} [value] @returns {any} */
+  ready(value) { return this.#forward('ready', value); }
+
+  /** @param {any} [value] @returns {any} */
+  liveness(value) { return this.#forward('liveness', value); }
+
+  /** @param {any} [count] @param {any} [windowMs] @returns {any} */
+  maxRestarts(count, windowMs) { return this.#forward('maxRestarts', count, windowMs); }
+
+  /** @param {any} [value] @returns {any} */
+  maxMemory(value) { return this.#forward('maxMemory', value); }
+
+  /** @param {any} [value] @returns {any} */
+  timeouts(value) { return this.#forward('timeouts', value); }
 }
 
 /** The mutable settings that getProcess(name) of the 0.1 API gives: { order, scale, argv, env }. */

@@ -27,6 +27,7 @@ const { at } = require('./places');
  * @property {string | undefined} entryFile
  * @property {string | null} entryFileBaseDir
  * @property {'plain' | 'worker' | undefined} kind undefined: by the rule
+ * @property {import('./policy').Policy} policy what it asks of its supervision
  * @property {boolean} autoInProduction its scale is 'auto' except under dev
  * @property {boolean} clustered defined by cluster(name, entry)
  * @property {boolean} builtin
@@ -192,6 +193,7 @@ class Reconciler {
   #seal() {
     const processes = this.processes.map((process) => ({
       ...process, env: { ...process.env }, args: process.args.slice(), execArgv: process.execArgv.slice(),
+      policy: { ...process.policy },
       places: new Map(process.places),
     }));
     /** @param {ServiceDefinition} service */
@@ -232,8 +234,8 @@ class Reconciler {
     /** @type {ProcessDefinition} */
     const process = {
       processName: name, scale: 1, env: {}, args: [], execArgv: [], order: undefined, entryFile: undefined,
-      entryFileBaseDir: this.current.baseDir, kind: undefined, autoInProduction: false, clustered: false, builtin: false,
-      places: new Map(),
+      entryFileBaseDir: this.current.baseDir, kind: undefined, policy: {}, autoInProduction: false, clustered: false,
+      builtin: false, places: new Map(),
     };
     this.mark(process);
     this.processes.push(process);

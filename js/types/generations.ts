@@ -53,6 +53,10 @@ export const third: Procfile = async (pandora) => {
 /** 2.x */
 export function fourth(pandora: Pandora) {
   pandora.cluster('web', './app.js').scale('auto').env({ NODE_ENV: 'production' });
+  pandora.fork('jobs', './jobs.js').ready({ message: { ready: true } }).liveness({ timeoutMs: 30000 }).maxRestarts(5)
+    .maxMemory('512MB').reload('stop-first').timeouts({ startMs: 60000, stopMs: 20000 }).drop();
+  const bytes: number | undefined = pandora.cluster('./app.js').balance('shared').maxMemory(2 ** 30).maxMemory();
+  pandora.process('worker').timeouts({ graceMs: bytes });
 }
 
 export const wrong: Procfile = (pandora) => {
@@ -66,6 +70,12 @@ export const wrong: Procfile = (pandora) => {
   pandora.dev = true;
   // @ts-expect-error a class without getAllProperties
   pandora.configurator(Queue);
+  // @ts-expect-error an unknown way to balance
+  pandora.process('web').balance('random');
+  // @ts-expect-error not an object
+  pandora.process('web').ready('http://127.0.0.1/');
+  // @ts-expect-error no such time
+  pandora.process('web').timeouts({ killMs: 1 });
   // @ts-expect-error an unknown kind
   pandora.process('web').kind('fork');
 };

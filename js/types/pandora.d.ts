@@ -117,9 +117,67 @@ export interface Settings {
   /** A plain Node process, or a worker of a cluster; by default what scale and form ask for. */
   kind(): 'plain' | 'worker' | undefined;
   kind(value: 'plain' | 'worker'): this;
+  /**
+   * How connections find a worker of a cluster: one after the other (`'rr'`, as Node), or by whichever worker is first
+   * (`'shared'`: much cheaper where every request has its own connection, and uneven for connections that live long).
+   */
+  balance(): 'rr' | 'shared' | undefined;
+  balance(value: 'rr' | 'shared'): this;
+  /**
+   * How `pandora reload` replaces a worker: the new one is ready before the old one leaves (`'start-first'`), or the old
+   * one leaves first (`'stop-first'`), for what only one process may hold.
+   */
+  reload(): 'start-first' | 'stop-first' | undefined;
+  reload(value: 'start-first' | 'stop-first'): this;
+  /**
+   * A condition of being ready, beside the start of services and entry. Workers that share a port share an answer to
+   * `http` and `tcp`, too: there `message` is the one that a single worker gives.
+   * @example pandora.fork('web', './app.js').ready({ http: 'http://127.0.0.1:3000/health', timeoutMs: 10000 })
+   * @example pandora.cluster('web', './app.js').ready({ message: 'ready' })   // the worker: process.send('ready')
+   */
+  ready(): ReadyCheck | undefined;
+  ready(value: ReadyCheck): this;
+  /** Ends and replaces a worker whose event loop has not answered for so long; without it such a one is only shown. */
+  liveness(): { timeoutMs: number } | undefined;
+  liveness(value: { timeoutMs: number }): this;
+  /** Gives a worker up that was replaced `count` times within `windowMs`, 60,000 by default; without it, never. */
+  maxRestarts(): { count: number; windowMs: number } | undefined;
+  maxRestarts(count: number, windowMs?: number): this;
+  /**
+   * Replaces a worker gracefully whose resident memory is more; at most once in a minute. Reads as bytes.
+   * @example pandora.process('web').maxMemory('512MB')
+   */
+  maxMemory(): number | undefined;
+  maxMemory(value: number | string): this;
+  /** Times of starting and stopping; those that are not named stay as they are. */
+  timeouts(): Timeouts | undefined;
+  timeouts(value: Timeouts): this;
   /** kind() under the names of 1.0 to 1.2. */
   mode(): 'plain' | 'worker' | undefined;
   mode(value: 'fork' | 'cluster'): this;
+}
+
+/** One of http, tcp and message. */
+export interface ReadyCheck {
+  /** A URL that answers with a status below 400. */
+  http?: string;
+  /** A port of this machine, or `'host:port'`, that accepts a connection. */
+  tcp?: number | string;
+  /** What the worker says with process.send, any JSON value. */
+  message?: any;
+  /** How long that may take after services and entry have started; by default what is left of startMs. */
+  timeoutMs?: number;
+}
+
+export interface Timeouts {
+  /** How long a worker may take to become ready: 120,000. */
+  startMs?: number;
+  /** How long a worker that leaves in a reload may answer what is under way and wait for idle connections: 30,000. */
+  drainMs?: number;
+  /** How long each graceful step of a stop may take, requests under way and then services: 5,000. */
+  stopMs?: number;
+  /** How long upgraded and streaming connections of a worker that leaves may go on: as long as its drain. */
+  graceMs?: number;
 }
 
 export interface Process extends Settings {
