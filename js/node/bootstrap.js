@@ -76,6 +76,7 @@ function boot(lane) {
   tellUncaught(lane, onUncaught);
   const options = readOptions();
   adjustProcess(options.process);
+  require('./output').installOutput();
   const drain = require('./drain').installDrain();
   require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   require('./monitor').startMonitor({ ...options, processName: options.process.processName });
