@@ -105,6 +105,9 @@ func LeftBehind(path string) bool {
 	return err == nil && json.Unmarshal(data, &old) == nil && old.Boot == bootID() && len(old.Entries) > 0
 }
 
+// EndLeftBehind ends what a roster lists and what belongs to it, as the next guard would, where there will be none.
+func EndLeftBehind(path string, log *zap.Logger) error { return newRoster(path, log).endAll() }
+
 // endAll ends every process that the file lists and that still lives, with its tree, and empties the list.
 func (r *roster) endAll() error {
 	if r.path == "" {

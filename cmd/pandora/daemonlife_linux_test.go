@@ -418,6 +418,20 @@ func listeners(t *testing.T, address string) (pids []int) {
 	return pids
 }
 
+// both kills the daemon and the guard of an application, which must not notice each other's death.
+func (b *bench) both(guard int) {
+	b.t.Helper()
+	pid := b.daemonPID()
+	for _, p := range []int{pid, guard} {
+		if err := syscall.Kill(p, syscall.SIGSTOP); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	killed(b.t, pid)
+	killed(b.t, guard)
+	within(b.t, 5*time.Second, "both are dead", func() bool { return !lives(pid) && !lives(guard) })
+}
+
 // TestDaemonAndGuardLost: with one application, nobody is left to bring anything back; the next verb does.
 func TestDaemonAndGuardLost(t *testing.T) {
 	b := newBench(t)
@@ -428,15 +442,78 @@ func TestDaemonAndGuardLost(t *testing.T) {
 	if err := syscall.Kill(old.PIDs[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	killed(t, old.GuardPID)
-	killed(t, b.daemonPID())
-	var now control.AppStatus
+	b.both(old.GuardPID)
+	if !lives(old.PIDs[0]) {
+		t.Fatal("the worker is gone already")
+	}
 	within(t, 10*time.Second, "the next verb brings the application back", func() bool {
-		now = b.apps()["app"]
-		return now.State == supervisor.AppComplete
+		return b.apps()["app"].State == supervisor.AppComplete
 	})
-	if lives(old.PIDs[0]) || lives(old.GuardPID) {
-		t.Errorf("the old worker or guard lives")
+	if lives(old.PIDs[0]) {
+		t.Errorf("the old worker lives")
+	}
+	if conn, err := net.DialTimeout("tcp", address, time.Second); err != nil {
+		t.Errorf("the port does not answer: %v", err)
+	} else {
+		conn.Close()
+	}
+}
+
+// TestLeftBehindOfUnwanted: what is left of an application that is not wanted is ended, and starts nothing.
+func TestLeftBehindOfUnwanted(t *testing.T) {
+	b := newBench(t)
+	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	b.run("start", dir)
+	old := b.apps()["app"]
+	if err := syscall.Kill(old.PIDs[0], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	b.both(old.GuardPID)
+	path := filepath.Join(b.dir, "p", "state", "apps", "app.json")
+	record, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write(path, strings.Replace(string(record), `"desired": "running"`, `"desired": "stopped"`, 1))
+	if a := b.apps()["app"]; a.State != supervisor.AppStopped || a.GuardPID != 0 {
+		t.Errorf("it is %+v", a)
+	}
+	if lives(old.PIDs[0]) {
+		t.Error("the old worker lives")
+	}
+	b.run("exit")
+	b.run("list")
+	if all := b.daemons(); len(all) > 0 {
+		t.Errorf("list starts a daemon although nothing is left: %v", all)
+	}
+}
+
+// TestDaemonAndGuardLostTogether: the guard of another application brings the daemon back, and that the lost guard.
+func TestDaemonAndGuardLostTogether(t *testing.T) {
+	b := newBench(t)
+	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	b.run("start", dir)
+	other := filepath.Join(b.dir, "other")
+	if err := os.MkdirAll(other, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(other, "procfile.js"), `module.exports = (pandora) => { pandora.fork('idle', './idle.js'); };`)
+	b.write(filepath.Join(other, "idle.js"), `setInterval(() => {}, 1000);`)
+	b.run("start", other)
+	before := b.apps()
+	pid, old := b.daemonPID(), before["app"]
+	killed(t, pid)
+	since := killed(t, old.GuardPID)
+	pid = b.revived(pid, since, 2)
+	now := b.apps()
+	if lives(old.PIDs[0]) || len(now["app"].PIDs) != 1 {
+		t.Errorf("workers %v, and the old one lives: %v", now["app"].PIDs, lives(old.PIDs[0]))
+	}
+	if !slices.Equal(now["other"].PIDs, before["other"].PIDs) || now["other"].GuardPID != before["other"].GuardPID {
+		t.Errorf("the other application is %+v, was %+v", now["other"], before["other"])
+	}
+	if all := b.daemons(); len(all) != 1 || all[0] != pid {
+		t.Errorf("daemons %v, want only %d", all, pid)
 	}
 	if conn, err := net.DialTimeout("tcp", address, time.Second); err != nil {
 		t.Errorf("the port does not answer: %v", err)

@@ -83,15 +83,14 @@ func guardLives(home state.Home) bool {
 	return false
 }
 
-// mustAttach reports whether a daemon is missing: a guard lives, or it was lost together with the daemon and has left
-// workers behind, dead or not, of an application that is wanted.
+// mustAttach reports whether a daemon is missing: a guard lives, or it was lost together with the daemon and may have left
+// workers behind.
 func mustAttach(home state.Home) bool {
 	if guardLives(home) {
 		return true
 	}
-	rosters, _ := filepath.Glob(home.Roster("*")) // the pattern is valid
-	for _, path := range rosters {
-		if !home.IsDown() && supervisor.LeftBehind(path) {
+	for _, path := range home.Rosters() {
+		if supervisor.LeftBehind(path) {
 			return true
 		}
 	}

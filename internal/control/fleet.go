@@ -144,7 +144,7 @@ func (f *Fleet) Adopt(ctx context.Context) (problems []string) {
 			problems = append(problems, problem)
 		}
 	}
-	return problems
+	return append(problems, f.clear()...)
 }
 
 // adopt attaches a live guard to an application, and marks what has to be done about it.

@@ -2,9 +2,12 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/pandora-go/pandora/supervisor"
 )
@@ -66,6 +69,21 @@ func (d *Daemon) Settled(ctx context.Context, name string) (Settled, error) {
 	var s Settled
 	err := d.client.call(ctx, http.MethodGet, "/v1/applications/"+url.PathEscape(name)+"/settled", nil, &s)
 	return s, err
+}
+
+// clear ends what lost guards have left of applications that are not wanted any more: no other guard will do it. It
+// belongs to Adopt.
+func (f *Fleet) clear() (problems []string) {
+	for name, path := range f.cfg.Home.Rosters() {
+		if app := f.apps[name]; app != nil && app.keeping || !supervisor.LeftBehind(path) {
+			continue
+		}
+		f.cfg.Log.Warn("ending what a lost guard has left", zap.String("app", name))
+		if err := supervisor.EndLeftBehind(path, f.cfg.Log); err != nil {
+			problems = append(problems, fmt.Sprintf("end what the lost guard of %q has left: %v", name, err))
+		}
+	}
+	return problems
 }
 
 // Guards lists the guards that are followed, in the order of List.

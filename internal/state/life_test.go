@@ -88,3 +88,18 @@ func TestDaemonLives(t *testing.T) {
 		t.Error("a daemon lives without its lock")
 	}
 }
+
+func TestRosters(t *testing.T) {
+	home := lifeHome(t)
+	for _, app := range []string{"shop", "a b%2F*", "ä.json"} {
+		if err := os.WriteFile(home.Roster(app), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rosters := home.Rosters()
+	for _, app := range []string{"shop", "a b%2F*", "ä.json"} {
+		if rosters[app] != home.Roster(app) || len(rosters) != 3 {
+			t.Errorf("roster of %q: %q among %v", app, rosters[app], rosters)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,6 +222,19 @@ func (h Home) GuardSockets() []string {
 // Roster is the file in which the guard of an application notes its living workers.
 func (h Home) Roster(app string) string {
 	return filepath.Join(h.State, "roster-"+fileName(app)+".json")
+}
+
+// Rosters lists the rosters that exist, by application.
+func (h Home) Rosters() map[string]string {
+	paths, _ := filepath.Glob(filepath.Join(h.State, "roster-*.json")) // the pattern is valid
+	rosters := map[string]string{}
+	for _, path := range paths {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "roster-"), ".json")
+		if app, err := url.PathUnescape(name); err == nil {
+			rosters[app] = path
+		}
+	}
+	return rosters
 }
 
 // DaemonLogs is the folder of the daemon's own logs.
