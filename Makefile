@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle lint bench clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle chaos lint bench clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -50,7 +50,11 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix zoo oracle ## test, the examples on every Node version of the matrix, the package zoo, and the original
+test-all: test matrix zoo oracle chaos ## test, the examples on every Node version of the matrix, the package zoo, the original, and chaos
+
+chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
+	$(GO) test -count=1 -tags slow -timeout 15m -run TestManySupervisorWalks ./supervisor
+	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestManyCrashes|TestFullDisk' ./cmd/pandora
 
 oracle: .cache/peers/.installed ## hold every golden procfile against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
@@ -82,6 +86,7 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
 	$(GO) vet -tags zoo ./engine
+	$(GO) vet -tags slow ./supervisor ./cmd/pandora
 	cd js && npx tsc -p . && npx tsc -p types
 
 bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node

@@ -39,6 +39,9 @@ type Options struct {
 	Think time.Duration
 	// Timeout is after how long a request counts as hung; 0 is DefaultTimeout.
 	Timeout time.Duration
+	// Failed, if not nil, is told of each request that was not answered and when it began; it is called from many
+	// goroutines and must not block for long.
+	Failed func(began time.Time, err error)
 }
 
 // Result is what became of the requests.
@@ -126,6 +129,9 @@ func (c *client) run(ctx context.Context) {
 				c.result.Hung++
 			}
 			c.result.Errors[reason(err)]++
+			if c.Failed != nil {
+				c.Failed(began, err)
+			}
 			c.drop()
 		}
 		select {
