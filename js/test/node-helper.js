@@ -10,7 +10,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 
 const BOOTSTRAP = path.resolve(__dirname, '../node/bootstrap.js');
-const DEADLINE_MS = 15000;
+const DEADLINE_MS = 60000;
 
 const folders = [];
 const children = new Set();
