@@ -15,6 +15,8 @@ const (
 	// how often one is for which the system gives no notification.
 	outputPause = 100 * time.Millisecond
 	outputPoll  = time.Second
+	// mergeAtOnce is how much of one file is merged before another has its turn.
+	mergeAtOnce = 32 << 20
 )
 
 // tailer looks at the files that workers write. One that grows is looked at every outputPause and not watched, so that
@@ -158,6 +160,9 @@ func (o *output) merge(s *outputSource, rest bool) bool {
 	if size < s.copied {
 		// The file was cut off: what is in it is new.
 		s.copied, s.seen = 0, 0
+	}
+	if !rest {
+		size = min(size, max(s.seen, s.copied)+mergeAtOnce)
 	}
 	if s.seen >= size && !(rest && s.copied < size) {
 		return false

@@ -10,7 +10,7 @@ import (
 )
 
 // stopLimit is how long processes may take to stop; then they go on, and what they should have stopped for waits.
-const stopLimit = 250 * time.Millisecond
+const stopLimit = time.Second
 
 // stopTrees stops the trees of processes, each a process group and a mark as in killTree, and returns how to let them go
 // on. On an error all go on. When the guard dies in between, the kernel lets them go on: they are process groups of its

@@ -4,30 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// followInterval is how often a followed log is looked at.
-const followInterval = 200 * time.Millisecond
+	"github.com/pandora-go/pandora/internal/rotate"
+	"github.com/pandora-go/pandora/internal/state"
+)
 
 // logFlags are the flags of the verb log.
 type logFlags struct {
-	follow, full, daemon, daemonStd bool
-	lines                           int
+	follow, full, daemon, daemonStd, json bool
+	lines                                 int
+	since, grep, process                  string
 }
 
 func (c *cli) logCommand() *cobra.Command {
 	var flags logFlags
 	cmd := &cobra.Command{
-		Use:   "log [appName]",
-		Short: "Print the output of an application, or the daemon's log",
-		Args:  arguments(0, 1, "one application name"),
+		Use:     "log [appName]",
+		Aliases: []string{"logs"},
+		Short:   "Print the output of an application, or the daemon's log",
+		Long: `Print what the workers of an application write to standard output and error, the last lines first of all. It reads
+files: neither the daemon nor the application has to run. Rotated files are read too, and --follow goes on while the
+log is rotated and the application is restarted.
+
+On a terminal the lines of an application with several workers begin with the worker's name. Standard output and error
+of a worker go to one file, as in Pandora.js, so there is no way to print only one of them.`,
+		Example: `  pandora log shop -f
+  pandora log shop --since 10m --process web/1
+  pandora log shop --full --grep 'ERROR|WARN' --json`,
+		Args: arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if flags.lines < 0 {
+			if !cmd.Flags().Changed("lines") && (flags.since != "" || flags.full) {
+				flags.lines = -1 // all
+			} else if flags.lines < 0 {
 				return usageError(fmt.Errorf("--lines is %d, want at least 0", flags.lines))
 			}
 			return c.log(cmd.Context(), args, flags)
@@ -35,8 +50,12 @@ func (c *cli) logCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&flags.follow, "follow", "f", false, "go on printing what is written")
-	f.IntVarP(&flags.lines, "lines", "l", 50, "how many of the last lines to print")
-	f.BoolVar(&flags.full, "full", false, "print the whole file")
+	f.IntVarP(&flags.lines, "lines", "l", 50, "how many of the last lines to print; with --since all")
+	f.BoolVar(&flags.full, "full", false, "print everything since the application was started")
+	f.StringVar(&flags.since, "since", "", "print what was written since then: 10m, 2h30m, 15:04, 2006-01-02, 2006-01-02T15:04:05Z")
+	f.StringVar(&flags.grep, "grep", "", "print the lines that match a regular expression (RE2)")
+	f.StringVar(&flags.process, "process", "", "print the lines of one process, or of one worker: name or name/0")
+	f.BoolVar(&flags.json, "json", false, "print one JSON object a line: time, process, worker, line")
 	f.BoolVarP(&flags.daemon, "daemon", "d", false, "the log of the daemon and the guards")
 	f.BoolVar(&flags.daemonStd, "daemon-stdout", false, "what daemon and guards wrote to standard output and error")
 	return cmd
@@ -44,112 +63,150 @@ func (c *cli) logCommand() *cobra.Command {
 
 // log runs the verb log. It needs no daemon: it reads files.
 func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
+	filter, err := newLogFilter(flags, time.Now())
+	if err != nil {
+		return usageError(err)
+	}
 	home, err := c.home()
 	if err != nil {
 		return err
 	}
-	var path string
+	path, app := "", ""
 	switch {
 	case flags.daemonStd:
 		path = home.DaemonStd()
 	case flags.daemon:
 		path = home.DaemonLog()
 	default:
-		name, err := nameArgument(args)
-		if err != nil {
+		if app, err = nameArgument(args); err != nil {
 			return err
 		}
-		path = home.AppLog(name)
+		path = home.AppLog(app)
 	}
-	file, err := os.Open(path)
+	if app == "" && flags.process != "" {
+		return usageError(errors.New("--process is about the output of an application, not about the daemon"))
+	}
+	filter.daemon = app == ""
+	reader, err := rotate.OpenReader(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("Log file %s doesn't exist!", path)
 	}
 	if err != nil {
-		return fmt.Errorf("open log: %w", err)
+		return err
 	}
-	defer func() { file.Close() }()
-	if !flags.full {
-		if err := seekLastLines(file, flags.lines); err != nil {
-			return fmt.Errorf("read log %q: %w", path, err)
-		}
-	}
-	if _, err := io.Copy(c.out, file); err != nil {
+	defer reader.Close()
+	out := newLogPrinter(c, flags.json && app != "", c.prefixed(home, app))
+	p := &logRead{reader: reader, filter: filter, out: out, path: path}
+	if err := p.printStart(ctx, flags); err != nil {
 		return fmt.Errorf("print log %q: %w", path, err)
 	}
 	if !flags.follow {
 		return nil
 	}
-	file, err = c.followLog(ctx, file, path)
-	return err
+	if err := p.follow(ctx); err != nil {
+		return fmt.Errorf("print log %q: %w", path, err)
+	}
+	return nil
 }
 
-// followLog prints what is written until ctx ends. It goes over to the new file when the old one is renamed, and back to
-// the beginning when the file is cut. It returns the file that is open then.
-func (c *cli) followLog(ctx context.Context, file *os.File, path string) (*os.File, error) {
-	tick := time.NewTicker(followInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return file, nil
-		case <-tick.C:
-		}
-		if _, err := io.Copy(c.out, file); err != nil {
-			return file, fmt.Errorf("print log %q: %w", path, err)
-		}
-		there, err := os.Stat(path)
-		if err != nil {
-			continue // renamed, and the next one is not there yet
-		}
-		ours, err := file.Stat()
-		if err != nil {
-			return file, fmt.Errorf("read log %q: %w", path, err)
-		}
-		if !os.SameFile(there, ours) {
-			next, err := os.Open(path)
-			if err != nil {
-				continue
-			}
-			// What was written to the old one between reading and renaming.
-			_, _ = io.Copy(c.out, file)
-			file.Close()
-			file = next
-			continue
-		}
-		if at, err := file.Seek(0, io.SeekCurrent); err == nil && there.Size() < at {
-			_, _ = file.Seek(0, io.SeekStart)
-		}
+// prefixed reports whether lines are to show whose they are: on a terminal, for an application with several workers.
+func (c *cli) prefixed(home state.Home, app string) bool {
+	if app == "" || !isTerminal(c.out) {
+		return false
 	}
+	record, err := home.ReadRecord(app)
+	if err != nil {
+		return true
+	}
+	workers := 0
+	for _, p := range record.App.Processes {
+		workers += p.Scale
+	}
+	return workers > 1
 }
 
-// seekLastLines moves to the beginning of the last n lines of a file. It reads backwards in blocks, so the size of the
-// file does not matter.
-func seekLastLines(file *os.File, n int) error {
-	const block = 64 << 10
-	end, err := file.Seek(0, io.SeekEnd)
-	if err != nil || n == 0 {
-		return err
-	}
-	buf := make([]byte, block)
-	found := 0
-	for at := end; at > 0; {
-		size := min(int64(block), at)
-		at -= size
-		if _, err := file.ReadAt(buf[:size], at); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		for i := size - 1; i >= 0; i-- {
-			// The newline at the very end closes the last line.
-			if buf[i] != '\n' || at+i == end-1 {
-				continue
-			}
-			if found++; found == n {
-				_, err := file.Seek(at+i+1, io.SeekStart)
-				return err
-			}
-		}
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return err
+// logFilter says which lines are wanted.
+type logFilter struct {
+	since   time.Time // zero for any time
+	pattern *regexp.Regexp
+	process string
+	worker  int // -1 for all of the process
+	daemon  bool
 }
+
+// newLogFilter reads the flags.
+func newLogFilter(flags logFlags, now time.Time) (*logFilter, error) {
+	f := &logFilter{worker: -1}
+	var err error
+	if flags.since != "" {
+		if f.since, err = parseSince(flags.since, now); err != nil {
+			return nil, err
+		}
+	}
+	if flags.grep != "" {
+		if f.pattern, err = regexp.Compile(flags.grep); err != nil {
+			return nil, fmt.Errorf("--grep %q: %w", flags.grep, err)
+		}
+	}
+	name, slot, found := strings.Cut(flags.process, "/")
+	f.process = name
+	if found {
+		if f.worker, err = strconv.Atoi(slot); err != nil || f.worker < 0 || name == "" {
+			return nil, fmt.Errorf("--process is %q, want a process or a worker, such as web or web/0", flags.process)
+		}
+	}
+	return f, nil
+}
+
+// parseSince reads a duration that lies back, or a time; one without zone is local, one without date is of today, or of
+// yesterday when it has not come yet.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		if d < 0 {
+			d = -d
+		}
+		return now.Add(-d), nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return now.AddDate(0, 0, -int(n)), nil
+		}
+	}
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+	} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			at := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location())
+			if at.After(now) {
+				at = at.AddDate(0, 0, -1)
+			}
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--since is %q, want a duration such as 10m or 7d, or a time such as 15:04 or 2006-01-02T15:04:05Z", text)
+}
+
+// wants reports whether a line is to be printed.
+func (f *logFilter) wants(line rotate.Line) bool {
+	if f.process != "" && (line.Source.Process != f.process || f.worker >= 0 && line.Source.Worker != f.worker) {
+		return false
+	}
+	if !f.since.IsZero() {
+		at := line.Time
+		if f.daemon {
+			at = daemonTime(line.Text)
+		}
+		if !at.IsZero() && at.Before(f.since) {
+			return false
+		}
+	}
+	return f.pattern == nil || f.pattern.Match(line.Text)
+}
+
+// all reports whether every line is wanted.
+func (f *logFilter) all() bool { return f.process == "" && f.since.IsZero() && f.pattern == nil }

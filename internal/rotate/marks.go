@@ -146,12 +146,28 @@ func (r *MarkReader) Next() (Segment, error) {
 	}
 }
 
+// again goes back behind the last complete record, so that Next sees what was added to the file since it said io.EOF.
+func (r *MarkReader) again(f io.ReadSeeker) {
+	if _, err := f.Seek(r.read, io.SeekStart); err == nil {
+		r.in.Reset(f)
+	}
+}
+
 // uvarint reads a number and counts its bytes.
 func (r *MarkReader) uvarint(size *int) (uint64, bool) {
-	n, err := binary.ReadUvarint(r.in)
-	var b [binary.MaxVarintLen64]byte
-	*size += binary.PutUvarint(b[:], n)
-	return n, err == nil
+	n := uint64(0)
+	for i := range binary.MaxVarintLen64 {
+		b, err := r.in.ReadByte()
+		if err != nil || i == binary.MaxVarintLen64-1 && b > 1 {
+			return 0, false
+		}
+		*size++
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			return n, true
+		}
+	}
+	return 0, false
 }
 
 // source reads the definition of a source.
@@ -175,13 +191,15 @@ func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
 
 // Marks writes the marks of a live log file.
 type Marks struct {
-	path    string
-	file    *os.File
-	header  Header
-	end     int64
-	ms      int64
-	size    int64
+	path   string
+	file   *os.File
+	header Header
+	end    int64
+	ms     int64
+	size   int64
+	// sources are the indexes of the sources that the file defines, defined is how many definitions it has.
 	sources map[Source]int
+	defined int
 }
 
 // OpenMarks opens the marks of a log file, or makes new ones that begin at the start of the stream. What a crash has left
@@ -216,7 +234,7 @@ func (m *Marks) load() error {
 		return err
 	}
 	m.file, m.header, m.end, m.ms, m.size = f, r.Header, r.at, r.ms, r.read
-	m.sources = make(map[Source]int, len(r.sources))
+	m.sources, m.defined = make(map[Source]int, len(r.sources)), len(r.sources)
 	for i, s := range r.sources {
 		m.sources[s] = i
 	}
@@ -250,12 +268,18 @@ func (m *Marks) write(r records) error {
 		_ = m.file.Truncate(m.size)
 		return err
 	}
-	if r.defined {
-		m.sources[r.source] = len(m.sources)
-	}
+	m.define(r)
 	m.size += int64(len(r.data))
 	m.end, m.ms = m.end+r.length, r.ms
 	return nil
+}
+
+// define takes over the source that records define.
+func (m *Marks) define(r records) {
+	if r.defined {
+		m.sources[r.source] = m.defined
+		m.defined++
+	}
 }
 
 // records are encoded, but not yet written.
@@ -271,11 +295,11 @@ type records struct {
 func (m *Marks) append(data []byte, length, ms int64, source Source) records {
 	source.Process = source.Process[:min(len(source.Process), maxName)]
 	index, known := m.sources[source]
-	if !known && len(m.sources) >= maxSources {
+	if !known && m.defined >= maxSources {
 		index, known = 0, true
 	}
 	if !known {
-		index = len(m.sources)
+		index = m.defined
 		data = binary.AppendUvarint(data, 0)
 		data = binary.AppendUvarint(data, uint64(max(source.Worker, 0)))
 		data = binary.AppendUvarint(data, uint64(len(source.Process)))
@@ -314,7 +338,7 @@ func (m *Marks) Cut(n int64, archive string) error {
 	// What is smaller than before can be written on a full disk, too.
 	_, err2 := m.file.WriteAt(h.encode(), 0)
 	err3 := m.file.Truncate(int64(headerBytes))
-	m.header, m.end, m.ms, m.size, m.sources = h, h.Base, 0, int64(headerBytes), map[Source]int{}
+	m.header, m.end, m.ms, m.size, m.sources, m.defined = h, h.Base, 0, int64(headerBytes), map[Source]int{}, 0
 	return fmt.Errorf("cut log marks: %w", errors.Join(err, err2, err3))
 }
 
@@ -389,9 +413,7 @@ type buffered struct {
 func (b *buffered) add(s Segment) error {
 	m := b.marks
 	r := m.append(b.data, s.To-s.From, s.Time.UnixMilli(), s.Source)
-	if r.defined {
-		m.sources[r.source] = len(m.sources)
-	}
+	m.define(r)
 	b.data, m.end, m.ms = r.data, m.end+r.length, r.ms
 	if len(b.data) > 32<<10 {
 		return b.flush()
