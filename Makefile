@@ -24,7 +24,7 @@ build: bin/pandora ## build bin/pandora, one static binary
 bin/pandora: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/pandora
 
-deps: examples/express/node_modules/.installed js/node_modules/.installed ## install the npm packages of examples and tests
+deps: examples/express/node_modules/.installed js/node_modules/.installed .cache/apps/.installed ## install the npm packages of examples and tests
 
 examples/express/node_modules/.installed: examples/express/package-lock.json
 	cd examples/express && $(NPM) ci --no-audit --no-fund --loglevel=error
@@ -32,6 +32,13 @@ examples/express/node_modules/.installed: examples/express/package-lock.json
 
 js/node_modules/.installed: js/package-lock.json
 	cd js && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The applications of the matrix; install scripts only build what they run without.
+.cache/apps/.installed: cmd/pandora/testdata/apps/package-lock.json
+	mkdir -p .cache/apps
+	cp cmd/pandora/testdata/apps/package.json cmd/pandora/testdata/apps/package-lock.json .cache/apps/
+	cd .cache/apps && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 run: bin/pandora examples/express/node_modules/.installed ## start the express example and show what it answers
@@ -59,10 +66,12 @@ chaos: deps ## random faults: tens of thousands of walks in virtual time, then r
 oracle: .cache/peers/.installed ## hold every golden procfile against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 
-matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed)
+matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, egg, ws, http2, net and dgram, on every Node version
+	PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora
 	@set -e; for v in $(NODE_MATRIX); do \
 		echo "== Node $$v"; bin=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin; \
 		PATH=$$bin:$$PATH PANDORA_TEST_NODE=$$v CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m -run TestScripts/examples ./cmd/pandora; \
+		PATH=$$bin:$$PATH PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora; \
 		PATH=$$bin:$$PATH node --test js/test/*.test.js; \
 	done
 
