@@ -38,11 +38,11 @@ func list() []string {
 	return names
 }
 
-// Digest identifies the embedded files: 16 hex digits over their names and contents.
+// Digest identifies what is installed and what Goja runs: 16 hex digits over the names and contents of the files.
 func Digest() string {
 	h := sha256.New()
 	for _, name := range list() {
-		data, _ := files.ReadFile(name)
+		data := installed(name)
 		fmt.Fprintf(h, "%d %s %d ", len(name), name, len(data))
 		_, _ = h.Write(data)
 	}
@@ -50,6 +50,7 @@ func Digest() string {
 }
 
 // Install makes root/<digest>/{shared,node} available to Node and returns that folder. Folders are 0700, files 0600.
+// node/bootstrap.js is there a bundle of itself and of what else every worker needs.
 // A folder that holds every file with the right content is reused; otherwise it is written beside its place and moved
 // there in one step, so that another process never sees half of it.
 func Install(root string) (string, error) {
@@ -93,7 +94,7 @@ func forNode() []string {
 // complete reports whether dir holds every file for Node, unchanged.
 func complete(dir string) bool {
 	for _, name := range forNode() {
-		want, _ := files.ReadFile(name)
+		want := installed(name)
 		if !same(filepath.Join(dir, filepath.FromSlash(name)), want) {
 			return false
 		}
@@ -119,8 +120,7 @@ func write(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		data, _ := files.ReadFile(name)
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+		if err := os.WriteFile(path, installed(name), 0o600); err != nil {
 			return err
 		}
 	}

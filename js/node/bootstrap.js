@@ -17,6 +17,8 @@ const FAREWELL_MS = 5000;
 const SIGNAL_LAG_MS = 100;
 /** Uncaught errors that the application handles are told no more often than this. */
 const HANDLED_PAUSE_MS = 100;
+/** The daemon hears of a worker once it is ready, or after this time: telling it must not delay the start. */
+const MONITOR_MS = 1000;
 const SIGNALS = /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
 /**
@@ -77,9 +79,9 @@ function boot(lane) {
   const options = readOptions();
   adjustProcess(options.process);
   require('./output').installOutput();
-  const drain = require('./drain').installDrain();
+  const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
   require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
-  require('./monitor').startMonitor({ ...options, processName: options.process.processName });
+  const monitor = setTimeout(startMonitor, MONITOR_MS, options);
   const worker = require('./worker').createWorker(options, {
     onStoppable: () => stopOnSignals(worker, options.process.processName),
     onDrift: (found) => lane.send('drift', found),
@@ -92,7 +94,14 @@ function boot(lane) {
     if (ended || !started) return;
     process.removeListener('uncaughtException', onUncaught);
     lane.send('ready', { services: worker.stoppable() });
+    clearTimeout(monitor);
+    startMonitor(options);
   }).catch(fail);
+}
+
+/** @param {any} options see worker.js */
+function startMonitor(options) {
+  require('./monitor').startMonitor({ ...options, processName: options.process.processName });
 }
 
 /**
@@ -114,6 +123,26 @@ function tellUncaught(lane, ours) {
       // What was thrown cannot even be looked at; Node shows what it can.
     }
   });
+}
+
+/**
+ * A plain process may be the primary of a cluster of its own: its workers drain with it.
+ * @param {import('./drain').Drain} drain
+ * @param {boolean} clustered the process is a worker itself
+ * @returns {import('./drain').Drain}
+ */
+function withNested(drain, clustered) {
+  if (clustered) return drain;
+  const nested = require('./nested').watchNested();
+  return {
+    active: drain.active,
+    begin(leave, done) {
+      let left = 2;
+      const each = () => { left -= 1; if (left === 0) done(); };
+      drain.begin(leave, each);
+      nested.begin(leave, each);
+    },
+  };
 }
 
 /** @typedef {ReturnType<typeof import('./worker').createWorker>} Worker */

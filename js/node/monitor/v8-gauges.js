@@ -5,7 +5,7 @@
 const v8 = require('node:v8');
 
 /** One read of all gauges takes one sample. */
-const SAMPLE_MS = 500;
+const SAMPLE_SECONDS = 0.5;
 
 const SPACE_FIELDS = ['space_size', 'space_used_size', 'space_available_size', 'physical_space_size'];
 
@@ -30,12 +30,12 @@ function sample() {
  */
 function registerV8Gauges(client, tags) {
   let values = sample();
-  let at = performance.now();
+  let at = process.uptime();
   for (const name of values.keys()) {
     client.registerGauge('node', `node.v8.${name}`, tags, {
       getValue() {
-        const now = performance.now();
-        if (now - at > SAMPLE_MS) {
+        const now = process.uptime(); // asking performance would load seven modules of Node
+        if (now - at > SAMPLE_SECONDS) {
           values = sample();
           at = now;
         }
