@@ -78,7 +78,6 @@ type handoverWorker struct {
 	Sent     string         `json:"sent,omitempty"`
 	Err      string         `json:"err,omitempty"`
 	Answered time.Time      `json:"answered,omitzero"`
-	Asked    bool           `json:"asked,omitempty"`
 	Pending  []ChildEvent   `json:"pending,omitempty"`
 	Child    *handoverChild `json:"child,omitempty"`
 }
@@ -257,7 +256,7 @@ func (w *worker) stand(r *rest) {
 func (w *worker) describe() handoverWorker {
 	h := handoverWorker{
 		Process: w.process, Status: w.status, Kept: true, Services: w.services, Ready: w.ready, Tries: w.tries,
-		Failures: w.failures, Replaced: w.replaced, Because: w.because, Sent: w.sent, Answered: w.answered, Asked: w.asked,
+		Failures: w.failures, Replaced: w.replaced, Because: w.because, Sent: w.sent, Answered: w.answered,
 		Pending: w.pending,
 	}
 	if w.err != nil {

@@ -12,6 +12,8 @@ import (
 )
 
 const (
+	// replacePause is the least time between two replacements that a slot asks for itself.
+	replacePause = time.Minute
 	// probePause is the time between two tries of a readiness check, probeTime bounds one.
 	probePause = 100 * time.Millisecond
 	probeTime  = 5 * time.Second
@@ -28,7 +30,7 @@ func (w *worker) checkReady() {
 	w.ready, w.tries = true, 0
 	w.must = nil // only a reload's first process has to listen like the one it replaces
 	w.status.ReadyAt = time.Now()
-	w.answered = w.status.ReadyAt
+	w.answered, w.pings = w.status.ReadyAt, 0
 	w.s.record(w, "ready", "ready after "+w.status.ReadyAt.Sub(w.status.SpawnedAt).Round(time.Millisecond).String())
 	w.handle(eventReady)
 }
@@ -157,18 +159,18 @@ func (w *worker) feel() {
 		w.s.record(w, "unresponsive", "its event loop has not answered for "+silence.Round(time.Millisecond).String())
 		w.s.publish(w)
 	}
-	if limit := w.livenessTime(); limit > 0 && silence > limit {
+	// One unanswered ping says nothing: when the guard itself was away, its answer has not been read yet.
+	if limit := w.livenessTime(); limit > 0 && silence > limit && w.pings > 1 {
 		w.handle(eventSilent)
 		return
 	}
+	w.pings++
 	if err := w.child.Ping(); err != nil {
-		w.answered = time.Now() // its channel is gone: it has closed it itself, or is ending
+		w.answered, w.pings = time.Now(), 0 // its channel is gone: it has closed it itself, or is ending
 	}
-	if limit := w.policy.MaxMemoryBytes; limit > 0 && !w.asked {
-		if used := w.child.Memory(); used > limit {
-			w.asked = true
+	if limit := w.policy.MaxMemoryBytes; limit > 0 {
+		if used := w.child.Memory(); used > limit && w.s.wantReplacement(w) {
 			w.s.record(w, "memory", fmt.Sprintf("uses %d bytes of memory, more than maxMemory (%d); it is replaced", used, limit))
-			w.s.wantReplacement(w)
 		}
 	}
 }

@@ -100,6 +100,8 @@ type role struct {
 	workers []*worker
 	stopped bool
 	sockets socketKeeper
+	// wanted is when a worker of a slot asked for its replacement last; guarded by Supervisor.mu.
+	wanted map[int]time.Time
 }
 
 // socketKeeper remembers whether the sockets of a process are open. The lock is held across closing and opening them:
@@ -224,12 +226,22 @@ func (a *application) role(name string) *role {
 	return nil
 }
 
-// wantReplacement asks for a replacement of a worker, once no operation runs.
-func (s *Supervisor) wantReplacement(w *worker) {
+// wantReplacement asks for a replacement of a worker, once no operation runs. It returns false when its slot was replaced
+// in this way a short while ago: a limit that no worker can keep must not keep everyone busy.
+func (s *Supervisor) wantReplacement(w *worker) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := w.app.role(w.process.ProcessName)
+	if last, asked := r.wanted[w.shown.Worker]; asked && time.Since(last) < replacePause {
+		return false
+	}
+	if r.wanted == nil {
+		r.wanted = map[int]time.Time{}
+	}
+	r.wanted[w.shown.Worker] = time.Now()
 	s.wanted = append(s.wanted, w)
-	s.mu.Unlock()
 	s.rouse()
+	return true
 }
 
 // rouse makes Run look for something to do.
@@ -240,8 +252,8 @@ func (s *Supervisor) rouse() {
 	}
 }
 
-// Submit queues an operation and returns its first snapshot; Watch follows it. One operation runs at a time: others get
-// ErrBusy, except the stop of the application, which cancels the one that runs; a second stop joins the first. A start of
+// Submit queues an operation and returns its first snapshot; Watch follows it. One operation runs at a time, and one that
+// is asked for begins after a replacement that runs; others get ErrBusy, except the stop of the application, which cancels the one that runs; a second stop joins the first. A start of
 // what runs is ErrRunning; a restart or reload of what does not run is a start; what concerns one process, and a scale,
 // needs a running application (ErrNotRunning).
 func (s *Supervisor) Submit(r Request) (Operation, error) {
@@ -252,8 +264,8 @@ func (s *Supervisor) Submit(r Request) (Operation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	busy := s.queued
-	if busy == nil {
-		busy = s.current
+	if busy == nil && s.current != nil && (stop || s.current.Kind != OpReplace) {
+		busy = s.current // a replacement that nobody asked for is waited for
 	}
 	switch {
 	case s.closed:
@@ -264,6 +276,9 @@ func (s *Supervisor) Submit(r Request) (Operation, error) {
 		return busy.copy(), nil
 	case busy != nil && busy == s.queued:
 		s.finishLocked(busy, OpCanceled, nil)
+		if s.current != nil {
+			s.current.cancel()
+		}
 	case busy != nil:
 		busy.cancel()
 	case r.Process == "" && r.Kind == OpStart && s.live:

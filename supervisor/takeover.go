@@ -112,7 +112,7 @@ func (s *Supervisor) adoptWorker(app *application, plan *Plan, h *handoverWorker
 	}
 	w.stage, _ = stageOf(h.Status.State)
 	w.services, w.ready, w.tries, w.failures, w.replaced = h.Services, h.Ready, h.Tries, h.Failures, h.Replaced
-	w.because, w.sent, w.answered, w.asked, w.pending = h.Because, h.Sent, h.Answered, h.Asked, h.Pending
+	w.because, w.sent, w.answered, w.pending = h.Because, h.Sent, h.Answered, h.Pending
 	if h.Err != "" {
 		w.err = errors.New(h.Err)
 	}

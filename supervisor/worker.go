@@ -56,7 +56,7 @@ type worker struct {
 	err      error
 	waits    waits
 	answered time.Time // when its event loop answered last
-	asked    bool      // a replacement was asked for
+	pings    int       // how many were sent since
 	softly   bool      // it drains gently
 
 	pending []ChildEvent // said while it stood still, and not handled yet
@@ -179,7 +179,7 @@ func (w *worker) said(e ChildEvent) {
 		w.s.publish(w)
 		w.checkReady()
 	case ChildPong:
-		w.answered = time.Now()
+		w.answered, w.pings = time.Now(), 0
 		if !w.status.UnresponsiveSince.IsZero() {
 			w.status.UnresponsiveSince = time.Time{}
 			w.s.record(w, "responsive", "its event loop answers again")
@@ -403,7 +403,7 @@ func (w *worker) spawn() {
 		Plan: w.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
 		Generation: w.s.nextGeneration(w), ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
 	}
-	if again {
+	if again && w.policy.MaxRestarts != nil { // which also forgets the old ones
 		w.replaced = append(w.replaced, time.Now())
 	}
 	child, err := w.s.spawner.Spawn(spec)
@@ -418,7 +418,7 @@ func (w *worker) spawn() {
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
 	w.status.Generation, w.status.Drift = spec.Generation, nil
-	w.services, w.because, w.sent, w.asked = 0, "", "", false
+	w.services, w.because, w.sent = 0, "", ""
 	ready := w.policy.Ready
 	w.waits = waits{report: true, message: ready != nil && ready.Message != nil, probe: ready != nil && ready.Message == nil}
 	w.timer.Reset(w.startTime())

@@ -81,6 +81,10 @@ function watchSockets(lane, leaving, plain) {
     // A worker of a cluster has its handle from the primary by now, unless it wants one for itself.
     const shared = Boolean(this._handle);
     const tcp = typeof port === 'number' && port >= 0 && (addressType === 4 || addressType === 6 || addressType === undefined || addressType === null);
+    if (tcp && port === 0 && !plain && !shared) {
+      // A port of its own, another in each process: nobody waits for it, and nothing is exclusive about it.
+      return Reflect.apply(listen2, this, [address, port, addressType, backlog, fd, flags]);
+    }
     if (!plain || !tcp || typeof fd === 'number' && fd >= 0 || shared) {
       note(this, !shared);
       return Reflect.apply(listen2, this, [address, port, addressType, backlog, fd, flags]);
@@ -96,7 +100,8 @@ function watchSockets(lane, leaving, plain) {
 }
 
 /**
- * Datagram sockets of a plain process cannot be held by the guard; those of a cluster's worker are the primary's.
+ * Datagram sockets of a plain process cannot be held by the guard; those of a cluster's worker are the primary's. One
+ * without a port of its own is a client's: Node binds it when it sends first. The next process has another.
  * @param {Map<any, Listener>} listeners
  * @param {() => void} tell
  * @param {boolean} plain
@@ -106,10 +111,12 @@ function watchDatagrams(listeners, tell, plain) {
   const bind = dgram.Socket.prototype.bind;
   dgram.Socket.prototype.bind = /** @type {any} */ (/** @this {any} @param {any[]} args */ function (...args) {
     const options = args[0];
+    const port = options && typeof options === 'object' ? options.port : options;
+    if (!port || typeof port === 'function' || Number(port) === 0) return Reflect.apply(bind, this, args);
     const exclusive = plain || Boolean(options && typeof options === 'object' && options.exclusive);
     this.once('listening', () => {
-      const { address, port, family } = this.address();
-      listeners.set(this, { address: `udp ${family === 'IPv6' ? `[${address}]` : address}:${port}`, exclusive });
+      const at = this.address();
+      listeners.set(this, { address: `udp ${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`, exclusive });
       tell();
     });
     this.once('close', () => {
