@@ -172,7 +172,8 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 			w.status.Generation, w.status.Restarts = shown.Generation, shown.Restarts
 			stopFirst = stopFirst || len(shown.Exclusive) > 0
 			if c.was.SameRun(&c.is) {
-				w.must = shown.Listening
+				// What only one process can hold may have a port of the system's choice, another one each time.
+				w.must = slices.DeleteFunc(slices.Clone(shown.Listening), func(address string) bool { return slices.Contains(shown.Exclusive, address) })
 			}
 		}
 		w.shown = w.status

@@ -94,7 +94,7 @@ func (c *cli) verdict(op supervisor.Operation) error {
 		fmt.Fprintf(c.err, "its log is %s\n", f.LogPath)
 	}
 	if op.Replaced > 0 {
-		fmt.Fprintf(c.err, "%d workers were replaced before; the others go on as they were: [ pandora list ] shows the generations\n", op.Replaced)
+		fmt.Fprintf(c.err, "%s replaced before it failed; the others go on as they were: [ pandora list ] shows the generations\n", several(op.Replaced, "worker"))
 		return &failure{code: exitPartly, err: errors.New(f.Message), told: true}
 	}
 	return &failure{code: exitFailure, err: errors.New(f.Message), told: true}
