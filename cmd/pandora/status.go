@@ -61,7 +61,7 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 		c.say("revived   %s, last %s ago by the guard of %s", times(r.Count), duration(time.Since(r.At)), r.By)
 	}
 	if info.Version != version {
-		c.warn("this command is of version %s; run [ pandora exit ] and start the applications again to use it", version)
+		c.warn("this command is of version %s; [ pandora daemon upgrade ] replaces the running one, and the applications do not notice", version)
 	}
 	if r := info.Revivals; r.Failures > 0 {
 		c.warn("bringing the daemon back failed %s, last %s ago: %s", times(r.Failures), duration(time.Since(r.FailedAt)), oneLine(r.Failure))

@@ -184,6 +184,6 @@ func final(op supervisor.Operation) bool {
 // versionError names both versions and the remedy.
 func versionError(daemon, command string) *Error {
 	return &Error{Code: CodeVersion, Message: fmt.Sprintf(
-		"the running daemon is of version %s, this command is of version %s; run [ pandora exit ], which stops all applications, and start them again",
+		"the running daemon is of version %s, this command is of version %s; run [ pandora daemon upgrade ], which the applications do not notice",
 		daemon, command)}
 }

@@ -18,6 +18,8 @@ type DaemonConfig struct {
 	Stay bool
 	// Exit makes the daemon end once the fleet is quiet; it returns at once.
 	Exit func()
+	// Leave makes the daemon end at once and leave the guards alone; it returns at once. nil refuses.
+	Leave func()
 }
 
 // exitRequest asks the daemon to end.
@@ -40,6 +42,7 @@ type listAnswer struct {
 //
 //	GET  /v1/daemon                          who it is                              (any version)
 //	POST /v1/exit {"ifIdle"}                 stops everything, then ends            (any version)
+//	POST /v1/leave                           ends, and leaves the guards alone      (any version)
 //	GET  /v1/applications                    all of them
 //	GET  /v1/applications/{name}             one, with its graph
 //	GET  /v1/applications/{name}/settled     once it runs, has failed to, or is not wanted
@@ -110,6 +113,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 		return f.Stop(r.Context(), r.PathValue("name"))
 	})))
 	f.handleChanges(mux, same)
+	f.handleLeave(mux, cfg.Leave)
 	f.handleHistory(mux, same)
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {

@@ -526,7 +526,7 @@ func TestOverTheSocket(t *testing.T) {
 
 	other := DialDaemon(y.home.ControlSocket(), "2.0")
 	defer other.Close()
-	if _, err := other.List(ctx); CodeOf(err) != CodeVersion || !strings.Contains(err.Error(), "1.0") || !strings.Contains(err.Error(), "2.0") || !strings.Contains(err.Error(), "pandora exit") {
+	if _, err := other.List(ctx); CodeOf(err) != CodeVersion || !strings.Contains(err.Error(), "1.0") || !strings.Contains(err.Error(), "2.0") || !strings.Contains(err.Error(), "pandora daemon upgrade") {
 		t.Errorf("another version: %v", err)
 	}
 	if info, err := other.Info(ctx); err != nil || info.PID != 7 {

@@ -31,6 +31,9 @@ type GuardConfig struct {
 	// Followed is called when somebody begins to follow the status, and what it returns when that ends: a daemon follows
 	// for as long as it lives. nil does nothing.
 	Followed func() (end func())
+	// Info describes the guard now, and Upgrade begins to replace it by another build, or says why not; both may be nil.
+	Info    func() GuardBuild
+	Upgrade func(ctx context.Context, r UpgradeRequest) error
 }
 
 // GuardHandler answers for one guard:
@@ -41,6 +44,8 @@ type GuardConfig struct {
 //	GET  /v1/operations/{id}    a line for every change, until the final one
 //	GET  /v1/events?since=SEQ   what happened
 //	GET  /v1/plan               the plan that runs, or ran last
+//	GET  /v1/guard              which build it is
+//	POST /v1/upgrade            UpgradeRequest: begins to replace it by another build, in the same process
 //	POST /v1/exit               stops everything and ends the guard; with ?now=1 it kills instead
 //
 // A guard serves any version: it may live through several daemons.
@@ -98,6 +103,7 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 		}
 		return s.Events(since), nil
 	}))
+	handleUpgrade(mux, cfg)
 	mux.Handle("POST /v1/exit", handlerFunc(func(r *http.Request) (any, error) {
 		cfg.Exit(r.URL.Query().Get("now") != "")
 		return struct{}{}, nil

@@ -145,8 +145,9 @@ func newClient(path, version string) *client {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", path)
 		},
-		MaxIdleConns:    2,
-		IdleConnTimeout: time.Minute,
+		// A connection that is kept may be closed by the other side, which may just be replaced by another build, while
+		// a request is on its way.
+		DisableKeepAlives: true,
 	}}}
 }
 
