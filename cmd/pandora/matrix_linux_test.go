@@ -37,6 +37,7 @@ var matrixApps = []matrixApp{
 	{name: "http", kinds: []string{"fork", "cluster"}, ask: askHTTP},
 	{name: "express", kinds: []string{"fork", "cluster"}, ask: askHTTP, short: true},
 	{name: "koa", kinds: []string{"fork", "cluster"}, ask: askHTTP},
+	{name: "nested", kinds: []string{"fork"}, ask: askHTTP, short: true},
 	{name: "egg", kinds: []string{"fork"}, ask: askHTTP},
 	{name: "ws", kinds: []string{"fork", "cluster"}, ask: askWebSocket, short: true},
 	{name: "http2", kinds: []string{"fork", "cluster"}, ask: askHTTP2, short: true},

@@ -79,7 +79,7 @@ function boot(lane) {
   const options = readOptions();
   adjustProcess(options.process);
   require('./output').installOutput();
-  const drain = require('./drain').installDrain();
+  const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
   require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   const monitor = setTimeout(startMonitor, MONITOR_MS, options);
   const worker = require('./worker').createWorker(options, {
@@ -123,6 +123,26 @@ function tellUncaught(lane, ours) {
       // What was thrown cannot even be looked at; Node shows what it can.
     }
   });
+}
+
+/**
+ * A plain process may be the primary of a cluster of its own: its workers drain with it.
+ * @param {import('./drain').Drain} drain
+ * @param {boolean} clustered the process is a worker itself
+ * @returns {import('./drain').Drain}
+ */
+function withNested(drain, clustered) {
+  if (clustered) return drain;
+  const nested = require('./nested').watchNested();
+  return {
+    active: drain.active,
+    begin(leave, done) {
+      let left = 2;
+      const each = () => { left -= 1; if (left === 0) done(); };
+      drain.begin(leave, each);
+      nested.begin(leave, each);
+    },
+  };
 }
 
 /** @typedef {ReturnType<typeof import('./worker').createWorker>} Worker */

@@ -18,6 +18,7 @@ const GOAWAY_MS = 1000;
  * @property {Set<any>} sockets the connections that speak the server's protocol (after TLS)
  * @property {Set<any>} sessions those of them that speak http2
  * @property {boolean} closed the server emitted 'close' since it last listened
+ * @property {any} handle what it listens with
  */
 
 /**
@@ -172,7 +173,7 @@ function track(server, servers) {
   /** @type {Set<any>} */
   const sockets = new Set();
   /** @type {Tracked} */
-  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), closed: false };
+  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), closed: false, handle: server._handle };
   servers.set(server, tracked);
   /** @this {any} */
   function forget() {
@@ -221,7 +222,14 @@ function wrapClose(drained) {
  * @param {Tracked} tracked
  */
 function stopAccepting(tracked) {
-  net.Server.prototype.close.call(tracked.server);
+  const { server, handle } = tracked;
+  if (server._handle) {
+    net.Server.prototype.close.call(server);
+  } else if (handle?.fd >= 0) {
+    // The cluster of this process has taken the handle from the server, to hand connections to its own workers.
+    tracked.closed = true;
+    handle.close();
+  }
 }
 
 /**
