@@ -153,7 +153,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
 	d.fleet = control.NewFleet(control.FleetConfig{
 		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
-		Observer: d.monitor, Log: d.log,
+		Observer: d.monitor, Log: d.log, LogRotation: d.logRotation(),
 	})
 	d.fleet.Note(ctx, "daemonStarted", fmt.Sprintf("daemon started (process %d, version %s)", os.Getpid(), version))
 	for _, p := range d.fleet.Adopt(ctx) {

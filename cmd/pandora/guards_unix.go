@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/internal/state"
 )
 
@@ -33,7 +34,7 @@ func (y *guardYard) spawn(ctx context.Context, app string) error {
 	}
 	// After an upgrade the running file has been replaced; the new one has the same path.
 	executable = strings.TrimSuffix(executable, " (deleted)")
-	output, err := os.OpenFile(y.home.DaemonStd(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	output, err := rotate.OpenShared(y.home.DaemonStd(), ownRotation())
 	if err != nil {
 		return fmt.Errorf("start the guard of %q: %w", app, err)
 	}

@@ -1,22 +1,76 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/pandora-go/pandora/internal/rotate"
 )
 
-// openLog opens a log of one JSON object a line. Daemon and guards share the file: each line is one append.
-func openLog(path string) (log *zap.Logger, closeLog func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open log: %w", err)
+// ownRotation is when the logs of daemon and guards are rotated.
+func ownRotation() rotate.Policy {
+	return rotate.Policy{MaxFile: 10 << 20, MaxTotal: 50 << 20, Daily: true, Compress: true}
+}
+
+// logRotation is what the global configuration says in logs.rotation about the logs of applications; "" when nothing.
+func (d *daemon) logRotation() string {
+	var config struct {
+		Logs struct {
+			Rotation any `json:"rotation"`
+		} `json:"logs"`
 	}
+	if len(d.spec.Config) == 0 || json.Unmarshal(d.spec.Config, &config) != nil || config.Logs.Rotation == nil {
+		return "" // what logs is otherwise is for others
+	}
+	text, ok := config.Logs.Rotation.(string)
+	if !ok {
+		d.problem(fmt.Sprintf("logs.rotation is %v, want a text such as %q; logs are rotated by the defaults", config.Logs.Rotation, "size=50mb,total=500mb"))
+		return ""
+	}
+	if _, err := rotate.ParsePolicy(text); err != nil {
+		d.problem("logs.rotation: " + err.Error() + "; logs are rotated by the defaults")
+		return ""
+	}
+	return text
+}
+
+// warnOfRotation tells of a PANDORA_LOG_ROTATION that makes no sense.
+func (c *cli) warnOfRotation() {
+	if _, err := rotate.ParsePolicy(c.getenv(rotate.PolicyEnv)); err != nil {
+		c.warn("%s: %v; the defaults are used", rotate.PolicyEnv, err)
+	}
+}
+
+// openLog opens a log of one JSON object a line. Daemon and guards share the file: each line is one append. On SIGUSR1
+// the file is opened again, which also the next line does if the file was moved.
+func openLog(path string) (log *zap.Logger, closeLog func(), err error) {
+	file, err := rotate.OpenFile(path, ownRotation())
+	if err != nil {
+		return nil, nil, err
+	}
+	reopen := make(chan os.Signal, 1)
+	signal.Notify(reopen, syscall.SIGUSR1)
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends with closeLog
+		for range reopen {
+			file.Reopen()
+		}
+	})
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.TimeKey = "time"
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.Lock(file), zapcore.InfoLevel)
-	return zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), func() { file.Close() }, nil
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), file, zapcore.InfoLevel)
+	return zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), func() {
+		signal.Stop(reopen)
+		close(reopen)
+		wg.Wait()
+		file.Close()
+	}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/internal/state"
 )
 
@@ -78,7 +79,7 @@ func (w *guardWorld) revive(ctx context.Context) (time.Duration, error) {
 // startDetached starts a daemon that is no descendant of this process, and waits until it is ready. A process in between
 // starts it and ends at once; until then orphans are left to process 1, so that the daemon becomes no child of ours.
 func startDetached(ctx context.Context, home state.Home, spec *state.Daemon, orphans *reaper) (readiness, error) {
-	output, err := os.OpenFile(home.DaemonStd(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	output, err := rotate.OpenShared(home.DaemonStd(), ownRotation())
 	if err != nil {
 		return readiness{}, fmt.Errorf("start the daemon: %w", err)
 	}

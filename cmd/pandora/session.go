@@ -15,6 +15,7 @@ import (
 
 	"github.com/pandora-go/pandora/internal/config"
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/supervisor"
 )
@@ -191,7 +192,7 @@ func withoutWorkerMarks(environ []string) []string {
 
 // startDaemon starts a daemon process and waits until it says that it is ready.
 func startDaemon(ctx context.Context, home state.Home, spec *state.Daemon) (readiness, error) {
-	logFile, err := os.OpenFile(home.DaemonStd(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	logFile, err := rotate.OpenShared(home.DaemonStd(), ownRotation())
 	if err != nil {
 		return readiness{}, fmt.Errorf("start the daemon: %w", err)
 	}

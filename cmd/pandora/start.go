@@ -79,6 +79,7 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	if name, process, ok := c.recordedProcess(argument); ok {
 		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, againFlags{})
 	}
+	c.warnOfRotation()
 	home, request, err := c.toStart(ctx, argument, flags)
 	if err != nil {
 		return err

@@ -46,6 +46,8 @@ type FleetConfig struct {
 	// Executable is the path of the pandora program, for workers.
 	Executable string
 	Version    string
+	// LogRotation is when the logs of applications are rotated that do not say so themselves; see supervisor.Plan.
+	LogRotation string
 	// Spawn starts the guard process of an application and returns when it listens on Home.GuardSocket(app).
 	Spawn func(ctx context.Context, app string) error
 	// Observer may be nil.
@@ -250,6 +252,7 @@ func (f *Fleet) plan(r *state.Record) *supervisor.Plan {
 	return &supervisor.Plan{
 		App: r.App, Env: r.Env, Node: r.Node, Cwd: r.Cwd,
 		Stopped: r.Stopped, JSDir: f.cfg.JSDir, Executable: f.cfg.Executable, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
+		LogRotation: f.cfg.LogRotation,
 	}
 }
 
