@@ -154,7 +154,7 @@ func (b *bench) revived(dead int, since time.Time, applications int) (pid int) {
 	return pid
 }
 
-// TestDaemonIsBroughtBack kills the daemon five times under load, with two applications.
+// TestDaemonIsBroughtBack kills the daemon again and again under load, with two applications.
 func TestDaemonIsBroughtBack(t *testing.T) {
 	b := newBench(t)
 	dir, address := b.app(`module.exports = (pandora) => { pandora.cluster('web', './app.js').scale(2); };`)
@@ -173,9 +173,8 @@ func TestDaemonIsBroughtBack(t *testing.T) {
 	})
 	before := b.apps()
 	pid := b.daemonPID()
-	rounds := 5
 	results := under(address, func() {
-		for range rounds {
+		for range daemonKills {
 			// Faster than a daemon counts as steady there would be a wait.
 			within(t, 10*time.Second, "the daemon is steady", func() bool {
 				info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
@@ -197,7 +196,7 @@ func TestDaemonIsBroughtBack(t *testing.T) {
 			t.Errorf("%s: pids %v, guard %d, %d restarts of %d starts; were %v, %d, %d of %d", name,
 				is.PIDs, is.GuardPID, is.RestartCount, is.StartCount, was.PIDs, was.GuardPID, was.RestartCount, was.StartCount)
 		}
-		if is.Uptime < was.Uptime+float64(rounds)*steadyDaemon.Seconds() {
+		if is.Uptime < was.Uptime+daemonKills*steadyDaemon.Seconds() {
 			t.Errorf("%s: uptime %.1f s, was %.1f s before it all", name, is.Uptime, was.Uptime)
 		}
 	}
@@ -208,8 +207,8 @@ func TestDaemonIsBroughtBack(t *testing.T) {
 		t.Errorf("the daemon is a child of guard %d", parent)
 	}
 	b.checkTicks(filepath.Join(b.dir, "p", "logs", "other", "nodejs_stdout.log"))
-	if out := b.run("daemon", "status"); !strings.Contains(out, "5 times") {
-		t.Errorf("daemon status does not tell of five revivals:\n%s", out)
+	if out := b.run("daemon", "status"); !strings.Contains(out, times(daemonKills)) {
+		t.Errorf("daemon status does not tell of %d revivals:\n%s", daemonKills, out)
 	}
 }
 
@@ -253,6 +252,7 @@ func TestRevivedDaemonOutlivesGuard(t *testing.T) {
 
 // TestExitIsNotRevived: what the user has ended stays so, also when the daemon dies on the way.
 func TestExitIsNotRevived(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	// The application takes its time to end, so that the daemon can die in the middle.
@@ -524,6 +524,7 @@ func TestDaemonAndGuardLostTogether(t *testing.T) {
 
 // TestSignalsEndTheDaemon: a daemon that is told to end stops all in order; the next one starts them again.
 func TestSignalsEndTheDaemon(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			b := newBench(t)
@@ -553,6 +554,7 @@ func TestSignalsEndTheDaemon(t *testing.T) {
 
 // TestSecondSignalHurries: an application that ignores everything ends at once when the daemon is told again.
 func TestSecondSignalHurries(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	b.write(filepath.Join(dir, "app.js"), `process.on('SIGTERM', () => console.log('no')); setInterval(() => {}, 1000);`)
