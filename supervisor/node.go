@@ -182,7 +182,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	}
 	dir, err := filepath.EvalSymlinks(spec.Plan.App.AppDir)
 	if err != nil {
-		return nil, &PermanentError{fmt.Errorf("application folder: %w", err)}
+		return nil, fmt.Errorf("application folder: %w", err) // perhaps another one is just taking its place
 	}
 	env, err := environment(spec)
 	if err != nil {

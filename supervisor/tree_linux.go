@@ -109,11 +109,16 @@ func killTree(group int, mark string, limit time.Duration) bool {
 	killed := map[int]bool{}
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		var pids []int
+		err := patiently(deadline, func() (err error) { pids, err = listProcesses(); return err })
+		if err != nil {
+			return false
+		}
 		found := false
-		for _, pid := range processes() {
-			if belongs(pid, group, mark, killed) {
+		for _, pid := range pids {
+			if belongsBy(deadline, pid, group, mark, killed) {
 				found, killed[pid] = true, true
-				kill(pid, func() bool { return belongs(pid, group, mark, killed) })
+				kill(pid, func() bool { return belongsBy(deadline, pid, group, mark, killed) })
 			}
 		}
 		if !found {
@@ -126,16 +131,43 @@ func killTree(group int, mark string, limit time.Duration) bool {
 	}
 }
 
-// belongs reports whether a process is part of the tree.
+// patiently tries again until the deadline while no descriptor is to be had: what cannot be looked at is not gone.
+func patiently(deadline time.Time, try func() error) error {
+	for {
+		err := try()
+		if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// belongs reports whether a process is part of the tree, as far as it can be looked at.
 func belongs(pid, group int, mark string, killed map[int]bool) bool {
-	s, alive := readStat(pid)
+	return belongsBy(time.Time{}, pid, group, mark, killed)
+}
+
+// belongsBy is belongs, patient until the deadline.
+func belongsBy(deadline time.Time, pid, group int, mark string, killed map[int]bool) bool {
+	read := func(name string) (data []byte, err error) {
+		err = patiently(deadline, func() (err error) {
+			data, err = os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)
+			return err
+		})
+		return data, err
+	}
+	line, err := read("stat")
+	if err != nil {
+		return false
+	}
+	s, alive := parseStat(string(line))
 	if !alive {
 		return false
 	}
 	if group > 0 && s.group == group || killed[s.session] {
 		return true
 	}
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	environ, err := read("environ")
 	return err == nil && (bytes.HasPrefix(environ, []byte(mark)) || bytes.Contains(environ, []byte("\x00"+mark)))
 }
 
@@ -154,11 +186,17 @@ func kill(pid int, still func() bool) {
 	}
 }
 
-// processes lists the pids there are, without our own.
+// processes lists the pids there are, without our own; none when they cannot be listed.
 func processes() []int {
+	pids, _ := listProcesses() // the caller looks again, or does without
+	return pids
+}
+
+// listProcesses lists the pids there are, without our own.
+func listProcesses() ([]int, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(-1)
@@ -168,5 +206,5 @@ func processes() []int {
 			pids = append(pids, pid)
 		}
 	}
-	return pids
+	return pids, nil
 }
