@@ -87,22 +87,13 @@ func processArgument(args []string) (name, process string, err error) {
 
 // change begins a change of what runs and follows it.
 func (c *cli) change(ctx context.Context, name string, request control.ChangeRequest, flags againFlags) error {
-	home, d, err := c.attach(ctx)
-	if err != nil {
+	var home state.Home
+	var d *control.Daemon
+	var op supervisor.Operation
+	err := c.outlast(ctx, func() (err error) {
+		home, d, op, err = c.submitChange(ctx, name, request, flags)
 		return err
-	}
-	if d == nil {
-		if d, err = c.withoutDaemon(ctx, home, name, request); err != nil {
-			return err
-		}
-	}
-	defer d.Close()
-	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
-		if request.Start, err = c.again(ctx, home, name, flags); err != nil {
-			return err
-		}
-	}
-	op, err := d.Change(ctx, name, request)
+	})
 	switch control.CodeOf(err) {
 	case control.CodeNotFound:
 		return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w", request.Kind, err)}
@@ -112,6 +103,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	if err != nil {
 		return err
 	}
+	defer d.Close()
 	if err := c.follow(ctx, home, d, op); err != nil {
 		return err
 	}
@@ -121,6 +113,45 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	}
 	c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", what, pastOf(request.Kind))))
 	return nil
+}
+
+// submitChange begins a change; the caller closes the daemon's client when there is no error.
+func (c *cli) submitChange(ctx context.Context, name string, request control.ChangeRequest, flags againFlags) (home state.Home, d *control.Daemon, op supervisor.Operation, err error) {
+	if home, d, err = c.attach(ctx); err != nil {
+		return home, nil, op, err
+	}
+	if d == nil {
+		if d, err = c.withoutDaemon(ctx, home, name, request); err != nil {
+			return home, nil, op, err
+		}
+	}
+	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
+		request.Start, err = c.again(ctx, home, name, flags)
+	}
+	if err == nil {
+		op, err = d.Change(ctx, name, request)
+	}
+	if err != nil {
+		d.Close()
+	}
+	return home, d, op, err
+}
+
+// outlast does something that begins with asking the daemon, and does it again where the daemon it met was about to end.
+func (c *cli) outlast(ctx context.Context, what func() error) error {
+	for try := 1; ; try++ {
+		err := what()
+		if ending := control.CodeOf(err) == control.CodeClosing || errors.Is(err, control.ErrUnreachable); !ending || try == startTries {
+			return err
+		}
+		home, homeErr := c.home()
+		if homeErr != nil {
+			return homeErr
+		}
+		if err := awaitDaemonEnd(ctx, home); err != nil {
+			return err
+		}
+	}
 }
 
 // withoutDaemon decides about a change while neither daemon nor guard runs: a reload starts what is stopped, anything else
@@ -218,19 +249,19 @@ func (c *cli) create(ctx context.Context, argument string, flags appFlags) error
 	if err != nil {
 		return err
 	}
-	_, d, err := c.attach(ctx)
-	if err != nil {
-		return err
-	}
 	name := request.App.AppName
-	if d == nil {
-		err = c.offline(ctx, home, state.Event{App: name, Kind: "created", Message: "recorded from " + request.App.AppDir + ", not started"}, func() error {
-			return control.CreateRecord(home, *request)
-		})
-	} else {
-		defer d.Close()
-		err = d.Create(ctx, *request)
-	}
+	err = c.outlast(ctx, func() error {
+		_, d, err := c.attach(ctx)
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			defer d.Close()
+			return d.Create(ctx, *request)
+		}
+		event := state.Event{App: name, Kind: "created", Message: "recorded from " + request.App.AppDir + ", not started"}
+		return c.offline(ctx, home, event, func() error { return control.CreateRecord(home, *request) })
+	})
 	if control.CodeOf(err) == control.CodeExists {
 		return sentence(exitFailure, "%s created failed, %w; run [ pandora reload %s ] to make what the procfile says run", name, err, name)
 	}
@@ -265,16 +296,17 @@ func (c *cli) offline(ctx context.Context, home state.Home, event state.Event, c
 
 // delete runs the verb delete.
 func (c *cli) delete(ctx context.Context, name string) error {
-	home, d, err := c.attach(ctx)
-	if err != nil {
-		return err
-	}
-	if d == nil {
-		err = c.deleteOffline(ctx, home, name)
-	} else {
+	err := c.outlast(ctx, func() error {
+		home, d, err := c.attach(ctx)
+		if err != nil {
+			return err
+		}
+		if d == nil {
+			return c.deleteOffline(ctx, home, name)
+		}
 		defer d.Close()
-		err = d.Delete(ctx, name)
-	}
+		return d.Delete(ctx, name)
+	})
 	if control.CodeOf(err) == control.CodeNotFound {
 		err = &failure{code: exitNotFound, err: fmt.Errorf("delete: %w", err)}
 	}
@@ -282,9 +314,11 @@ func (c *cli) delete(ctx context.Context, name string) error {
 		return err
 	}
 	c.say("%s", green(c.outColour, name+" deleted successfully!"))
-	if d == nil {
-		return nil
+	home, d, err := c.attach(ctx)
+	if err != nil || d == nil {
+		return err
 	}
+	defer d.Close()
 	return c.endIfIdle(ctx, home, d)
 }
 

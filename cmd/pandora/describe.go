@@ -156,7 +156,8 @@ func (c *cli) describeApplication(ctx context.Context, name string, asJSON bool)
 	if record == nil {
 		record = &state.Record{AppName: name, AppDir: app.AppDir} // a start that has only begun
 	}
-	if app.Structure == nil {
+	if app.Structure == nil || app.State == supervisor.AppStopped {
+		// What would be started; a start that has failed may have been of something else.
 		app.Structure = &record.App
 	}
 	info := describe(app, record, home, time.Now())
