@@ -58,7 +58,9 @@ type handoverRole struct {
 	Process       procfile.Process `json:"process"`
 	Stopped       bool             `json:"stopped,omitempty"`
 	SocketsClosed bool             `json:"socketsClosed,omitempty"`
-	Workers       []handoverWorker `json:"workers"`
+	// Wanted is when the worker of a slot asked for its replacement last.
+	Wanted  map[int]time.Time `json:"wanted,omitempty"`
+	Workers []handoverWorker  `json:"workers"`
 }
 
 // handoverWorker is what keeps one slot.
@@ -78,6 +80,7 @@ type handoverWorker struct {
 	Sent     string         `json:"sent,omitempty"`
 	Err      string         `json:"err,omitempty"`
 	Answered time.Time      `json:"answered,omitzero"`
+	Pings    int            `json:"pings,omitempty"`
 	Pending  []ChildEvent   `json:"pending,omitempty"`
 	Child    *handoverChild `json:"child,omitempty"`
 }
@@ -256,7 +259,7 @@ func (w *worker) stand(r *rest) {
 func (w *worker) describe() handoverWorker {
 	h := handoverWorker{
 		Process: w.process, Status: w.status, Kept: true, Services: w.services, Ready: w.ready, Tries: w.tries,
-		Failures: w.failures, Replaced: w.replaced, Because: w.because, Sent: w.sent, Answered: w.answered,
+		Failures: w.failures, Replaced: w.replaced, Because: w.because, Sent: w.sent, Answered: w.answered, Pings: w.pings,
 		Pending: w.pending,
 	}
 	if w.err != nil {
@@ -337,7 +340,7 @@ func (a *application) export(described map[*worker]handoverWorker) *handoverApp 
 		h.Counts = append(h.Counts, handoverCount{Process: k.process, Slot: k.slot, Generation: c.generation, Restarts: c.restarts})
 	}
 	for _, r := range a.roles {
-		role := handoverRole{Process: r.process, Stopped: r.stopped, SocketsClosed: r.sockets.closed}
+		role := handoverRole{Process: r.process, Stopped: r.stopped, SocketsClosed: r.sockets.closed, Wanted: r.wanted}
 		for _, w := range r.workers {
 			d, kept := described[w]
 			if !kept {

@@ -90,7 +90,7 @@ func (s *Supervisor) adopt(h *handoverApp) *application {
 	}
 	for i := range h.Roles {
 		from := &h.Roles[i]
-		r := &role{process: from.Process, stopped: from.Stopped}
+		r := &role{process: from.Process, stopped: from.Stopped, wanted: from.Wanted}
 		r.sockets.closed = from.SocketsClosed
 		for j := range from.Workers {
 			w := s.adoptWorker(app, h.Plans[from.Workers[j].Plan], &from.Workers[j])
@@ -112,7 +112,7 @@ func (s *Supervisor) adoptWorker(app *application, plan *Plan, h *handoverWorker
 	}
 	w.stage, _ = stageOf(h.Status.State)
 	w.services, w.ready, w.tries, w.failures, w.replaced = h.Services, h.Ready, h.Tries, h.Failures, h.Replaced
-	w.because, w.sent, w.answered, w.pending = h.Because, h.Sent, h.Answered, h.Pending
+	w.because, w.sent, w.answered, w.pings, w.pending = h.Because, h.Sent, h.Answered, h.Pings, h.Pending
 	if h.Err != "" {
 		w.err = errors.New(h.Err)
 	}

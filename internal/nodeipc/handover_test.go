@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,4 +193,26 @@ func TestFrozenChannelCloses(t *testing.T) {
 		t.Error(err)
 	}
 	ch.Thaw()
+}
+
+// TestHandOverKeepsEverything holds that whoever adds a field decides what becomes of it in a hand-over.
+func TestHandOverKeepsEverything(t *testing.T) {
+	for _, c := range []struct {
+		of   any
+		want []string
+	}{
+		{Channel{}, []string{"conn", "wake", "mu", "urgent", "queue", "queued", "inFlight", "writing", "resend", "early", "closed",
+			"serving", "over", "closing", "thawed", "parked", "current", "lines", "fds"}},
+		{outgoing{}, []string{"data", "fd", "sent", "retries", "done"}},
+		{splitter{}, []string{"partial"}},
+	} {
+		var got []string
+		typ := reflect.TypeOf(c.of)
+		for i := range typ.NumField() {
+			got = append(got, typ.Field(i).Name)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("the fields of %v are now %q: let Export and Import in handover.go carry what is new, then this list", typ, got)
+		}
+	}
 }
