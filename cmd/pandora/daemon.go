@@ -52,7 +52,7 @@ ready and, if asked to, that it is alive.`,
 	cmd.Flags().BoolVar(&detached, "detach", false, "start the daemon as a process of its own and return at once")
 	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
 	_ = cmd.Flags().MarkHidden("detach")
-	cmd.AddCommand(c.daemonStatusCommand())
+	cmd.AddCommand(c.daemonStatusCommand(), c.daemonUpgradeCommand())
 	return cmd
 }
 
@@ -173,8 +173,8 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	// All parts live until the fleet is quiet, whatever the signal said.
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	exit := make(chan struct{})
-	var once sync.Once
+	exit, leave := make(chan struct{}), make(chan struct{})
+	var once, left sync.Once
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer end()
@@ -184,6 +184,7 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	wg.Go(func() {
 		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
 			Fleet: d.fleet, Version: version, Info: d.info, Stay: d.stay, Exit: func() { once.Do(func() { close(exit) }) },
+			Leave: func() { left.Do(func() { close(leave) }) },
 		}))
 	})
 	var tcp net.Listener
@@ -203,6 +204,8 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 
 	select {
 	case <-exit:
+	case <-leave:
+		return d.makeWay(living)
 	case err := <-served:
 		return errors.Join(err, errors.New("the daemon's control socket is lost; the guards go on, and the next command starts a new daemon"))
 	case <-ctx.Done():
@@ -216,6 +219,16 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	guards.wait(guardEndTime)
 	d.fleet.Note(living, "daemonEnded", fmt.Sprintf("daemon ended (process %d)", os.Getpid()))
 	d.log.Info("daemon ends")
+	return nil
+}
+
+// makeWay ends the daemon for another one, which adopts the guards. A service manager brings that only after a failure.
+func (d *daemon) makeWay(ctx context.Context) error {
+	d.fleet.Note(ctx, "daemonEnded", fmt.Sprintf("daemon made way for another one (process %d)", os.Getpid()))
+	d.log.Info("daemon makes way for another one")
+	if d.spec.Service {
+		return errors.New("the daemon makes way for another one, which the service manager starts")
+	}
 	return nil
 }
 
