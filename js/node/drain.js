@@ -8,6 +8,8 @@ const net = require('node:net');
 const DEFAULT_TIMEOUT_MS = 5000;
 /** How often idle connections are looked for while draining. */
 const SWEEP_MS = 50;
+/** A WebSocket's close frame with the code 1001, going away. */
+const GOING_AWAY = Buffer.from([0x88, 2, 0x03, 0xe9]);
 /** How long requests of an http2 client may still be on their way after it was told that the connection ends. */
 const GOAWAY_MS = 1000;
 
@@ -17,6 +19,7 @@ const GOAWAY_MS = 1000;
  * @property {boolean} http
  * @property {Set<any>} sockets the connections that speak the server's protocol (after TLS)
  * @property {Set<any>} sessions those of them that speak http2
+ * @property {WeakSet<any>} webSockets those of them that were upgraded to WebSockets
  * @property {boolean} closed the server emitted 'close' since it last listened
  * @property {any} handle what it listens with
  */
@@ -141,8 +144,29 @@ function announceGoaway(session) {
 function endStreams(tracked) {
   for (const socket of tracked.sockets) {
     const response = socket._httpMessage;
+    if (tracked.webSockets.delete(socket) && socket.writable) socket.write(GOING_AWAY);
     if (response?.headersSent && !response.writableEnded || tracked.http && !socket.parser) socket.destroySoon();
   }
+}
+
+/**
+ * Notes WebSockets. Node looks at whether there is an 'upgrade' listener, and so ours comes with the application's first.
+ * @param {Tracked} tracked
+ */
+function noteUpgrades({ server, webSockets }) {
+  const onUpgrade = (/** @type {any} */ request, /** @type {any} */ socket) => {
+    if (/^websocket$/i.test(request.headers.upgrade)) webSockets.add(socket);
+  };
+  if (server.listenerCount('upgrade') > 0) {
+    server.prependListener('upgrade', onUpgrade);
+    return;
+  }
+  const onListener = (/** @type {string} */ event) => {
+    if (event !== 'upgrade') return;
+    server.removeListener('newListener', onListener);
+    server.prependListener('upgrade', onUpgrade);
+  };
+  server.on('newListener', onListener);
 }
 
 /**
@@ -173,7 +197,7 @@ function track(server, servers) {
   /** @type {Set<any>} */
   const sockets = new Set();
   /** @type {Tracked} */
-  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), closed: false, handle: server._handle };
+  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), webSockets: new WeakSet(), closed: false, handle: server._handle };
   servers.set(server, tracked);
   /** @this {any} */
   function forget() {
@@ -185,7 +209,10 @@ function track(server, servers) {
   };
   // A TLS server gives the http parser its own socket, not the one of 'connection'.
   const event = typeof server.setSecureContext === 'function' ? 'secureConnection' : 'connection';
-  if (tracked.http) server.on(event, onConnection);
+  if (tracked.http) {
+    server.on(event, onConnection);
+    noteUpgrades(tracked);
+  }
   const onSession = (/** @type {any} */ session) => {
     tracked.sessions.add(session);
     session.once('close', () => tracked.sessions.delete(session));
