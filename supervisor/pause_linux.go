@@ -17,6 +17,7 @@ const stopLimit = time.Second
 // session that become orphaned then, and such are sent SIGHUP and SIGCONT.
 func stopTrees(trees map[int]string) (resume func(), err error) {
 	stopped := map[int]string{} // pid: start time
+	seen := map[int]bool{}
 	resume = func() {
 		for pid, start := range stopped {
 			if processStart(pid) == start {
@@ -28,10 +29,16 @@ func stopTrees(trees map[int]string) (resume func(), err error) {
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
 		// One that is being stopped may have started another just before, so it takes a look that finds nothing new.
 		running := 0
-		for _, pid := range processes() {
+		pids := processes()
+		if len(pids) == 0 {
+			resume()
+			return nil, errors.New("list processes: there are none to be seen in /proc")
+		}
+		for _, pid := range pids {
 			if !inTrees(pid, trees) {
 				continue
 			}
+			seen[pid] = true
 			if allStopped(pid) {
 				continue
 			}
@@ -42,6 +49,12 @@ func stopTrees(trees map[int]string) (resume func(), err error) {
 					resume()
 					return nil, fmt.Errorf("stop process %d: %w", pid, err)
 				}
+			}
+		}
+		for pid := range trees {
+			// One that could not be looked at, perhaps for want of descriptors, is not gone.
+			if !seen[pid] && syscall.Kill(pid, 0) == nil {
+				running++
 			}
 		}
 		if running == 0 {
@@ -70,12 +83,15 @@ func allStopped(pid int) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task/"
 	tasks, err := os.ReadDir(dir)
 	if err != nil {
-		return true
+		return gone(err)
 	}
 	for _, task := range tasks {
 		data, err := os.ReadFile(dir + task.Name() + "/stat")
-		if err != nil {
+		if gone(err) {
 			continue
+		}
+		if err != nil {
+			return false
 		}
 		if s, alive := parseStat(string(data)); alive && s.state != 'T' && s.state != 't' {
 			return false
@@ -83,3 +99,6 @@ func allStopped(pid int) bool {
 	}
 	return true
 }
+
+// gone reports whether an error says that a process or thread has ended.
+func gone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) }
