@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
@@ -52,6 +53,9 @@ func (c *cli) stop(ctx context.Context, name string) error {
 		return err
 	}
 	c.say("%s", green(c.outColour, fmt.Sprintf("%s stopped successfully!", name)))
+	if record, err := home.ReadRecord(name); err == nil && record.Desired != state.DesiredStopped {
+		c.warn("the record %q could not be written, so the next daemon will start %s again; [ pandora log --daemon ] says why", home.RecordPath(name), name)
+	}
 	exiting, err := d.Exit(ctx, true)
 	if err != nil || !exiting {
 		return err

@@ -231,7 +231,11 @@ func (f *Fleet) sync(ctx context.Context, app *application, guard *Guard) {
 	changed := *record
 	changed.App, changed.Env, changed.Cwd, changed.Node = plan.App, plan.Env, plan.Cwd, plan.Node
 	changed.Stopped = slices.Clone(plan.Stopped)
-	if err := f.replace(app, &changed); err != nil {
-		f.cfg.Log.Error("record not written", zap.String("app", app.name), zap.Error(err))
+	f.mu.Lock()
+	if app.record != nil && app.record.Desired == state.DesiredStopped {
+		changed.Desired = state.DesiredStopped // it was stopped meanwhile
 	}
+	app.record = &changed
+	f.mu.Unlock()
+	f.persist(ctx, app)
 }

@@ -113,14 +113,14 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 		app.first, app.previous, app.reviving, app.before = false, nil, false, nil
 		changed = news
 	}
-	var write *state.Record
+	write := false
 	if over {
 		app.leaving = true
 		if op.Kind != supervisor.OpStop && !app.first && !app.reviving && app.record != nil {
 			// A restart that failed leaves a stopped application.
 			stopped := *app.record
 			stopped.Desired = state.DesiredStopped
-			app.record, write = &stopped, &stopped
+			app.record, write = &stopped, true
 		}
 	}
 	f.mu.Unlock()
@@ -144,12 +144,10 @@ func (a *application) changes(op *supervisor.Operation) bool {
 }
 
 // settle writes down that nothing runs any more and lets the guard go.
-func (f *Fleet) settle(ctx context.Context, app *application, guard *Guard, write *state.Record) {
+func (f *Fleet) settle(ctx context.Context, app *application, guard *Guard, write bool) {
 	f.undo(app)
-	if write != nil {
-		if err := f.cfg.Home.WriteRecord(write); err != nil {
-			f.cfg.Log.Error("record not written", zap.String("app", app.name), zap.Error(err))
-		}
+	if write {
+		f.persist(ctx, app)
 	}
 	f.finishOthers(ctx, app, guard)
 	ask, cancel := context.WithTimeout(ctx, askTimeout)

@@ -243,6 +243,31 @@ func (f *Fleet) replace(app *application, record *state.Record) error {
 	return nil
 }
 
+// persist writes the record of an application that holds already. Where it cannot be written, it holds in this daemon only.
+func (f *Fleet) persist(ctx context.Context, app *application) {
+	for {
+		f.mu.Lock()
+		now := app.record
+		f.mu.Unlock()
+		if now == nil {
+			return
+		}
+		written := *now // it gets the time of the write
+		err := f.cfg.Home.WriteRecord(&written)
+		f.mu.Lock()
+		same := app.record == now
+		f.mu.Unlock()
+		if !same {
+			continue // somebody has changed it meanwhile, and may have been faster
+		}
+		if err != nil {
+			f.cfg.Log.Error("record not written", zap.String("app", app.name), zap.Error(err))
+			f.history.note(ctx, app.name, "problem", "the record could not be written, so the next daemon does not know of the change: %v", err)
+		}
+		return
+	}
+}
+
 // Stop begins to stop an application and remembers that it is not wanted. A start that is under way is cancelled.
 func (f *Fleet) Stop(ctx context.Context, name string) (supervisor.Operation, error) {
 	app, err := f.claim(ctx, name, false)
@@ -258,18 +283,16 @@ func (f *Fleet) Stop(ctx context.Context, name string) (supervisor.Operation, er
 // stop asks the guard of an application to stop it. The caller has the turn.
 func (f *Fleet) stop(ctx context.Context, app *application, forget bool) (supervisor.Operation, error) {
 	f.mu.Lock()
-	var write *state.Record
-	if forget && app.record != nil && !app.first && app.record.Desired != state.DesiredStopped {
+	unwish := forget && app.record != nil && !app.first && app.record.Desired != state.DesiredStopped
+	if unwish {
 		changed := *app.record
 		changed.Desired = state.DesiredStopped
-		app.record, write = &changed, &changed
+		app.record = &changed
 	}
 	guard, leaving, gone := app.guard, app.leaving, app.gone
 	f.mu.Unlock()
-	if write != nil {
-		if err := f.cfg.Home.WriteRecord(write); err != nil {
-			return supervisor.Operation{}, err
-		}
+	if unwish {
+		f.persist(ctx, app) // a full disk must not keep anything from being stopped
 	}
 	app.rouse()
 	if guard == nil {
