@@ -574,7 +574,7 @@ func TestSecondSignalHurries(t *testing.T) {
 		return !lives(pid) && !lives(old.GuardPID) && !lives(old.PIDs[0])
 	})
 	t.Logf("all ended %v after the second signal", took.Round(time.Millisecond))
-	if limit := 2 * time.Second; took > limit {
-		t.Errorf("it took %v, want at most %v: a graceful stop takes longer", took, limit)
+	if limit := 5 * time.Second; took > limit {
+		t.Errorf("it took %v, want at most %v: a graceful stop takes ten seconds", took, limit)
 	}
 }
