@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle chaos lint bench clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle chaos lint bench loss clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 
 bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node
 	@$(GO) run ./internal/bench
+
+loss: bin/pandora .cache/peers/.installed ## requests lost by reloads, crashes and kills, beside PM2, the original and Node's cluster
+	@$(GO) run ./internal/bench -only loss
 
 .cache/peers/.installed:
 	mkdir -p .cache/peers

@@ -2,6 +2,7 @@
 // process figures and ratios, and says of those that have a target whether it is reached.
 //
 //	make bench        # or: go run ./internal/bench -pandora bin/pandora -peers .cache/peers
+//	make loss         # or: go run ./internal/bench -only loss
 //
 // Concurrency: one command at a time, so that nothing disturbs the figures.
 //
@@ -42,15 +43,28 @@ func main() {
 	pandora := flag.String("pandora", "bin/pandora", "the binary to measure")
 	peers := flag.String("peers", ".cache/peers", "folder with node_modules of pm2 and pandora@1.11.0; peers that are not there are left out")
 	runs := flag.Int("runs", 15, "runs of each command")
+	only := flag.String("only", "", "measure only these, separated by commas: "+strings.Join(sections[:], ", ")+"; without it all but loss")
 	flag.Parse()
-	if err := bench(*pandora, *peers, *runs); err != nil {
+	if err := bench(*pandora, *peers, *runs, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// bench measures everything and prints it.
-func bench(pandora, peers string, runs int) error {
+// sections are what can be measured.
+var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "traffic", "loss"}
+
+// bench measures what only names, or everything, and prints it.
+func bench(pandora, peers string, runs int, only string) error {
+	wanted := strings.Split(only, ",")
+	if only == "" {
+		wanted = sections[:len(sections)-1]
+	}
+	for _, name := range wanted {
+		if !slices.Contains(sections[:], name) {
+			return fmt.Errorf("-only %q: there is %s", name, strings.Join(sections[:], ", "))
+		}
+	}
 	pandora, err := filepath.Abs(pandora)
 	if err != nil {
 		return err
@@ -61,7 +75,36 @@ func bench(pandora, peers string, runs int) error {
 	}
 	defer os.RemoveAll(home)
 	env := append(os.Environ(), "HOME="+home, "PANDORA_DIR="+filepath.Join(home, "p"), "PANDORA_ACTUATOR_PORT=0", "PORT=0")
+	l := &place{pandora: pandora, peers: peers, home: home}
+	for _, name := range wanted {
+		var err error
+		switch name {
+		case "commands":
+			err = commands(pandora, runs, env)
+		case "structure":
+			err = structures(pandora, peers, home, runs, env)
+		case "processes":
+			err = listing(pandora, peers, home, runs, env)
+		case "start":
+			err = starts(l, runs)
+		case "many":
+			err = many(l, 3)
+		case "memory":
+			err = sizes(l)
+		case "traffic":
+			err = traffic(l)
+		case "loss":
+			err = loss(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
+// commands prints what commands cost that need no daemon.
+func commands(pandora string, runs int, env []string) error {
 	fmt.Println("command                                   median ms   peak RSS MB")
 	for _, c := range [][]string{
 		{"node", "-e", "0"},
@@ -75,9 +118,11 @@ func bench(pandora, peers string, runs int) error {
 		}
 		row(strings.Join(append([]string{filepath.Base(c[0])}, c[1:]...), " "), f)
 	}
-	if err := structures(pandora, peers, home, runs, env); err != nil {
-		return err
-	}
+	return nil
+}
+
+// listing prints what the contenders need for one application and its list.
+func listing(pandora, peers, home string, runs int, env []string) error {
 	fmt.Println()
 	fmt.Println("contender        start ms   list ms   list RSS MB   processes besides the application: RSS / private MB")
 	for _, c := range contenders(pandora, peers, home) {

@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) Result {
 			r.run(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			total.add(r.result)
+			total.Add(r.result)
 		})
 	}
 	wg.Wait()
@@ -90,8 +90,8 @@ func Run(ctx context.Context, o Options) Result {
 	return total
 }
 
-// add adds the counts of one client.
-func (r *Result) add(other Result) {
+// Add adds the counts of another result; Took stays.
+func (r *Result) Add(other Result) {
 	r.OK += other.OK
 	r.Failed += other.Failed
 	r.Hung += other.Hung
