@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if path := os.Getenv("PANDORA_TEST_STOPPER"); path != "" {
+		stopper(path)
+	}
 	os.Exit(m.Run())
 }
 
@@ -235,3 +238,22 @@ func rotationCase(t *testing.T, lines, least int) {
 }
 
 func TestRotationLosesNoLine(t *testing.T) { rotationCase(t, 300_000, 1) }
+
+// stopper is the process of TestStoppedByLostGuard.
+func stopper(path string) {
+	mark := TreeEnv + "=stopper/1/"
+	cmd := exec.Command("sleep", "60")
+	cmd.Env = append(os.Environ(), mark)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.Start() != nil {
+		os.Exit(0)
+	}
+	if _, err := stopTrees(map[int]string{cmd.Process.Pid: mark}); err != nil {
+		os.Exit(0)
+	}
+	if os.WriteFile(path, fmt.Append(nil, cmd.Process.Pid), 0o600) == nil {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+	os.Exit(0)
+}
