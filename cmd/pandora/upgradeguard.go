@@ -209,18 +209,18 @@ func (u *upgrades) replace(ctx context.Context, executable string, closed *socke
 		if ctx.Err() != nil { // it is told to end
 			return ctx.Err()
 		}
-		return execGuard(executable, u.environ, state)
+		return execGuard(executable, executable, u.environ, state)
 	})
 }
 
-// execGuard replaces this program; it returns when that was refused.
-func execGuard(executable string, environ []string, state guardState) error {
+// execGuard replaces this program by a build with this name; it returns when that was refused.
+func execGuard(executable, name string, environ []string, state guardState) error {
 	document, err := json.Marshal(state)
 	if err != nil {
 		return fmt.Errorf("describe the guard: %w", err)
 	}
 	return fdstate.Exec(fdstate.Handover{
-		Executable: executable, Args: []string{"guard", "--state-fd=" + fdstate.FDPlaceholder, "--", state.App},
+		Executable: executable, Name: name, Args: []string{"guard", "--state-fd=" + fdstate.FDPlaceholder, "--", state.App},
 		Env: environ, Document: document, Descriptors: state.Descriptors,
 	})
 }
@@ -251,7 +251,7 @@ func takeOver(fd int, app string, environ []string, log *zap.Logger) (*guardStat
 	back := state
 	back.Came = true
 	back.Build.UpgradeError = err.Error()
-	return nil, errors.Join(err, execGuard(fmt.Sprintf("/proc/self/fd/%d", state.Back), environ, back))
+	return nil, errors.Join(err, execGuard(fmt.Sprintf("/proc/self/fd/%d", state.Back), state.Build.Executable, environ, back))
 }
 
 // took notes that this build has taken over, or was gone back to.

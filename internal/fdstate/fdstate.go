@@ -16,6 +16,7 @@ package fdstate
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -41,8 +42,9 @@ const FDPlaceholder = "{fd}"
 
 // Handover says who takes over, and what.
 type Handover struct {
-	// Executable is the absolute path of the new build, Args its arguments without the program's name.
+	// Executable is the absolute path of the new build, Name what it is called ("" is that path), Args its arguments.
 	Executable string
+	Name       string
 	Args       []string
 	Env        []string
 	Document   []byte
@@ -65,7 +67,7 @@ func Exec(h Handover) error {
 	}
 	defer file.Close()
 	fd := int(file.Fd())
-	argv := []string{h.Executable}
+	argv := []string{cmp.Or(h.Name, h.Executable)}
 	for _, arg := range h.Args {
 		argv = append(argv, strings.ReplaceAll(arg, FDPlaceholder, strconv.Itoa(fd)))
 	}
