@@ -211,7 +211,7 @@ func shownArgs(args []string) []string {
 		switch {
 		case given && secretName(name):
 			shown[i] = name + "=" + mask
-		case i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") && secretName(args[i-1]):
+		case i > 0 && !strings.HasPrefix(arg, "-") && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") && secretName(args[i-1]):
 			shown[i] = mask
 		default:
 			shown[i] = arg
