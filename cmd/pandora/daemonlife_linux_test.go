@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -235,13 +237,38 @@ func (b *bench) checkTicks(path string) {
 	}
 }
 
-// TestRevivedDaemonOutlivesGuard: the guard that brought the daemon back may end.
+// shows waits until an address of the daemon's HTTP server shows a text.
+func (b *bench) shows(path, text string) {
+	b.t.Helper()
+	d := control.DialDaemon(filepath.Join(b.dir, "p", "run", "control.sock"), "dev")
+	defer d.Close()
+	within(b.t, 10*time.Second, path+" shows "+text, func() bool {
+		info, err := d.Info(b.t.Context())
+		if err != nil || info.Actuator == "" {
+			return false
+		}
+		response, err := http.Get("http://" + info.Actuator + path)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		return err == nil && strings.Contains(string(body), text)
+	})
+}
+
+// TestRevivedDaemonOutlivesGuard: health and the workers' metrics are back with the daemon, and the guard that brought it
+// back may end.
 func TestRevivedDaemonOutlivesGuard(t *testing.T) {
 	b := newBench(t)
 	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	b.run("start", dir)
 	pid := b.daemonPID()
+	const metric = `{app="app",process="web",worker="0"}`
+	b.shows("/metrics", metric)
 	pid = b.revived(pid, killed(t, pid), 1)
+	b.shows("/health", `"app":{"status":"UP"`)
+	b.shows("/metrics", metric)
 	old := b.apps()["app"]
 	since := killed(t, old.GuardPID)
 	b.replacedGuard(old, since, address)

@@ -12,7 +12,7 @@ import (
 // guard without a daemon ends what it runs: that is what the user wanted, even when the daemon died on the way.
 type Down struct {
 	At time.Time `json:"at"`
-	// Why is "exit", "idle" or "signal".
+	// Why is "exit" or "signal".
 	Why string `json:"why"`
 }
 
