@@ -61,7 +61,7 @@ test-all: test matrix zoo oracle chaos ## test, the examples on every Node versi
 
 chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes' ./supervisor
-	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestFullDisk' ./cmd/pandora
+	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestFullDisk|TestNoProcesses' ./cmd/pandora
 
 oracle: .cache/peers/.installed ## hold every golden procfile against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
