@@ -72,6 +72,7 @@ matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the exam
 		echo "== Node $$v"; bin=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin; \
 		PATH=$$bin:$$PATH PANDORA_TEST_NODE=$$v CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m -run TestScripts/examples ./cmd/pandora; \
 		PATH=$$bin:$$PATH PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora; \
+		PATH=$$bin:$$PATH $(GO) test -count=1 -timeout 10m ./internal/nodeipc ./internal/nodecluster; \
 		PATH=$$bin:$$PATH node --test js/test/*.test.js; \
 	done
 

@@ -184,6 +184,9 @@ func listenUnix(s spec) (int, bound, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
+		if errors.Is(err, unix.ENOENT) {
+			err = unix.EACCES // which is what libuv makes of it
+		}
 		return -1, bound{}, err
 	}
 	return fd, at, nil
