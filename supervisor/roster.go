@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // endTime is how long the processes of an earlier guard may take to be gone after SIGKILL.
@@ -30,6 +31,8 @@ type rosterEntry struct {
 	// Start is the start time of the process as the system tells it, so that a reused pid is not taken for it.
 	Start string `json:"start"`
 	AppID string `json:"appId"`
+	// Session is the session of its guard, and so of its process group; 0 when it is not known.
+	Session int `json:"session,omitempty"`
 }
 
 // roster keeps the file of live processes. The lock is held across the write: putting the writes in order is all it is
@@ -55,7 +58,8 @@ func (r *roster) add(appID string, pid int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.entries = append(r.entries, rosterEntry{PID: pid, Start: processStart(pid), AppID: appID})
+	session, _ := unix.Getsid(0) // 0, unless it fails
+	r.entries = append(r.entries, rosterEntry{PID: pid, Start: processStart(pid), AppID: appID, Session: session})
 	r.write()
 }
 
@@ -145,6 +149,9 @@ func (r *roster) endAll() error {
 		}
 	}
 	for _, e := range old.Entries {
+		if e.PID > 1 && e.Session > 0 && !endGroup(e.PID, e.Session, endTime) {
+			return fmt.Errorf("processes of the group %d survive SIGKILL", e.PID)
+		}
 		if e.PID > 1 && !goneWithin(e, endTime) {
 			return fmt.Errorf("process %d survives SIGKILL", e.PID)
 		}

@@ -63,3 +63,6 @@ func killTree(group int, _ string, limit time.Duration) bool {
 		}
 	}
 }
+
+// endGroup does nothing: what is left in a group whose leader has ended cannot be told from another's.
+func endGroup(int, int, time.Duration) bool { return true }

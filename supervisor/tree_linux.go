@@ -131,6 +131,27 @@ func killTree(group int, mark string, limit time.Duration) bool {
 	}
 }
 
+// endGroup sends SIGKILL to what is left in a process group whose leader has ended, until there is none. The group counts
+// only in that session: its number may belong to another by now, but then it is another's session, too.
+func endGroup(group, session int, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		found := false
+		for _, pid := range processes() {
+			left := func() bool {
+				s, alive := readStat(pid)
+				return alive && s.group == group && s.session == session
+			}
+			if left() {
+				found = true
+				kill(pid, left)
+			}
+		}
+		if !found || time.Now().After(deadline) {
+			return !found
+		}
+	}
+}
+
 // patiently tries again until the deadline while no descriptor is to be had: what cannot be looked at is not gone.
 func patiently(deadline time.Time, try func() error) error {
 	for {

@@ -3,10 +3,13 @@ package supervisor
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestParseStat(t *testing.T) {
@@ -66,5 +69,30 @@ func TestKillTreeKillsOnlyItsOwn(t *testing.T) {
 	}
 	if processStart(mine.Process.Pid) != "" {
 		t.Error("a process that was reaped has a start time")
+	}
+}
+
+// TestEndGroup ends what a dead leader has left in its group, and nothing of a group of that number in another session.
+func TestEndGroup(t *testing.T) {
+	leader := exec.Command("sh", "-c", "env -i sleep 300 >/dev/null 2>&1 & echo $!")
+	leader.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := leader.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := unix.Getsid(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := leader.Process.Pid
+	if !endGroup(group, session+1, time.Second) || processStart(left) == "" {
+		t.Error("ended one of another session")
+	}
+	if !endGroup(group, session, 5*time.Second) || processStart(left) != "" {
+		t.Error("it lives on")
 	}
 }
