@@ -33,7 +33,12 @@ func (c *Copy) Extend(end int64) error {
 	if end <= c.Copied {
 		return nil
 	}
-	if _, err := c.from.Seek(c.Copied, io.SeekStart); err != nil {
+	c.Copied += copyDirect(c.from, c.name+partSuffix, c.Copied, end-c.Copied)
+	_, err := c.from.Seek(c.Copied, io.SeekStart)
+	if err == nil {
+		_, err = c.to.Seek(c.Copied, io.SeekStart)
+	}
+	if err != nil {
 		return fmt.Errorf("copy log: %w", err)
 	}
 	n, err := io.CopyN(c.to, c.from, end-c.Copied)
@@ -60,11 +65,8 @@ func (c *Copy) Publish() error {
 	return nil
 }
 
-// Discard takes the archive back, published or not.
-func (c *Copy) Discard() {
-	_ = os.Remove(c.name + partSuffix)
-	_ = os.Remove(c.name)
-}
+// Discard removes an archive that is not published.
+func (c *Copy) Discard() { _ = os.Remove(c.name + partSuffix) }
 
 // Close closes its file.
 func (c *Copy) Close() error { return c.to.Close() }

@@ -100,3 +100,53 @@ func TestFileMoved(t *testing.T) {
 		t.Errorf("%q %v", data, err)
 	}
 }
+
+// TestCopy copies a file in steps of all kinds while it grows.
+func TestCopy(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "log")
+	from, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	name := NewName(path, time.Now())
+	c, err := NewCopy(from, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var all strings.Builder
+	for i, size := range []int{20<<20 + 17, 5, 3 << 20, 4096, 9<<20 + 1} {
+		text := strings.Repeat(fmt.Sprintf("%d-%d\n", i, size), size/8+1)
+		all.WriteString(text)
+		if _, err := from.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		end := int64(all.Len())
+		if i == 0 {
+			end = end / 4096 * 4096
+		}
+		if err := c.Extend(end); err != nil || c.Copied != end {
+			t.Fatalf("copied %d of %d: %v", c.Copied, end, err)
+		}
+	}
+	if err := c.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(name); err != nil || string(data) != all.String() {
+		t.Errorf("%d bytes, want %d, %v", len(data), all.Len(), err)
+	}
+	if err := c.Extend(int64(all.Len()) + 5); err == nil {
+		t.Error("more than there is can be copied")
+	}
+	c.Discard()
+	if !exists(name) {
+		t.Error("what is published was discarded")
+	}
+	c.Unpublish()
+	c.Discard()
+	if exists(name) || exists(name+partSuffix) {
+		t.Error("still there")
+	}
+}
