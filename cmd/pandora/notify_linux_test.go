@@ -132,3 +132,56 @@ func TestDaemonTellsServiceManager(t *testing.T) {
 		t.Errorf("the daemon ended with %v", err)
 	}
 }
+
+// TestServiceManagerGoesFirst: neither a guard nor a command starts a daemon while the service manager still may; when it
+// does not, a guard does, and from then on guards act at once.
+func TestServiceManagerGoesFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	conn := listenNotify(t, filepath.Join(b.dir, "notify"))
+	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	first := b.service("NOTIFY_SOCKET=" + filepath.Join(b.dir, "notify"))
+	heard(t, conn)
+	b.run("start", dir)
+	was := b.apps()["app"]
+	killed(t, first.Process.Pid)
+	if err := first.Wait(); err == nil {
+		t.Error("a killed daemon has ended well")
+	}
+	// The service manager takes two seconds; a command waits for it.
+	listed := make(chan error, 1)
+	go func() {
+		_, err := b.try("list")
+		listed <- err
+	}()
+	timer := time.NewTimer(2 * time.Second)
+	defer timer.Stop()
+	<-timer.C
+	second := b.service("NOTIFY_SOCKET=" + filepath.Join(b.dir, "notify"))
+	if err := <-listed; err != nil {
+		t.Errorf("list: %v", err)
+	}
+	if is := b.apps()["app"]; is.GuardPID != was.GuardPID || len(is.PIDs) != 1 || is.PIDs[0] != was.PIDs[0] {
+		t.Errorf("list shows %+v, was %+v", is, was)
+	}
+	if pid := b.daemonPID(); pid != second.Process.Pid {
+		t.Fatalf("the daemon is %d, want that of the service manager, %d", pid, second.Process.Pid)
+	}
+	// Now it does nothing.
+	dead := second.Process.Pid
+	since := killed(t, dead)
+	_ = second.Wait()
+	pid := 0
+	within(t, servicePatience+20*time.Second, "a guard brings it back", func() bool { pid = b.daemonPID(); return pid != 0 })
+	if took := time.Since(since); took < servicePatience {
+		t.Errorf("a guard acted after %v", took)
+	}
+	if out := b.run("daemon", "status"); !strings.Contains(out, "revived   once") || strings.Contains(out, "service  ") {
+		t.Errorf("daemon status:\n%s", out)
+	}
+	dead, since = pid, killed(t, pid)
+	within(t, 20*time.Second, "a guard brings it back again", func() bool { pid = b.daemonPID(); return pid != 0 && pid != dead })
+	if took := time.Since(since); took >= servicePatience {
+		t.Errorf("a guard acted after %v only, although no service manager keeps the daemon", took)
+	}
+}

@@ -64,6 +64,13 @@ func (w *guardWorld) revive(ctx context.Context) (time.Duration, error) {
 		}
 		spec = &state.Daemon{Executable: strings.TrimSuffix(executable, " (deleted)"), Env: daemonEnviron(w.environ, w.home)}
 	}
+	if spec.Service {
+		// The service manager had its time; what it starts later notes itself again.
+		spec.Service = false
+		if err := w.home.WriteDaemon(spec); err != nil {
+			return 0, fmt.Errorf("start the daemon: %w", err)
+		}
+	}
 	began := time.Now()
 	ready, err := startDetached(ctx, w.home, spec, w.orphans)
 	if noteErr := w.home.NoteRevival(w.app, err); noteErr != nil {

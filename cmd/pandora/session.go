@@ -108,6 +108,9 @@ func (c *cli) ensure(ctx context.Context, home state.Home) (d *control.Daemon, s
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	if d, err = awaitService(ctx, home); d != nil || err != nil {
+		return d, nil, err
+	}
 	// Of several commands that find no daemon, one starts it; the others wait here and then find it.
 	lock, err := home.LockStart(ctx)
 	if err != nil {
@@ -128,6 +131,28 @@ func (c *cli) ensure(ctx context.Context, home state.Home) (d *control.Daemon, s
 	return control.DialDaemon(home.ControlSocket(), version), &ready, nil
 }
 
+// awaitService gives the service manager that keeps the daemon the time to bring back one that has died; a daemon that is
+// started meanwhile would be in its way. The daemon is nil when there is no service manager, or it does not.
+func awaitService(ctx context.Context, home state.Home) (*control.Daemon, error) {
+	if spec := home.ReadDaemon(); spec == nil || !spec.Service || home.IsDown() || !mustAttach(home) {
+		return nil, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, servicePatience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-limited.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
+		if d, err := probe(limited, home); d != nil || err != nil && limited.Err() == nil {
+			return d, err
+		}
+	}
+}
+
 // daemonSpec decides what a new daemon is started with. One that adopts living guards gets what the lost one had; any
 // other gets the environment of this command. Either is written down for the next.
 func (c *cli) daemonSpec(ctx context.Context, home state.Home) (*state.Daemon, error) {
@@ -136,7 +161,7 @@ func (c *cli) daemonSpec(ctx context.Context, home state.Home) (*state.Daemon, e
 		return nil, fmt.Errorf("find the path of this program: %w", err)
 	}
 	if old := home.ReadDaemon(); old != nil && mustAttach(home) {
-		old.Version, old.Executable = version, executable
+		old.Version, old.Executable, old.Service = version, executable, false
 		return old, home.WriteDaemon(old)
 	}
 	return c.freshSpec(ctx, home, executable)
