@@ -60,7 +60,7 @@ test-js: deps
 test-all: test matrix zoo oracle chaos ## test, the examples on every Node version of the matrix, the package zoo, the original, and chaos
 
 chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
-	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes' ./supervisor
+	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor
 	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestFullDisk|TestNoProcesses' ./cmd/pandora
 
 oracle: .cache/peers/.installed ## hold every golden procfile against the original

@@ -45,8 +45,8 @@ type Reader struct {
 	skip bool
 	// held is up to where lines are returned although no mark tells of them.
 	held int64
-	// marked is true if the live file has marks.
-	marked bool
+	// marked is true if the live file has marks, short once that was shorter than it can be.
+	marked, short bool
 	marks  lookup
 }
 
@@ -375,7 +375,15 @@ func (r *Reader) fillLive(h Header) (done bool, err error) {
 		return false, nil
 	}
 	if n > 0 {
+		r.short = false
 		return true, nil
+	}
+	if marked && there.Size() < r.pos-h.Base {
+		// Somebody else has cut the file. Once whoever keeps the marks has noticed, it begins at their base.
+		if r.short {
+			r.jump(h.Base)
+		}
+		r.short = !r.short
 	}
 	if err == nil {
 		err = io.EOF
