@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// streams is an application with a WebSocket echo, a long poll and an endless answer.
+const streams = `'use strict';
+const server = require('node:http').createServer((request, response) => {
+  if (request.url === '/poll') setTimeout(() => response.end(process.pid + ' late\n'), 1500);
+  else if (request.url === '/events') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    setInterval(() => response.write('data: ' + process.pid + '\n\n'), 20);
+  } else response.end(process.pid + ' fast\n');
+});
+server.on('upgrade', (request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+  socket.on('error', () => {}).on('end', () => socket.end()).on('data', (data) => {
+    // A client's text frame, masked with zeros, as a server's.
+    const text = Buffer.from(process.pid + ' ' + data.subarray(6, 6 + (data[1] & 0x7f)));
+    socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]));
+  });
+});
+server.listen(%s, '127.0.0.1');
+`
+
+// TestReloadOfLongConnections reloads while a WebSocket, a long poll and an endless answer are there: all of them stay
+// with the old worker, new requests get the new one, and the reload ends when they do.
+func TestReloadOfLongConnections(t *testing.T) {
+	b := newBench(t)
+	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	_, port, _ := net.SplitHostPort(address)
+	b.write(dir+"/app.js", fmt.Sprintf(streams, port))
+	b.run("start", dir)
+
+	w, err := dialWebSocket(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	old, err := w.exchange("before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := http.Get("http://" + address + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	poll := make(chan string, 1)
+	go func() { poll <- fetchText("http://" + address + "/poll") }()
+	time.Sleep(200 * time.Millisecond) // the poll is under way
+
+	reloaded := make(chan error, 1)
+	go func() {
+		_, err := b.try("reload", "app")
+		reloaded <- err
+	}()
+	fresh := untilAnother(t, address, old)
+	if pid, err := w.exchange("while"); err != nil || pid != old {
+		t.Errorf("the WebSocket is answered by %s, want %s: %v", pid, old, err)
+	}
+	if got := readEvent(t, events.Body); got != old {
+		t.Errorf("an event of %s, want %s", got, old)
+	}
+	if got := <-poll; got != old+" late" {
+		t.Errorf("the long poll got %q", got)
+	}
+	select {
+	case err := <-reloaded:
+		t.Errorf("the reload has not waited for the WebSocket: %v", err)
+	default:
+	}
+	events.Body.Close()
+	w.Close()
+	if err := <-reloaded; err != nil {
+		t.Errorf("reload: %v", err)
+	}
+	if pid, _ := strconv.Atoi(old); pid > 0 {
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
+			t.Errorf("the old worker %s is left", old)
+		}
+	}
+	if got := fetchText("http://" + address + "/"); got != fresh+" fast" {
+		t.Errorf("at last %q, want %s", got, fresh)
+	}
+}
+
+// fetchText is what a URL answers, on a connection of its own.
+func fetchText(url string) string {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// untilAnother waits until another process than the named one answers, and names it.
+func untilAnother(t *testing.T, address, old string) string {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		pid, rest, _ := strings.Cut(fetchText("http://"+address+"/"), " ")
+		if rest != "fast" {
+			t.Fatalf("a request failed: %s %s", pid, rest)
+		}
+		if pid != old {
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("no new worker answers")
+	return ""
+}
+
+// readEvent reads what has come and returns the pid in its last event.
+func readEvent(t *testing.T, r io.Reader) string {
+	t.Helper()
+	buf := make([]byte, 1<<16)
+	n, err := r.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(buf[:n]))
+	return fields[len(fields)-1]
+}
