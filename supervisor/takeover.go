@@ -170,7 +170,10 @@ func (w *worker) resume() {
 	switch w.stage {
 	case stageRunning:
 		w.stable.Reset(max(time.Until(w.status.ReadyAt.Add(stableAfter)), 0))
-		w.pulse.Reset(w.pulseInterval())
+		if w.pings == 0 {
+			w.answered = time.Now() // nobody has asked it
+		}
+		w.pulse.Reset(0)
 	case stageBackoff:
 		w.timer.Reset(max(time.Until(w.status.NextTryAt), 0))
 	}

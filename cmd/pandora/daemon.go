@@ -205,7 +205,7 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	select {
 	case <-exit:
 	case <-leave:
-		return d.makeWay(living)
+		return d.makeWay(living, listener)
 	case err := <-served:
 		return errors.Join(err, errors.New("the daemon's control socket is lost; the guards go on, and the next command starts a new daemon"))
 	case <-ctx.Done():
@@ -223,7 +223,18 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 }
 
 // makeWay ends the daemon for another one, which adopts the guards. A service manager brings that only after a failure.
-func (d *daemon) makeWay(ctx context.Context) error {
+// Who has connected by now is answered: it is hidden from others, and what comes last then has everybody before it.
+func (d *daemon) makeWay(ctx context.Context, listener net.Listener) error {
+	hidden, err := socket.Hide(listener)
+	if err == nil && hidden != "" {
+		last := control.DialDaemon(hidden, version)
+		_, err = last.Info(ctx)
+		last.Close()
+		err = errors.Join(err, os.Remove(hidden))
+	}
+	if err != nil {
+		d.log.Warn("control socket not left in order", zap.Error(err))
+	}
 	d.fleet.Note(ctx, "daemonEnded", fmt.Sprintf("daemon made way for another one (process %d)", os.Getpid()))
 	d.log.Info("daemon makes way for another one")
 	if d.spec.Service {

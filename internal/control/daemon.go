@@ -157,7 +157,11 @@ func (f *Fleet) handleChanges(mux *http.ServeMux, same func(http.Handler) http.H
 type Daemon struct{ client *client }
 
 // DialDaemon makes a client for the daemon at a socket; nothing is sent yet.
-func DialDaemon(path, version string) *Daemon { return &Daemon{client: newClient(path, version)} }
+func DialDaemon(path, version string) *Daemon {
+	c := newClient(path, version)
+	c.patience = daemonAway
+	return &Daemon{client: c}
+}
 
 // Close lets go of idle connections.
 func (d *Daemon) Close() { d.client.close() }

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +21,10 @@ const (
 	maxLine = 32 << 20
 	// dialTimeout bounds a connection to a socket on this machine.
 	dialTimeout = 2 * time.Second
+	// daemonAway is how long a daemon that has answered may be away, because the next one takes its place; dialAgain is
+	// when to look.
+	daemonAway = 3 * time.Second
+	dialAgain  = 20 * time.Millisecond
 	// callTimeout bounds a call whose context has no deadline.
 	callTimeout = 30 * time.Second
 	// lineTimeout is how long a reader of a stream may take to accept one line.
@@ -137,18 +143,41 @@ type client struct {
 	path    string
 	version string
 	http    *http.Client
+	// patience is how long a server that has answered may be away.
+	patience time.Duration
+	answered atomic.Bool
 }
 
 func newClient(path, version string) *client {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	return &client{path: path, version: version, http: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", path)
-		},
+	c := &client{path: path, version: version}
+	c.http = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
 		// A connection that is kept may be closed by the other side, which may just be replaced by another build, while
 		// a request is on its way.
 		DisableKeepAlives: true,
-	}}}
+	}}
+	return c
+}
+
+// dial connects. When the server has answered before and is not there now, the next one may be about to take its place:
+// for as long as patience says, a connection that could not be made is tried again.
+func (c *client) dial(ctx context.Context) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	began := time.Now()
+	for {
+		conn, err := dialer.DialContext(ctx, "unix", c.path)
+		absent := errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+		if !absent || !c.answered.Load() || time.Since(began) >= c.patience {
+			return conn, err
+		}
+		timer := time.NewTimer(dialAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		case <-timer.C:
+		}
+	}
 }
 
 // close lets go of idle connections.
@@ -173,6 +202,7 @@ func (c *client) do(ctx context.Context, method, path string, in any) (*http.Res
 	if err != nil {
 		return nil, c.lost(ctx, err)
 	}
+	c.answered.Store(true)
 	if response.StatusCode == http.StatusOK {
 		return response, nil
 	}

@@ -79,6 +79,9 @@ func (f *Fleet) follow(ctx context.Context, app *application, guard *Guard) {
 		ask, cancel := context.WithTimeout(ctx, adoptTimeout)
 		_, askErr := guard.Status(ask)
 		cancel()
+		if ctx.Err() != nil {
+			break // the daemon ends, and not the guard
+		}
 		if askErr != nil {
 			f.cfg.Log.Warn("guard lost", zap.String("app", app.name), zap.NamedError("err", err))
 			f.history.note(ctx, app.name, "guardLost", "the guard ended without being asked to")

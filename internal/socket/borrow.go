@@ -49,6 +49,20 @@ func Descriptor(l net.Listener) (int, error) {
 	return number, err
 }
 
+// Hide renames the file of a listener of this package, so that nobody finds it any more, and returns the new path; whoever
+// has connected is still served. Where the longer name is no path for a socket, the file is removed and the path is "".
+func Hide(l net.Listener) (string, error) {
+	own, ok := l.(*listener)
+	if !ok {
+		return "", errors.New("this listener has no file")
+	}
+	hidden := own.path + ".old"
+	if len(hidden) > MaxPath {
+		return "", os.Remove(own.path)
+	}
+	return hidden, os.Rename(own.path, hidden)
+}
+
 // Borrowed is a listener on a socket that stays open when it is closed: connections then wait until the next one accepts
 // them. It knows which of its connections are still open.
 type Borrowed struct {

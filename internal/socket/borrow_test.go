@@ -123,3 +123,46 @@ func unixPipe() (int, int, error) {
 	err := unix.Pipe(p[:])
 	return p[0], p[1], err
 }
+
+func TestHide(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sock")
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+	hidden, err := Hide(ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.Dial("unix", path); err == nil {
+		t.Error("a hidden socket is found")
+	}
+	next, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	last, err := net.Dial("unix", hidden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.Close()
+	for range 2 {
+		if conn, err := ln.Accept(); err != nil {
+			t.Error(err)
+		} else {
+			conn.Close()
+		}
+	}
+	ln.Close()
+	if conn, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the next listener lost its file: %v", err)
+	} else {
+		conn.Close()
+	}
+}
