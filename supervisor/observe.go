@@ -63,6 +63,17 @@ func (s *Supervisor) Operation(id string) (Operation, bool) {
 	return Operation{}, false
 }
 
+// Operations returns snapshots of the operations that are remembered, oldest first.
+func (s *Supervisor) Operations() []Operation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Operation, len(s.operations))
+	for i, op := range s.operations {
+		all[i] = op.copy()
+	}
+	return all
+}
+
 // find looks an operation up; the caller holds mu.
 func (s *Supervisor) find(id string) *operation {
 	for _, op := range s.operations {

@@ -160,12 +160,20 @@ func (f *Fleet) adopt(ctx context.Context, app *application, path string) {
 		app.keeping = app.record.Desired == state.DesiredRunning
 		return
 	}
+	// So that an operation which a command was following is found again; a guard of an older version does not tell.
+	operations, _ := guard.Operations(ask)
 	f.mu.Lock()
+	for _, op := range operations {
+		f.remember(op)
+	}
 	f.attach(app, guard, status)
 	app.keeping = true
 	f.mu.Unlock()
 	f.cfg.Log.Info("guard adopted", zap.String("app", app.name), zap.Int("pid", status.GuardPID))
 	f.history.note(ctx, app.name, "adopted", "the guard (process %d) is followed by a new daemon", status.GuardPID)
+	if op := status.Operation; op != nil && final(*op) && app.changes(op) {
+		f.sync(ctx, app, guard) // it may have ended while nobody was there to write it down
+	}
 	if app.record.Desired == state.DesiredStopped && status.State != supervisor.AppStopped {
 		// The daemon before us ended between noting the wish and passing it on.
 		if op, err := guard.Submit(ask, supervisor.Request{Kind: supervisor.OpStop}); err == nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,7 +61,7 @@ func (s *fakeSupervisor) set(op supervisor.Operation, state supervisor.AppState)
 func (s *fakeSupervisor) Submit(r supervisor.Request) (supervisor.Operation, error) {
 	kind, plan := r.Kind, r.Plan
 	s.mu.Lock()
-	op := supervisor.Operation{ID: uuid.NewString(), Kind: kind, AppName: s.status.AppName, State: supervisor.OpRunning}
+	op := supervisor.Operation{ID: uuid.NewString(), Kind: kind, AppName: s.status.AppName, State: supervisor.OpRunning, StartedAt: time.Now()}
 	current := s.status.Operation
 	s.before = r.Before
 	if plan != nil {
@@ -156,6 +157,17 @@ func (s *fakeSupervisor) Changes(ctx context.Context) <-chan struct{} {
 		}
 	}()
 	return out
+}
+
+func (s *fakeSupervisor) Operations() []supervisor.Operation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []supervisor.Operation
+	for _, op := range s.ops {
+		all = append(all, op)
+	}
+	slices.SortFunc(all, func(a, b supervisor.Operation) int { return a.StartedAt.Compare(b.StartedAt) })
+	return all
 }
 
 func (s *fakeSupervisor) Events(uint64) []supervisor.Event {

@@ -16,6 +16,7 @@ type Supervisor interface {
 	Submit(r supervisor.Request) (supervisor.Operation, error)
 	Plan() *supervisor.Plan
 	Operation(id string) (supervisor.Operation, bool)
+	Operations() []supervisor.Operation
 	Watch(ctx context.Context, id string) <-chan supervisor.Operation
 	Status() supervisor.Status
 	Changes(ctx context.Context) <-chan struct{}
@@ -41,6 +42,7 @@ type GuardConfig struct {
 //	GET  /v1/status             the status; with ?follow=1 a line for every change, each with the events since the one
 //	                            before; the first with those after the event since of the guard that is named
 //	POST /v1/operations         a supervisor.Request: begins an operation
+//	GET  /v1/operations         those that are remembered, oldest first
 //	GET  /v1/operations/{id}    a line for every change, until the final one
 //	GET  /v1/events?since=SEQ   what happened
 //	GET  /v1/plan               the plan that runs, or ran last
@@ -75,6 +77,9 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 			return nil, &Error{Code: CodeRefused, Message: err.Error()}
 		}
 		return op, nil
+	}))
+	mux.Handle("GET /v1/operations", handlerFunc(func(*http.Request) (any, error) {
+		return operationsAnswer{Operations: s.Operations()}, nil
 	}))
 	mux.Handle("GET /v1/plan", handlerFunc(func(*http.Request) (any, error) {
 		if p := s.Plan(); p != nil {
@@ -191,6 +196,13 @@ func (g *Guard) Submit(ctx context.Context, r supervisor.Request) (supervisor.Op
 // Follow calls each with every change of an operation and returns its final state.
 func (g *Guard) Follow(ctx context.Context, id string, each func(supervisor.Operation)) (supervisor.Operation, error) {
 	return follow(ctx, g.client, id, each)
+}
+
+// Operations returns the operations that the guard remembers, oldest first.
+func (g *Guard) Operations(ctx context.Context) ([]supervisor.Operation, error) {
+	var answer operationsAnswer
+	err := g.client.call(ctx, http.MethodGet, "/v1/operations", nil, &answer)
+	return answer.Operations, err
 }
 
 // Events returns what happened after the event with number since; at most the last 1,000.
