@@ -74,7 +74,9 @@ func (r *errorReport) text() string {
 const (
 	// framePattern is a line of a stack with a place in the user's files, syntaxPattern the first line of the stack of a
 	// syntax error.
-	framePattern  = `^\s+at (?:.*\()?(?:file://)?(/[^()]*:\d+:\d+)\)?$`
+	framePattern = `^\s+at (?:.*\()?(?:file://)?(/[^()]*:\d+:\d+)\)?$`
+	// oursPattern is a file of our own in a worker.
+	oursPattern   = `/js/[0-9a-f]{16}/(node|shared)/`
 	syntaxPattern = `^(?:file://)?(/.*:\d+)\n`
 	// thrownPattern is the line in which Node names an error, propertyPattern one of its properties, versionPattern the
 	// last line.
@@ -91,8 +93,9 @@ func (r *errorReport) place() string {
 		return m[1]
 	}
 	frame := regexp.MustCompile(framePattern)
+	ours := regexp.MustCompile(oursPattern)
 	for line := range strings.Lines(r.Stack) {
-		if m := frame.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
+		if m := frame.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil && !ours.MatchString(m[1]) {
 			return m[1]
 		}
 	}

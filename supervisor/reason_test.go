@@ -72,6 +72,8 @@ func TestReason(t *testing.T) {
 		"bad option":    {Exit{Code: 9}, cause{}, ReasonExit, "exited with code 9: Node refuses one of its options", ""},
 		"code, stopped": {Exit{Code: 3}, cause{stopping: true}, ReasonStopped, "exited with code 3, as it was asked to", ""},
 		"start error":   {Exit{Code: 1}, cause{report: typed}, ReasonStart, "exited with code 1: TypeError: x is not a function (at /app/web.js:3:7)", ""},
+		"of ours": {Exit{Code: 1}, cause{report: &errorReport{Name: "Error", Message: "x", Stack: "Error: x\n    at y (/h/js/781096da2c811ffe/node/bootstrap.js:9:4)\n    at z (/app/js/a.js:1:2)"}}, ReasonStart,
+			"exited with code 1: Error: x (at /app/js/a.js:1:2)", ""},
 		"uncaught": {Exit{Code: 1}, cause{report: typed, uncaught: "uncaughtException"}, ReasonUncaught,
 			"exited with code 1: TypeError: x is not a function (at /app/web.js:3:7)", ""},
 		"rejection": {Exit{Code: 1}, cause{report: typed, uncaught: "unhandledRejection", age: time.Second}, ReasonRejection,
