@@ -53,6 +53,7 @@ func (c *cli) guardCommand() *cobra.Command {
 // them. A daemon that dies is brought back. With stateFD it goes on where another build has left off in the same process.
 func (c *cli) guard(ctx context.Context, name string, stateFD int, ready func(readiness)) error {
 	debug.SetGCPercent(guardGC)
+	makeThreads(spareThreads)
 	home, err := c.home()
 	if err != nil {
 		return err
