@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,4 +137,78 @@ func readEvent(t *testing.T, r io.Reader) string {
 	}
 	fields := strings.Fields(string(buf[:n]))
 	return fields[len(fields)-1]
+}
+
+// TestReloadChangesBalanceAndGrace reloads a cluster whose procfile has changed: a WebSocket is closed when its grace is
+// over, and connections find their worker by the new policy, with no request lost on the way, there and back.
+func TestReloadChangesBalanceAndGrace(t *testing.T) {
+	b := newBench(t)
+	procfile := `module.exports = (pandora) => {
+  pandora.cluster('web', './app.js').scale(2).balance('%s').timeouts({ graceMs: 400 });
+};`
+	dir, address := b.app(fmt.Sprintf(procfile, "rr"))
+	_, port, _ := net.SplitHostPort(address)
+	b.write(dir+"/app.js", fmt.Sprintf(streams, port))
+	b.run("start", dir)
+	for _, balance := range []string{"rr", "shared", "rr"} {
+		w, err := dialWebSocket(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		old, err := w.exchange("before")
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error, 1)
+		go func() {
+			w.SetDeadline(time.Now().Add(60 * time.Second))
+			_, err := w.receive()
+			closed <- err
+		}()
+		b.write(dir+"/procfile.js", fmt.Sprintf(procfile, balance))
+		for kind, r := range under(address, func() { b.run("reload", "app") }) {
+			if r.Failed > 0 || r.OK == 0 {
+				t.Errorf("%s, to %s: %v", kind, balance, r)
+			}
+		}
+		if err := <-closed; err == nil || err.Error() != "closed with 1001" {
+			t.Errorf("the WebSocket of the old worker: %v, want it closed with 1001", err)
+		}
+		pid, _, _ := strings.Cut(fetchText("http://"+address+"/"), " ")
+		if pid == old {
+			t.Errorf("worker %s still answers", old)
+		}
+		if has := holdsListener(t, pid, port); has != (balance == "shared") {
+			t.Errorf("with %s a worker has the listening socket: %v", balance, has)
+		}
+	}
+}
+
+// holdsListener reports whether a process has the socket that listens on a port of 127.0.0.1.
+func holdsListener(t *testing.T, pid, port string) bool {
+	t.Helper()
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) < 10 || f[1] != fmt.Sprintf("0100007F:%04X", number) || f[3] != "0A" {
+			continue
+		}
+		links, _ := filepath.Glob("/proc/" + pid + "/fd/*")
+		for _, link := range links {
+			if to, err := os.Readlink(link); err == nil && to == "socket:["+f[9]+"]" {
+				return true
+			}
+		}
+		return false
+	}
+	t.Fatalf("nobody listens on port %s", port)
+	return false
 }
