@@ -44,8 +44,9 @@ func main() {
 	peers := flag.String("peers", ".cache/peers", "folder with node_modules of pm2 and pandora@1.11.0; peers that are not there are left out")
 	runs := flag.Int("runs", 15, "runs of each command")
 	only := flag.String("only", "", "measure only these, separated by commas: "+strings.Join(sections[:], ", ")+"; without it all but loss")
+	rows := flag.String("rows", "", "of traffic and loss, only the rows with this in their title")
 	flag.Parse()
-	if err := bench(*pandora, *peers, *runs, *only); err != nil {
+	if err := bench(*pandora, *peers, *runs, *only, *rows); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -55,7 +56,7 @@ func main() {
 var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "traffic", "loss"}
 
 // bench measures what only names, or everything, and prints it.
-func bench(pandora, peers string, runs int, only string) error {
+func bench(pandora, peers string, runs int, only, rows string) error {
 	wanted := strings.Split(only, ",")
 	if only == "" {
 		wanted = sections[:len(sections)-1]
@@ -75,7 +76,7 @@ func bench(pandora, peers string, runs int, only string) error {
 	}
 	defer os.RemoveAll(home)
 	env := append(os.Environ(), "HOME="+home, "PANDORA_DIR="+filepath.Join(home, "p"), "PANDORA_ACTUATOR_PORT=0", "PORT=0")
-	l := &place{pandora: pandora, peers: peers, home: home}
+	l := &place{pandora: pandora, peers: peers, home: home, rows: rows}
 	for _, name := range wanted {
 		var err error
 		switch name {

@@ -52,7 +52,9 @@ type peer struct {
 // place is where the peers are found and what they need.
 type place struct {
 	pandora, peers, home string
-	serial               int
+	// rows is in the titles of those rows of a table that are wanted.
+	rows   string
+	serial int
 }
 
 // peer prepares one by name: "node", "pandora", "pm2" or "original". It is nil when its program is not there.
@@ -163,7 +165,8 @@ func (p *peer) up() (time.Duration, error) {
 	})
 	if p.bare {
 		p.proc = exec.Command(p.start[0], p.start[1:]...)
-		p.proc.Env, p.proc.SysProcAttr = p.env, &syscall.SysProcAttr{Setpgid: true}
+		// A session of its own, as all others make one: Linux shares the processors among sessions first.
+		p.proc.Env, p.proc.SysProcAttr = p.env, &syscall.SysProcAttr{Setsid: true}
 		if err := p.proc.Start(); err != nil {
 			return 0, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pandora-go/pandora/internal/load"
@@ -20,7 +21,7 @@ const (
 const (
 	// trafficRounds is how often each peer is measured; the best round counts, because the machine may be busy.
 	trafficRounds = 3
-	trafficTime   = 2 * time.Second
+	trafficTime   = 1500 * time.Millisecond
 )
 
 // sample is one measurement under load.
@@ -55,16 +56,17 @@ func traffic(l *place) error {
 	}); err != nil {
 		return err
 	}
-	return against(l, "40 long connections, 4 workers", rr[:3:3], shape{workers: 4, cluster: true}, load.Options{Connections: 40, KeepAlive: true, Think: 20 * time.Millisecond}, func(own, node sample) string {
-		if own.spread <= balanceLimit {
-			return judged(true, true, fmt.Sprintf("busiest/mean %g", balanceLimit))
-		}
-		return judged(false, true, fmt.Sprintf("busiest/mean %g", balanceLimit))
+	long := []entrant{rr[0], rr[2], rr[1], rr[3]} // the target is for the default
+	return against(l, "40 long connections, 4 workers", long, shape{workers: 4, cluster: true}, load.Options{Connections: 40, KeepAlive: true, Think: 20 * time.Millisecond}, func(own, _ sample) string {
+		return judged(own.spread <= balanceLimit, true, fmt.Sprintf("busiest/mean %g", balanceLimit))
 	})
 }
 
 // against measures entrants in turn and prints their best rounds. verdict judges pandora's first row.
 func against(l *place, title string, all []entrant, s shape, o load.Options, verdict func(own, node sample) string) error {
+	if !strings.Contains(title, l.rows) {
+		return nil
+	}
 	best := make([]sample, len(all))
 	measured := make([]bool, len(all))
 	for range trafficRounds {
