@@ -186,6 +186,7 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 			}
 		}
 		s.removeGone(r, old)
+		s.dropSockets(r, c)
 	}
 	failure := s.bringIn(op, r, fresh)
 	if op.ctx.Err() != nil {
@@ -203,10 +204,19 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 	}
 	s.removeGone(r, fresh)
 	if stopFirst {
+		s.dropSockets(r, c)
 		s.bringBack(app, r, c, old)
 	}
 	s.keepSockets(app, r.process.ProcessName)
 	return failure
+}
+
+// dropSockets closes the sockets of a process that changes its kind, while no worker is there: those of a cluster are the
+// guard's own, and those of a plain process are held for that process alone, so that the others could not bind.
+func (s *Supervisor) dropSockets(r *role, c roleChange) {
+	if c.was.Kind != c.is.Kind {
+		s.spawner.Suspend(r.process.ProcessName)
+	}
 }
 
 // bringIn runs new workers beside those of their slots and waits until all are ready or the first fails.
