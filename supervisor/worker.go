@@ -293,8 +293,12 @@ func (w *worker) fatalReason() string {
 	case !w.ready, w.doomed:
 		return w.err.Error()
 	case w.exhausted():
-		return fmt.Sprintf("%v; it was replaced %d times within %v, which is all that maxRestarts allows. Mend it, then restart the application",
-			w.err, m.Count, milliseconds(m.WindowMs))
+		times := strconv.Itoa(m.Count) + " times"
+		if m.Count == 1 {
+			times = "once"
+		}
+		return fmt.Sprintf("%v; it was replaced %s within %v, which is all that maxRestarts allows. Mend it, then restart the application",
+			w.err, times, milliseconds(m.WindowMs))
 	}
 	return fmt.Sprintf("%v; it was not ready once in %d tries. Mend it, then restart the application", w.err, w.tries)
 }
