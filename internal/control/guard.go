@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/pandora-go/pandora/supervisor"
 )
@@ -122,9 +123,12 @@ type statusLine struct {
 	Events []supervisor.Event `json:"events,omitempty"`
 }
 
+// statusPause is how long the next status waits for each worker that it tells of.
+const statusPause = 400 * time.Microsecond
+
 // followStatus writes the status now and at every change, with the events after mark.
 func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor, mark supervisor.EventMark) {
-	lines := newLineWriter(w)
+	lines, workers := newLineWriter(w), 0
 	write := func() error {
 		line := statusLine{Status: s.Status()}
 		if mark.Guard != line.LastEvent.Guard {
@@ -134,6 +138,10 @@ func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor, mark sup
 			line.Events = s.Events(mark.Seq)
 			mark.Seq = line.Events[len(line.Events)-1].Seq
 		}
+		workers = 0
+		for _, p := range line.Processes {
+			workers += len(p.Workers)
+		}
 		return lines.write(line)
 	}
 	// Subscribed before the first status, so that no change falls between.
@@ -141,6 +149,11 @@ func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor, mark sup
 	for {
 		if write() != nil {
 			return
+		}
+		// Many workers change many times at once: the more of them a line tells of, the longer the next one waits.
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Duration(workers) * statusPause):
 		}
 		select {
 		case <-r.Context().Done():
