@@ -248,6 +248,9 @@ func (c *chaos) reload() {
 	c.verb("reload", a.name)
 }
 
+// upgrade replaces daemon and guards, here by the same build; that costs nothing.
+func (c *chaos) upgrade() { c.verb("daemon", "upgrade") }
+
 // crashInReload kills a worker while another takes over.
 func (c *chaos) crashInReload() {
 	a := c.one()
@@ -401,7 +404,7 @@ func (c *chaos) underChaos() map[string]map[string]load.Result {
 		{"kill worker", 5, c.killWorker}, {"pause worker", 3, c.pauseWorker}, {"kill guard", 2, c.killGuard},
 		{"kill daemon", 3, c.killDaemon}, {"reload", 3, c.reload}, {"crash in reload", 3, c.crashInReload}, {"scale", 3, c.scale},
 		{"restart process", 1, c.restartProcess}, {"slow start", 2, c.slowStart}, {"full disk", 2, c.fullDisk},
-		{"no descriptors", 2, c.noDescriptors},
+		{"no descriptors", 2, c.noDescriptors}, {"upgrade", 2, c.upgrade},
 	}
 	var deck []int
 	for i, f := range faults {
