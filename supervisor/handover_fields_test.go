@@ -33,7 +33,7 @@ func TestHandOverKeepsEverything(t *testing.T) {
 		{outputSource{}, "path worker copied base", "seen"},
 		{outputWriters{}, "worker opens live", "opening"},
 		{roster{}, "entries", "path log boot mu"},
-		{rosterEntry{}, "PID Start AppID", ""},
+		{rosterEntry{}, "PID Start AppID Session", ""},
 	} {
 		typ := reflect.TypeOf(c.of)
 		var got []string

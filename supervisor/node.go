@@ -145,6 +145,14 @@ func (n *NodeSpawner) Suspend(process string) {
 	}
 }
 
+// Forget closes the listening sockets of a process; the next one that asks opens its own.
+func (n *NodeSpawner) Forget(process string) {
+	if s := n.current(); s != nil {
+		s.primary.Forget(process)
+		s.donated.release(process)
+	}
+}
+
 // Resume opens them again. One that cannot be opened now is tried again when a worker asks for it.
 func (n *NodeSpawner) Resume(process string) {
 	if s := n.current(); s != nil {

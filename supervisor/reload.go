@@ -214,8 +214,8 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 // dropSockets closes the sockets of a process that changes its kind, while no worker is there: those of a cluster are the
 // guard's own, and those of a plain process are held for that process alone, so that the others could not bind.
 func (s *Supervisor) dropSockets(r *role, c roleChange) {
-	if c.was.Kind != c.is.Kind {
-		s.spawner.Suspend(r.process.ProcessName)
+	if keeper, ok := s.spawner.(interface{ Forget(process string) }); ok && c.was.Kind != c.is.Kind {
+		keeper.Forget(r.process.ProcessName)
 	}
 }
 

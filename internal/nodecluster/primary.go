@@ -155,6 +155,11 @@ func (p *Primary) Resume(processes ...string) error {
 	return errors.Join(errs...)
 }
 
+// Forget closes the sockets of a process and forgets them.
+func (p *Primary) Forget(process string) {
+	p.closeShares(func(s *share) bool { return s.key.process == process }, true)
+}
+
 // Close closes and forgets every socket and removes unix socket files. Members' channels stay as they are; whoever
 // asks for a socket afterwards is answered with EINVAL.
 func (p *Primary) Close() error {
