@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // child is a Node process with a served channel.
 type child struct {
