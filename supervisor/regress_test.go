@@ -142,3 +142,40 @@ func TestCanceledReloadLeavesOnePerSlot(t *testing.T) {
 		}
 	})
 }
+
+// TestOtherKindAlone: a process becomes one of another kind with fewer workers; none of the old kind is there when the
+// new one starts, and all are back when that fails.
+func TestOtherKindAlone(t *testing.T) {
+	broken := false
+	f := &fakeSpawner{overlap: true}
+	f.script = func(c *fakeChild) {
+		if c.spec.Process.Kind == procfile.KindPlain && broken {
+			crash(1)(c)
+			return
+		}
+		serve(time.Second)(c)
+	}
+	plain := testPlan("w", 1)
+	plain.App.Processes[0].Kind = procfile.KindPlain
+	supervised(t, f, func(t *testing.T, s *Supervisor) {
+		perform(t, s, OpStart, testPlan("w", 3))
+		broken = true
+		if op := perform(t, s, OpReload, plain); op.State != OpFailed {
+			t.Fatalf("reload: %+v", op)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := shape(s, 0); got != "0.3:running 1.2:running 2.2:running" {
+			t.Errorf("not all are back: %s", got)
+		}
+		broken = false
+		f.take()
+		if op := perform(t, s, OpReload, plain); op.State != OpSucceeded || shape(s, 0) != "0.4:running" {
+			t.Fatalf("reload: %+v, %s", op, shape(s, 0))
+		}
+		log := f.take()
+		if slices.Index(log, "end w/2.2") > slices.Index(log, "spawn w/0.4") {
+			t.Errorf("both kinds at once: %q", withoutPings(log))
+		}
+	})
+}

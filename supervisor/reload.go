@@ -179,6 +179,9 @@ func (s *Supervisor) reloadSlots(op *operation, app *application, r *role, c rol
 		w.shown = w.status
 		fresh, old = append(fresh, w), append(old, before)
 	}
+	if c.was.Kind != c.is.Kind && len(r.slots) > to {
+		old = append(old, r.slots[to:]...) // no worker of the other kind may hold a socket
+	}
 	if stopFirst {
 		for _, w := range old {
 			if w != nil {

@@ -106,6 +106,9 @@ func walkOnce(t *testing.T, seed uint64, steps int) {
 		if w.r.IntN(3) > 0 && !w.broken() {
 			w.settle()
 		}
+		if w.r.IntN(5) == 0 {
+			w.s.Hurry()
+		}
 		cancel()
 		select {
 		case err := <-ended:
@@ -288,7 +291,7 @@ func walks(t *testing.T, from, to uint64, steps int) {
 
 // TestSupervisorWalks takes random walks through operations and faults; the slow tests take far more of them.
 func TestSupervisorWalks(t *testing.T) {
-	walks(t, 0, 1000, 40)
+	walks(t, 0, 400, 40)
 }
 
 // sameSet reports whether two lists have the same members.
