@@ -136,7 +136,10 @@ func followStatus(w http.ResponseWriter, r *http.Request, s Supervisor, mark sup
 		}
 		if mark.Seq < line.LastEvent.Seq {
 			line.Events = s.Events(mark.Seq)
-			mark.Seq = line.Events[len(line.Events)-1].Seq
+			mark.Seq = line.LastEvent.Seq
+			if n := len(line.Events); n > 0 {
+				mark.Seq = line.Events[n-1].Seq
+			}
 		}
 		workers = 0
 		for _, p := range line.Processes {
