@@ -58,6 +58,14 @@ module.exports = [heard, ran, result, one.hasSubscribers, dc.hasSubscribers('non
 	}
 }
 
+// Libraries of colours ask without a terminal.
+func TestInertColours(t *testing.T) {
+	dir := folder(t, map[string]string{"main.js": "const { WriteStream } = require('tty'); module.exports = [WriteStream.prototype.hasColors(), WriteStream.prototype.getColorDepth()];"})
+	if got := run(t, newRuntime(t, dir, nil), dir).([]any); got[0] != false || got[1] != 1.0 {
+		t.Errorf("got %v", got)
+	}
+}
+
 // The first effective use is for Node, also when the code catches the error.
 func TestInertUse(t *testing.T) {
 	uses := []string{

@@ -170,7 +170,11 @@ function makeV8() {
 const makers = {
   cluster: makeCluster, worker_threads: makeThreads, vm: makeVM, zlib: makeZlib, readline: makeReadline,
   'readline/promises': makeReadlinePromises, domain: makeDomain, v8: makeV8,
-  tty: () => build('tty', { exports: { isatty: () => false } }),
+  // Libraries of colours ask the prototype; what is printed while an application is described has none.
+  tty: () => build('tty', {
+    exports: { isatty: () => false },
+    methods: { WriteStream: { hasColors: () => false, getColorDepth: () => 1 } },
+  }),
   inspector: () => build('inspector', { exports: { url: () => undefined, close: quiet }, constructible: ['Session'] }),
   trace_events: () => build('trace_events', { exports: { getEnabledCategories: () => undefined } }),
   constants: () => build('constants'),
