@@ -163,4 +163,10 @@ func TestAddressOfAnotherProcess(t *testing.T) {
 	if op.Failure == nil || !strings.Contains(op.Failure.Message, want) {
 		t.Fatalf("got %+v, want %q", op.Failure, want)
 	}
+	// A worker of a cluster hears of it from its guard, which wanted to listen for it.
+	cluster := guard(t, map[string]string{"app.js": source}, procfile.Process{ProcessName: "fourth", EntryFile: "./app.js", Kind: procfile.KindWorker})
+	op = cluster.perform(supervisor.OpStart)
+	if op.Failure == nil || !strings.Contains(op.Failure.Message, want) || op.Failure.Exit.Reason != supervisor.ReasonAddress {
+		t.Fatalf("got %+v, want %q", op.Failure, want)
+	}
 }

@@ -80,7 +80,7 @@ function boot(lane) {
   adjustProcess(options.process);
   require('./output').installOutput();
   const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
-  require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
+  const listening = require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   const monitor = setTimeout(startMonitor, MONITOR_MS, options);
   const worker = require('./worker').createWorker(options, {
     onStoppable: () => stopOnSignals(worker, options.process.processName),
@@ -89,7 +89,8 @@ function boot(lane) {
   answer(lane, worker, drain);
 
   worker.start().then(async (started) => {
-    // What failed at once, such as listening on a port in use, is reported by then.
+    // What fails at once, such as listening on a port in use, is reported by then.
+    await listening();
     await new Promise((resolve) => setImmediate(resolve));
     if (ended || !started) return;
     process.removeListener('uncaughtException', onUncaught);

@@ -4,6 +4,7 @@
 // sockets and takes those of the process before it, so that they outlive each of them. Every listen of a primary process
 // goes through net's _listen2, on every Node from 18 to 24; binding stays synchronous.
 
+const { errorMonitor } = require('node:events');
 const net = require('node:net');
 
 /** Names the inherited descriptors, as JSON: {key: descriptor}. */
@@ -35,11 +36,49 @@ function addressOf(server) {
   return `tcp ${host}:${address.port}`;
 }
 
+/** A worker that waits for longer than this to listen is ready all the same. */
+const SETTLE_MS = 2000;
+
+/**
+ * Watches the servers that were told to listen and do not yet: a worker of a cluster asks its guard first, and a name has
+ * to be looked up.
+ * @returns {() => Promise<void>} waits until every one listens or has failed
+ */
+function watchPending() {
+  /** @type {Set<any>} */
+  const pending = new Set();
+  let onSettled = () => {};
+  const { listen } = net.Server.prototype;
+  net.Server.prototype.listen = /** @type {any} */ (/** @this {any} @param {any[]} args */ function (...args) {
+    const server = this;
+    const done = () => {
+      for (const event of ['listening', errorMonitor, 'close']) server.removeListener(event, done);
+      pending.delete(server);
+      if (pending.size === 0) onSettled();
+    };
+    const result = Reflect.apply(listen, server, args);
+    if (!pending.has(server)) {
+      pending.add(server);
+      for (const event of ['listening', errorMonitor, 'close']) server.on(event, done);
+    }
+    return result;
+  });
+  return () => new Promise((resolve) => {
+    const timer = setTimeout(resolve, SETTLE_MS);
+    onSettled = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    if (pending.size === 0) onSettled();
+  });
+}
+
 /**
  * Watches every socket that listens from now on.
  * @param {import('./lane').Lane} lane
  * @param {() => boolean} leaving what is closed from then on is kept for the next process
  * @param {boolean} plain the process is no worker of a cluster
+ * @returns {() => Promise<void>} waits until every server that was told to listen does, or has failed
  */
 function watchSockets(lane, leaving, plain) {
   const inherited = readInherited();
@@ -75,7 +114,7 @@ function watchSockets(lane, leaving, plain) {
 
   const prototype = /** @type {any} */ (net.Server.prototype);
   const listen2 = prototype._listen2;
-  if (typeof listen2 !== 'function') return;
+  if (typeof listen2 !== 'function') return async () => {};
   /** @this {any} @param {any} address @param {any} port @param {any} addressType @param {any} backlog @param {any} fd @param {any} flags */
   prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
     // A worker of a cluster has its handle from the primary by now, unless it wants one for itself.
@@ -97,6 +136,7 @@ function watchSockets(lane, leaving, plain) {
     return Reflect.apply(listen2, this, [null, null, null, backlog, known, flags]);
   };
   watchDatagrams(listeners, tell, plain);
+  return watchPending();
 }
 
 /**
