@@ -187,11 +187,15 @@ func (o *output) merge(s *outputSource, rest bool) bool {
 	if end == s.copied {
 		return true
 	}
-	if err := o.copyLines(file, s, end, broken, buf); err != nil {
-		// copied says how far it came; the rest is tried again with the next output.
+	err = o.copyLines(file, s, end, broken, buf)
+	if err != nil {
+		// copied says how far it came; the rest is tried again.
 		s.seen = s.copied
-		o.log.Warn("output not merged", zap.String("path", s.path), zap.Error(err))
+		if !s.failing {
+			o.log.Warn("output not merged", zap.String("path", s.path), zap.Error(err))
+		}
 	}
+	s.failing = err != nil
 	s.save()
 	if o.policy.MaxFile > 0 && s.copied >= o.spoolSize() {
 		notify(o.due)

@@ -46,8 +46,10 @@ type output struct {
 	mu     sync.Mutex
 	single bool
 	policy rotate.Policy
-	// base is where in the stream nodejs_stdout.log begins; see package rotate.
-	base int64
+	// base is where in the stream nodejs_stdout.log begins, see package rotate; seen is where it was last seen to end.
+	base, seen int64
+	// failing is true while marks cannot be written.
+	failing bool
 	// marks is nil where they cannot be written.
 	marks   *rotate.Marks
 	sources map[string]*outputSource
@@ -61,6 +63,8 @@ type outputSource struct {
 	// copied is the offset up to which the file is in nodejs_stdout.log, seen up to which it holds no end of a line
 	// after copied; base is how much was taken away from its beginning since it was opened first.
 	copied, seen, base int64
+	// failing is true while it cannot be merged.
+	failing bool
 }
 
 // outputWriters are the processes that hold a file open.
@@ -388,14 +392,9 @@ func (o *output) line(text string) {
 // noted yet was written by the worker that holds it. mu is held.
 func (o *output) mark(file *os.File, n int64, source rotate.Source) {
 	end, err := file.Seek(0, io.SeekCurrent)
-	if o.policy.MaxFile > 0 && end >= o.policy.MaxFile {
-		notify(o.due)
-	}
+	o.checkSize(end)
 	if o.marks == nil || n == 0 {
 		return
-	}
-	if o.policy.MaxFile > 0 && o.marks.Size() >= rotate.MaxMarks {
-		notify(o.due)
 	}
 	if err == nil {
 		now := time.Now()
@@ -404,9 +403,7 @@ func (o *output) mark(file *os.File, n int64, source rotate.Source) {
 			err = o.marks.Add(o.base+end, now, source)
 		}
 	}
-	if err != nil {
-		o.log.Warn("time of output not noted", zap.Error(err))
-	}
+	o.noted(err)
 }
 
 // direct is the worker that writes to nodejs_stdout.log itself. mu is held.
@@ -420,29 +417,45 @@ func (o *output) direct() rotate.Source {
 // observe notes the time of what was added to nodejs_stdout.log, and tells whether something was. mu is held.
 func (o *output) observe() bool {
 	info, err := os.Stat(o.stdoutPath())
-	if err != nil || o.marks == nil {
+	if err != nil {
 		return false
 	}
 	end := o.base + info.Size()
-	switch {
-	case end == o.marks.End():
-		return false
-	case end < o.marks.End():
+	grew := end != o.seen
+	o.seen = end
+	if grew {
+		o.checkSize(info.Size())
+	}
+	if o.marks == nil || end == o.marks.End() {
+		return grew
+	}
+	if end < o.marks.End() {
 		// The file was cut off by somebody else: what is in it is new.
 		o.base = o.marks.End()
 		o.restartMarks(false)
-		if end = o.base + info.Size(); info.Size() == 0 || o.marks == nil {
-			return false
+		end = o.base + info.Size()
+		o.seen = end
+		if o.marks == nil {
+			return grew
 		}
 	}
-	if err := o.marks.Add(end, earlier(info.ModTime(), time.Now()), o.direct()); err != nil {
-		o.log.Warn("time of output not noted", zap.Error(err))
-		return false
-	}
-	if o.policy.MaxFile > 0 && (info.Size() >= o.policy.MaxFile || o.marks.Size() >= rotate.MaxMarks) {
+	o.noted(o.marks.Add(end, earlier(info.ModTime(), time.Now()), o.direct()))
+	return grew
+}
+
+// checkSize has nodejs_stdout.log rotated if it is due at that size. mu is held.
+func (o *output) checkSize(size int64) {
+	if o.policy.MaxFile > 0 && (size >= o.policy.MaxFile || o.marks != nil && o.marks.Size() >= rotate.MaxMarks) {
 		notify(o.due)
 	}
-	return true
+}
+
+// noted logs that a time was not noted, once until it works again: a full disk must not fill another log. mu is held.
+func (o *output) noted(err error) {
+	if err != nil && !o.failing {
+		o.log.Warn("time of output not noted", zap.Error(err))
+	}
+	o.failing = err != nil
 }
 
 // earlier is the earlier of two times.
