@@ -57,7 +57,7 @@ func (b *bench) build() control.GuardBuild {
 	return control.GuardBuild{}
 }
 
-// TestUpgradeLosesNothing replaces guard and daemon ten times in a row under load, for each kind of process: no request
+// TestUpgradeLosesNothing replaces guard and daemon five times in a row under load, for each kind of process: no request
 // is lost, the workers stay, and the guard still is their parent, their primary and the keeper of their output.
 func TestUpgradeLosesNothing(t *testing.T) {
 	for name, text := range map[string]string{
@@ -72,7 +72,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 			b.run("start", dir)
 			before, build := b.list(), b.build()
 			results := under(address, func() {
-				for range 10 {
+				for range 5 {
 					out := b.run("daemon", "upgrade")
 					if !strings.Contains(out, "app: guard of version") || !strings.Contains(out, "daemon: version") {
 						t.Errorf("upgrade said:\n%s", out)
@@ -89,7 +89,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 			if fmt.Sprint(after.PIDs) != fmt.Sprint(before.PIDs) || after.AppID != before.AppID || after.RestartCount != 0 {
 				t.Errorf("pids %v, restarts %d; had %v", after.PIDs, after.RestartCount, before.PIDs)
 			}
-			if is.PID != build.PID || is.Upgrades != 10 || !is.StartedAt.Equal(build.StartedAt) {
+			if is.PID != build.PID || is.Upgrades != 5 || !is.StartedAt.Equal(build.StartedAt) {
 				t.Errorf("guard %+v, was %+v", is, build)
 			}
 			b.complete(before.PIDs)
