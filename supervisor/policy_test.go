@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,15 +158,19 @@ func TestManyRestartsAreNotRemembered(t *testing.T) {
 
 // TestDecision14: the sentences of the restart policy, one by one, in virtual time.
 func TestDecision14(t *testing.T) {
+	var mu sync.Mutex
 	var spawned []time.Duration
 	var begin time.Time
 	run := func(lives ...time.Duration) *fakeSpawner {
 		spawned = nil
 		f := &fakeSpawner{}
 		f.script = func(c *fakeChild) {
+			mu.Lock()
+			n := len(spawned)
 			spawned = append(spawned, time.Since(begin))
+			mu.Unlock()
 			c.events <- ChildEvent{Kind: ChildReady}
-			if n := len(spawned) - 1; n < len(lives) {
+			if n < len(lives) {
 				time.Sleep(lives[n])
 				return // exit 0 restarts, too
 			}
@@ -176,9 +181,13 @@ func TestDecision14(t *testing.T) {
 	gaps := func(t *testing.T, f *fakeSpawner, lives []time.Duration, want ...[2]time.Duration) {
 		t.Helper()
 		supervised(t, f, func(t *testing.T, s *Supervisor) {
+			mu.Lock()
 			begin = time.Now()
+			mu.Unlock()
 			perform(t, s, OpStart, testPlan("w", 1))
 			time.Sleep(2 * time.Hour)
+			mu.Lock()
+			defer mu.Unlock()
 			if len(spawned) != len(lives)+1 {
 				t.Fatalf("%d spawns, want %d", len(spawned), len(lives)+1)
 			}
