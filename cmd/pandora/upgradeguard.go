@@ -155,7 +155,8 @@ func (u *upgrades) perform(ctx context.Context, r control.UpgradeRequest) error 
 func (u *upgrades) serve(ctx context.Context, handler http.Handler) error {
 	defer u.listener.Close()
 	for {
-		borrowed, err := socket.Borrow(u.listener)
+		// The end of the guard is seen at once by whoever connects: it must not seem to live.
+		borrowed, err := socket.Borrow(u.listener, func() bool { return ctx.Err() == nil })
 		if err != nil {
 			return err
 		}

@@ -67,6 +67,7 @@ func Hide(l net.Listener) (string, error) {
 // them. It knows which of its connections are still open.
 type Borrowed struct {
 	owner *listener
+	keep  func() bool
 
 	mu     sync.Mutex
 	open   int
@@ -75,13 +76,14 @@ type Borrowed struct {
 	idle chan struct{}
 }
 
-// Borrow makes one of a listener of this package. There may be one at a time.
-func Borrow(l net.Listener) (*Borrowed, error) {
+// Borrow makes one of a listener of this package. There may be one at a time. keep tells, when it is closed, whether the
+// socket stays open; else that is closed as well.
+func Borrow(l net.Listener, keep func() bool) (*Borrowed, error) {
 	own, ok := l.(*listener)
 	if !ok {
 		return nil, errors.New("this listener cannot be borrowed")
 	}
-	return &Borrowed{owner: own, idle: make(chan struct{})}, own.SetDeadline(time.Time{})
+	return &Borrowed{owner: own, keep: keep, idle: make(chan struct{})}, own.SetDeadline(time.Time{})
 }
 
 // Accept returns the next connection of an allowed peer, or net.ErrClosed after Close.
@@ -99,7 +101,7 @@ func (b *Borrowed) Accept() (net.Conn, error) {
 	return &borrowedConn{Conn: conn, of: b}, nil
 }
 
-// Close ends Accept and leaves the socket listening.
+// Close ends Accept, and leaves the socket listening if it is to be kept.
 func (b *Borrowed) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,6 +110,9 @@ func (b *Borrowed) Close() error {
 	}
 	b.closed = true
 	b.tellIdle()
+	if !b.keep() {
+		return b.owner.Close()
+	}
 	return b.owner.SetDeadline(time.Unix(1, 0))
 }
 

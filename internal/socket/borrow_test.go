@@ -18,7 +18,8 @@ func TestBorrowAndAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	b, err := Borrow(ln)
+	keep := func() bool { return true }
+	b, err := Borrow(ln, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestBorrowAndAdopt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := Borrow(heir)
+	next, err := Borrow(heir, func() bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,9 +86,9 @@ func TestBorrowAndAdopt(t *testing.T) {
 	if got := make([]byte, 1); mustRead(conn, got) != nil || got[0] != 'x' {
 		t.Errorf("the connection that waited says %q", got)
 	}
-	heir.Close()
+	next.Close()
 	if _, err := net.Dial("unix", path); err == nil {
-		t.Error("the adopted listener did not remove its file")
+		t.Error("a socket that is not kept did not go")
 	}
 }
 
@@ -110,7 +111,7 @@ func TestAdoptRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tcp.Close()
-	if _, err := Borrow(tcp); err == nil {
+	if _, err := Borrow(tcp, nil); err == nil {
 		t.Error("a foreign listener was borrowed")
 	}
 	if _, err := Descriptor(tcp); err == nil {
