@@ -47,7 +47,7 @@ type Reader struct {
 	held int64
 	// marked is true if the live file has marks, short once that was shorter than it can be.
 	marked, short bool
-	marks  lookup
+	marks         lookup
 }
 
 // OpenReader opens the log file path, at its beginning. The error wraps os.ErrNotExist where there is no such file.
