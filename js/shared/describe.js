@@ -3,7 +3,6 @@
 // The graph of an application as plain JSON: which processes exist, in which order, with what.
 
 const check = require('./check');
-const policies = require('./policy');
 const entries = require('./entry');
 const { at } = require('./places');
 const { sortByOrder } = require('./order');
@@ -100,7 +99,8 @@ function describeProcesses(r, globals, units) {
       entryFile: process.entryFile,
       entryFileBaseDir: process.entryFileBaseDir,
       kind: kindOf(process, scale, units),
-      ...policies.record(process.policy),
+      // Parsed only for the few procfiles that set something of it.
+      ...(Object.keys(process.policy).length > 0 ? require('./policy').record(process.policy) : {}),
     };
     offset += scale > 1 ? scale + 1 : 1;
     return record;

@@ -4,7 +4,9 @@
 // with a truthy argument sets and returns the modifier, and without one reads; what is read is live.
 
 const check = require('./check');
-const policies = require('./policy');
+
+/** Parsed only for the few procfiles that set something of it. */
+const policies = () => require('./policy');
 
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 /** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
@@ -139,7 +141,7 @@ class ProcessModifier {
    * @param {any} [value] @returns {any}
    */
   balance(value) {
-    return this.#policy('balance', value, () => policies.checkWord(value, ['rr', 'shared'], this.#process.processName, 'balance'));
+    return this.#policy('balance', value, () => policies().checkWord(value, ['rr', 'shared'], this.#process.processName, 'balance'));
   }
 
   /**
@@ -148,7 +150,7 @@ class ProcessModifier {
    */
   reload(value) {
     return this.#policy('reload', value,
-      () => policies.checkWord(value, ['start-first', 'stop-first'], this.#process.processName, 'reload'));
+      () => policies().checkWord(value, ['start-first', 'stop-first'], this.#process.processName, 'reload'));
   }
 
   /**
@@ -156,7 +158,7 @@ class ProcessModifier {
    * @param {any} [value] @returns {any}
    */
   ready(value) {
-    return this.#policy('ready', value, () => policies.checkReady(value, this.#process.processName));
+    return this.#policy('ready', value, () => policies().checkReady(value, this.#process.processName));
   }
 
   /**
@@ -164,7 +166,7 @@ class ProcessModifier {
    * @param {any} [value] @returns {any}
    */
   liveness(value) {
-    return this.#policy('liveness', value, () => policies.checkLiveness(value, this.#process.processName));
+    return this.#policy('liveness', value, () => policies().checkLiveness(value, this.#process.processName));
   }
 
   /**
@@ -173,7 +175,7 @@ class ProcessModifier {
    */
   maxRestarts(count, windowMs) {
     return this.#policy('maxRestarts', count === undefined ? windowMs : count,
-      () => policies.checkMaxRestarts(count, windowMs, this.#process.processName));
+      () => policies().checkMaxRestarts(count, windowMs, this.#process.processName));
   }
 
   /**
@@ -182,7 +184,7 @@ class ProcessModifier {
    */
   maxMemory(value) {
     return this.#policy('maxMemory', value,
-      () => policies.checkMaxMemory(value, this.#process.processName, this.#reconciler.warn));
+      () => policies().checkMaxMemory(value, this.#process.processName, this.#reconciler.warn));
   }
 
   /**
@@ -191,7 +193,7 @@ class ProcessModifier {
    */
   timeouts(value) {
     return this.#policy('timeouts', value,
-      () => ({ ...this.#process.policy.timeouts, ...policies.checkTimeouts(value, this.#process.processName) }));
+      () => ({ ...this.#process.policy.timeouts, ...policies().checkTimeouts(value, this.#process.processName) }));
   }
 
   drop() {
