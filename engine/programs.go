@@ -25,8 +25,7 @@ func always() []string {
 	return []string{
 		loaderFile, "shared/structure.js", "shared/reconciler.js", "shared/modifiers.js", "shared/check.js",
 		"shared/host.js", "shared/describe.js", "shared/entry.js", "shared/accessor.js", "shared/binding.js",
-		"shared/places.js", "shared/environment.js", "shared/order.js", "goja/fs.js", "goja/errors.js",
-		"goja/numbers.js", "goja/path.js", "goja/process.js",
+		"shared/places.js", "shared/environment.js", "shared/order.js", "goja/path.js", "goja/process.js",
 	}
 }
 

@@ -3,7 +3,6 @@
 // What the reconciler needs of its engine: files and modules. Goja and Node have the same functions for both, except
 // that Goja's loader can tell which classes a procfile merely hands over; it is asked through 'pandora:engine'.
 
-const fs = require('fs');
 const path = require('path');
 const Module = require('module');
 
@@ -30,9 +29,13 @@ const Module = require('module');
 const PLACES = ['node_modules/.bin', '.'].flatMap((folder) => ['js', 'ts', 'cjs', 'mjs', 'cts', 'mts']
   .map((extension) => `${folder}/procfile.${extension}`));
 
+/** Goja parses its fs only when something of it is needed that its engine does not offer itself. */
+const files = () => require('fs');
+
 /**
  * @returns {{requireProcfile: (file: string) => any, place: () => Place | null,
- *   locate: (error: Error, file: string, line: number, column: number) => void} | null} what Goja has of its own
+ *   locate: (error: Error, file: string, line: number, column: number) => void, isFile: (file: string) => boolean,
+ *   isLink: (file: string) => boolean} | null} what Goja has of its own
  */
 function ownEngine() {
   try {
@@ -98,21 +101,25 @@ function locateByStack(error, { file, line, column }) {
  */
 function isFile(file) {
   try {
-    return fs.statSync(file).isFile();
+    return files().statSync(file).isFile();
   } catch {
     return false;
   }
 }
 
+/** @param {string} file @returns {boolean} */
+const isLink = (file) => files().lstatSync(file).isSymbolicLink();
+
 /**
  * Follows a symbolic link to a file, but not links among its folders: the folder stays as the user named it.
  * @param {string} file
+ * @param {(file: string) => boolean} link
  * @returns {string}
  */
-function followFile(file) {
+function followFile(file, link) {
   let at = file;
-  for (let links = 0; links < 40 && fs.lstatSync(at).isSymbolicLink(); links += 1) {
-    at = path.resolve(path.dirname(at), fs.readlinkSync(at));
+  for (let links = 0; links < 40 && link(at); links += 1) {
+    at = path.resolve(path.dirname(at), files().readlinkSync(at));
   }
   return at;
 }
@@ -158,7 +165,7 @@ function createHost() {
     let text = sources.get(file);
     if (text === undefined) {
       try {
-        text = fs.readFileSync(file, 'utf8');
+        text = files().readFileSync(file, 'utf8');
       } catch {
         text = '';
       }
@@ -167,8 +174,8 @@ function createHost() {
     return text;
   };
   return {
-    procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(isFile),
-    baseDirOf: (file) => path.dirname(followFile(file)),
+    procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(engine ? engine.isFile : isFile),
+    baseDirOf: (file) => path.dirname(followFile(file, engine ? engine.isLink : isLink)),
     requireProcfile: (file) => (engine ? engine.requireProcfile(file) : Module.createRequire(file)(file)),
     requireFrom: (baseDir, request) => requirer(baseDir, request)(request),
     resolvable(baseDir, request) {
@@ -182,7 +189,7 @@ function createHost() {
     },
     isExported(value, except) {
       const cache = Module.createRequire(path.join(path.sep, 'procfile.js')).cache;
-      const skip = new Set(except.map((file) => fs.realpathSync(file)));
+      const skip = new Set(except.map((file) => files().realpathSync(file)));
       return Object.keys(cache).some((file) => {
         const module = cache[file];
         return module !== undefined && !skip.has(file) && exportsValue(module.exports, value);
