@@ -10,15 +10,20 @@ const DEFAULT_TIMEOUT_MS = 5000;
 const SWEEP_MS = 50;
 /** A WebSocket's close frame with the code 1001, going away. */
 const GOING_AWAY = Buffer.from([0x88, 2, 0x03, 0xe9]);
-/** How long requests of an http2 client may still be on their way after it was told that the connection ends. */
-const GOAWAY_MS = 1000;
+/**
+ * A gentle drain ends an http2 connection once it has been without a request for so long, or after the longer time at the
+ * first moment without one: what the server refuses after its GOAWAY not every client sends again.
+ */
+const QUIET_MS = 200;
+const BUSY_MS = 5000;
 
 /**
  * @typedef {object} Tracked
  * @property {any} server
  * @property {boolean} http
  * @property {Set<any>} sockets the connections that speak the server's protocol (after TLS)
- * @property {Set<any>} sessions those of them that speak http2
+ * @property {Map<any, {streams: number, since: number}>} sessions those of them that speak http2: how many requests are open,
+ *   and since when that many
  * @property {WeakSet<any>} webSockets those of them that were upgraded to WebSockets
  * @property {boolean} closed the server emitted 'close' since it last listened
  * @property {any} handle what it listens with
@@ -71,7 +76,6 @@ function installDrain() {
       drained.set(tracked.server, tracked);
       stopAccepting(tracked);
       closeAfterAnswer(tracked);
-      for (const session of tracked.sessions) announceGoaway(session);
     }
     let sweeps = 0;
     const sweep = () => {
@@ -81,7 +85,10 @@ function installDrain() {
           open.delete(tracked);
           continue;
         }
-        if (now >= began + GOAWAY_MS || !gently) for (const session of tracked.sessions) session.close();
+        for (const [session, use] of tracked.sessions) {
+          const quiet = use.streams === 0 && (now >= use.since + QUIET_MS || now >= began + BUSY_MS);
+          if (quiet || !gently) session.close();
+        }
         if (!gently || now >= began + idleTime(tracked.server)) closeIdle(tracked, sweeps > 0);
         if (now >= graceEnd) endStreams(tracked);
       }
@@ -127,14 +134,6 @@ function idleTime(server) {
   const { keepAliveTimeout } = server;
   if (typeof keepAliveTimeout !== 'number') return 0;
   return keepAliveTimeout > 0 ? keepAliveTimeout + 1000 : Infinity;
-}
-
-/**
- * Tells an http2 client that the connection will end, while its requests are still taken.
- * @param {any} session
- */
-function announceGoaway(session) {
-  if (!session.closed && !session.destroyed) session.goaway(0, 2 ** 31 - 1);
 }
 
 /**
@@ -197,7 +196,7 @@ function track(server, servers) {
   /** @type {Set<any>} */
   const sockets = new Set();
   /** @type {Tracked} */
-  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Set(), webSockets: new WeakSet(), closed: false, handle: server._handle };
+  const tracked = { server, http: typeof server.closeIdleConnections === 'function', sockets, sessions: new Map(), webSockets: new WeakSet(), closed: false, handle: server._handle };
   servers.set(server, tracked);
   /** @this {any} */
   function forget() {
@@ -214,7 +213,17 @@ function track(server, servers) {
     noteUpgrades(tracked);
   }
   const onSession = (/** @type {any} */ session) => {
-    tracked.sessions.add(session);
+    const use = { streams: 0, since: Date.now() };
+    /** @param {number} by */
+    const count = (by) => {
+      use.streams += by;
+      use.since = Date.now();
+    };
+    tracked.sessions.set(session, use);
+    session.on('stream', (/** @type {any} */ stream) => {
+      count(1);
+      stream.once('close', () => count(-1));
+    });
     session.once('close', () => tracked.sessions.delete(session));
   };
   server.on('session', onSession);
