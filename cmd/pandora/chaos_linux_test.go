@@ -327,7 +327,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	t.Logf("PANDORA_CHAOS=%d repeats the schedule", seed)
-	c := &chaos{bench: newBench(t), r: rand.New(rand.NewPCG(seed, 1)), done: map[string]int{}}
+	c := &chaos{bench: newBenchAlone(t), r: rand.New(rand.NewPCG(seed, 1)), done: map[string]int{}}
 	c.apps = []*chaosApp{
 		c.write("one", `module.exports = (pandora) => { pandora.fork('web', './app.js'); };`),
 		c.write("two", `module.exports = (pandora) => { pandora.cluster('web', './app.js').scale(2); };`),

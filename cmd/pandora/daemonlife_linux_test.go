@@ -286,7 +286,6 @@ func TestRevivedDaemonOutlivesGuard(t *testing.T) {
 
 // TestExitIsNotRevived: what the user has ended stays so, also when the daemon dies on the way.
 func TestExitIsNotRevived(t *testing.T) {
-	t.Parallel()
 	b := newBench(t)
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	// The application takes its time to end, so that the daemon can die in the middle.
@@ -591,7 +590,6 @@ func TestSignalsEndTheDaemon(t *testing.T) {
 
 // TestSecondSignalHurries: an application that ignores everything ends at once when the daemon is told again.
 func TestSecondSignalHurries(t *testing.T) {
-	t.Parallel()
 	b := newBench(t)
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	b.write(filepath.Join(dir, "app.js"), `process.on('SIGTERM', () => console.log('no')); setInterval(() => {}, 1000);`)

@@ -21,7 +21,7 @@ import (
 // TestFullDisk fills the disk of the logs under load: nothing but output is lost, a worker that is killed meanwhile is
 // replaced, a reload works, and output goes on once there is room.
 func TestFullDisk(t *testing.T) {
-	b := newBench(t)
+	b := newBenchAlone(t)
 	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	source, err := os.ReadFile(filepath.Join(dir, "app.js"))
 	if err != nil {

@@ -136,7 +136,6 @@ func TestDaemonTellsServiceManager(t *testing.T) {
 // TestServiceManagerGoesFirst: neither a guard nor a command starts a daemon while the service manager still may; when it
 // does not, a guard does, and from then on guards act at once.
 func TestServiceManagerGoesFirst(t *testing.T) {
-	t.Parallel()
 	b := newBench(t)
 	conn := listenNotify(t, filepath.Join(b.dir, "notify"))
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)

@@ -22,8 +22,15 @@ type bench struct {
 	dir string
 }
 
-// newBench makes a home of its own, whose daemon ends with the test.
+// newBench makes a home of its own, whose daemon ends with the test. The test runs beside others: most of its time it waits.
 func newBench(t *testing.T) *bench {
+	t.Helper()
+	t.Parallel()
+	return newBenchAlone(t)
+}
+
+// newBenchAlone is newBench for a test that has the machine to itself.
+func newBenchAlone(t *testing.T) *bench {
 	t.Helper()
 	requireNode(t)
 	home, err := os.MkdirTemp("", "pandora-load-")
