@@ -113,7 +113,7 @@ module.exports = async (pandora) => {
 }
 
 func TestIsolateOutputIsBounded(t *testing.T) {
-	result, failure := isolate(t, `for (let i = 0; i < 100000; i += 1) console.log('line', i);
+	result, failure := isolate(t, `for (let i = 0; i < 20000; i += 1) console.log('line', i);
 module.exports = (p) => { p.fork('a', './a'); };`, 30*time.Second, 0)
 	if failure != nil {
 		t.Fatal(failure)

@@ -15,6 +15,7 @@ const placeDepth = 16
 // locate(error, file, line, column) lets an error be reported at another place than where it was thrown.
 func (r *Runtime) setPlaces(set func(name string, value any)) {
 	sources := map[string][]string{}
+	set("files", r.fileTests())
 	set("place", func(goja.FunctionCall) goja.Value { return r.callPlace(sources) })
 	set("locate", func(call goja.FunctionCall) goja.Value {
 		e := &Error{

@@ -38,10 +38,10 @@ func TestShapes(t *testing.T) {
 			a, b := c.start("shapes", string(script)), c.start("shapes", string(script))
 			names := report[[]string](a, "start")
 			report[[]string](b, "start")
-			contexts, theirs := map[string]shapeContext{}, map[string]shapeContext{}
+			contexts, theirs, taken := map[string]shapeContext{}, map[string]shapeContext{}, map[int]bool{}
 			for _, shape := range names {
-				contexts[shape] = newShapeContext(t)
-				theirs[shape] = newShapeContext(t)
+				contexts[shape] = newShapeContext(t, taken)
+				theirs[shape] = newShapeContext(t, taken)
 			}
 			ours := map[string][]any{}
 			for _, shape := range names {
@@ -74,7 +74,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-func newShapeContext(t *testing.T) shapeContext {
+// newShapeContext has a folder and a port of its own, none of those that are taken.
+func newShapeContext(t *testing.T, taken map[int]bool) shapeContext {
 	// Short, because the paths of sockets are.
 	dir, err := os.MkdirTemp("", "shape")
 	if err != nil {
@@ -85,7 +86,12 @@ func newShapeContext(t *testing.T) shapeContext {
 	if err := os.WriteFile(filepath.Join(dir, "child.js"), []byte(child), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return shapeContext{Port: freePort(t), Dir: dir}
+	port := freePort(t)
+	for taken[port] {
+		port = freePort(t)
+	}
+	taken[port] = true
+	return shapeContext{Port: port, Dir: dir}
 }
 
 // report is what a worker says next.

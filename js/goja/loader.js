@@ -417,17 +417,8 @@
     return Object.freeze(value);
   }
 
-  /** The type bits of a path's mode; 0 where there is nothing. */
-  const typeOf = (operation, path) => {
-    const found = native.fs(operation, path);
-    return found && found.failed !== true ? found.mode & 0o170000 : 0;
-  };
-
   const engine = {
-    place: native.place,
-    locate: native.locate,
-    isFile: (path) => typeOf('stat', path) === 0o100000,
-    isLink: (path) => typeOf('lstat', path) === 0o120000,
+    place: native.place, locate: native.locate, ...native.files,
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
       const filename = Module._resolveFilename(path, undefined);
