@@ -170,13 +170,17 @@ func (r *Runtime) stat(path string, follow bool) (goja.Value, error) {
 
 func millis(t unix.Timespec) float64 { return float64(t.Nano()) / 1e6 }
 
-// fileTests is what js/shared asks about files, so that Node's fs need not be loaded for it.
+// fileTests is what js/shared asks about files, so that Node's fs need not be loaded for it; null says that fs has to be
+// asked, which knows Node's words for what is wrong.
 func (r *Runtime) fileTests() *goja.Object {
 	tests := r.vm.NewObject()
 	test := func(name string, look func(string) (os.FileInfo, error), is func(os.FileMode) bool) {
 		_ = tests.Set(name, func(call goja.FunctionCall) goja.Value {
 			info, err := look(call.Argument(0).String())
-			return r.vm.ToValue(err == nil && is(info.Mode()))
+			if err != nil {
+				return goja.Null()
+			}
+			return r.vm.ToValue(is(info.Mode()))
 		})
 	}
 	test("isFile", os.Stat, os.FileMode.IsRegular)

@@ -34,8 +34,8 @@ const files = () => require('fs');
 
 /**
  * @returns {{requireProcfile: (file: string) => any, place: () => Place | null,
- *   locate: (error: Error, file: string, line: number, column: number) => void, isFile: (file: string) => boolean,
- *   isLink: (file: string) => boolean} | null} what Goja has of its own
+ *   locate: (error: Error, file: string, line: number, column: number) => void, isFile: (file: string) => boolean | null,
+ *   isLink: (file: string) => boolean | null} | null} what Goja has of its own; null where it cannot look at a file
  */
 function ownEngine() {
   try {
@@ -175,7 +175,7 @@ function createHost() {
   };
   return {
     procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(engine ? engine.isFile : isFile),
-    baseDirOf: (file) => path.dirname(followFile(file, engine ? engine.isLink : isLink)),
+    baseDirOf: (file) => path.dirname(followFile(file, (at) => (engine && engine.isLink(at)) ?? isLink(at))),
     requireProcfile: (file) => (engine ? engine.requireProcfile(file) : Module.createRequire(file)(file)),
     requireFrom: (baseDir, request) => requirer(baseDir, request)(request),
     resolvable(baseDir, request) {
