@@ -171,8 +171,10 @@ func (b *bench) complete(pids []int) {
 	}
 	line := regexp.MustCompile(`^line (\d+) (\d+) end$`)
 	next := map[int]int{}
+	var before []string
 	for text := range strings.Lines(string(data)) {
 		text = strings.TrimSuffix(text, "\n")
+		before = append(before, text)
 		m := line.FindStringSubmatch(text)
 		if m == nil {
 			continue // of the guard, or not complete yet
@@ -180,7 +182,8 @@ func (b *bench) complete(pids []int) {
 		pid, _ := strconv.Atoi(m[1])
 		n, _ := strconv.Atoi(m[2])
 		if n != next[pid]+1 {
-			b.t.Fatalf("worker %d: line %d follows line %d", pid, n, next[pid])
+			b.t.Fatalf("worker %d: line %d follows line %d; the last lines are\n%s", pid, n, next[pid],
+				strings.Join(before[max(0, len(before)-6):], "\n"))
 		}
 		next[pid] = n
 	}
