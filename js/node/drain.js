@@ -11,11 +11,11 @@ const SWEEP_MS = 50;
 /** A WebSocket's close frame with the code 1001, going away. */
 const GOING_AWAY = Buffer.from([0x88, 2, 0x03, 0xe9]);
 /**
- * A gentle drain ends an http2 connection once it has been without a request for so long, or after the longer time at the
- * first moment without one: what the server refuses after its GOAWAY not every client sends again.
+ * A gentle drain ends an http2 connection once it has been without a request for so long, and after the longer time in any
+ * case: what the server refuses after its GOAWAY not every client sends again, but a busy one is never quiet.
  */
 const QUIET_MS = 200;
-const BUSY_MS = 5000;
+const BUSY_MS = 1000;
 
 /**
  * @typedef {object} Tracked
@@ -86,8 +86,8 @@ function installDrain() {
           continue;
         }
         for (const [session, use] of tracked.sessions) {
-          const quiet = use.streams === 0 && (now >= use.since + QUIET_MS || now >= began + BUSY_MS);
-          if (quiet || !gently) session.close();
+          const quiet = use.streams === 0 && now >= use.since + QUIET_MS;
+          if (quiet || !gently || now >= began + BUSY_MS) session.close();
         }
         if (!gently || now >= began + idleTime(tracked.server)) closeIdle(tracked, sweeps > 0);
         if (now >= graceEnd) endStreams(tracked);
