@@ -52,7 +52,7 @@ test: deps test-go test-js ## all tests that need one Node version (at most ten 
 # The race detector needs cgo and a C compiler.
 test-go: deps
 	@command -v $${CC:-cc} >/dev/null || { echo "installing a C compiler for the race detector"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
-	CGO_ENABLED=1 $(GO) test -race -timeout 25m -parallel 4 ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
 test-js: deps
 	$(NODE) --test js/test/*.test.js

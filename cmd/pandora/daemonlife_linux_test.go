@@ -474,14 +474,11 @@ func TestDaemonAndGuardLost(t *testing.T) {
 	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	b.run("start", dir)
 	old := b.apps()["app"]
-	// The worker does not notice, and would hold its port for ever.
+	// The worker does not notice, and would hold its port for ever; unless the kernel hangs up on its stopped group first.
 	if err := syscall.Kill(old.PIDs[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	b.both(old.GuardPID)
-	if !lives(old.PIDs[0]) {
-		t.Fatal("the worker is gone already")
-	}
 	within(t, 10*time.Second, "the next verb brings the application back", func() bool {
 		return b.apps()["app"].State == supervisor.AppComplete
 	})

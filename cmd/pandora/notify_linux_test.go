@@ -136,7 +136,7 @@ func TestDaemonTellsServiceManager(t *testing.T) {
 // TestServiceManagerGoesFirst: neither a guard nor a command starts a daemon while the service manager still may; when it
 // does not, a guard does, and from then on guards act at once.
 func TestServiceManagerGoesFirst(t *testing.T) {
-	b := newBench(t)
+	b := newBenchAlone(t)
 	conn := listenNotify(t, filepath.Join(b.dir, "notify"))
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	first := b.service("NOTIFY_SOCKET=" + filepath.Join(b.dir, "notify"))
