@@ -175,9 +175,10 @@ func TestServiceManagerGoesFirst(t *testing.T) {
 	if took := time.Since(since); took < servicePatience {
 		t.Errorf("a guard acted after %v", took)
 	}
-	if out := b.run("daemon", "status"); !strings.Contains(out, "revived   once") || strings.Contains(out, "service  ") {
-		t.Errorf("daemon status:\n%s", out)
-	}
+	within(t, 10*time.Second, "daemon status tells of the revival, and of no service manager", func() bool {
+		out := b.run("daemon", "status")
+		return strings.Contains(out, "revived   once") && !strings.Contains(out, "service  ")
+	})
 	dead, since = pid, killed(t, pid)
 	within(t, 20*time.Second, "a guard brings it back again", func() bool { pid = b.daemonPID(); return pid != 0 && pid != dead })
 	if took := time.Since(since); took >= servicePatience {
