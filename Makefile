@@ -52,6 +52,7 @@ test: deps test-go test-js ## all tests that need one Node version (at most ten 
 # The race detector needs cgo and a C compiler.
 test-go: deps
 	@command -v $${CC:-cc} >/dev/null || { echo "installing a C compiler for the race detector"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+	@test "$$CI" != true || command -v systemd-analyze >/dev/null || { echo "installing systemd-analyze, which reads the boot units"; apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd; }
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
 test-js: deps
@@ -63,8 +64,9 @@ chaos: deps ## random faults: tens of thousands of walks in virtual time, then r
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor
 	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestFullDisk|TestNoProcesses' ./cmd/pandora
 
-oracle: .cache/peers/.installed ## hold every golden procfile against the original
+oracle: .cache/peers/.installed ## hold every golden procfile and the recorded packages against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
+	$(GO) test -count=1 -tags oracle -run TestPackagesRecorded ./engine
 
 matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, egg, ws, http2, net and dgram, on every Node version
 	PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora
@@ -95,7 +97,7 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
-	$(GO) vet -tags zoo ./engine
+	$(GO) vet -tags zoo,oracle ./engine ./procfile/evaluate
 	$(GO) vet -tags slow ./supervisor ./cmd/pandora
 	cd js && npx tsc -p . && npx tsc -p types
 

@@ -81,6 +81,27 @@ func nodeTwenty(t *testing.T) string {
 	return node
 }
 
+// shape is what can be seen of a module.
+type shape struct {
+	Keys    []string
+	Members map[string]any
+}
+
+// like holds that the module of this name has the keys and members that are wanted.
+func (s shape) like(t *testing.T, name string, want shape) {
+	t.Helper()
+	if !slices.Equal(s.Keys, want.Keys) {
+		t.Errorf("%s: keys %v, want %v", name, s.Keys, want.Keys)
+	}
+	for member, shape := range want.Members {
+		if !reflect.DeepEqual(s.Members[member], shape) {
+			gotText, _ := json.Marshal(s.Members[member])
+			wantText, _ := json.Marshal(shape)
+			t.Errorf("%s.%s:\n got %s\nwant %s", name, member, gotText, wantText)
+		}
+	}
+}
+
 // Every core module that is only imitated has the names, kinds, values and classes that Node has.
 func TestShapesLikeNode(t *testing.T) {
 	node := nodeTwenty(t)
@@ -91,10 +112,6 @@ func TestShapesLikeNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type shape struct {
-		Keys    []string
-		Members map[string]any
-	}
 	var want, got map[string]shape
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatal(err)
@@ -104,16 +121,7 @@ func TestShapesLikeNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if !slices.Equal(got[name].Keys, want[name].Keys) {
-			t.Errorf("%s: keys %v, want %v", name, got[name].Keys, want[name].Keys)
-		}
-		for member, shape := range want[name].Members {
-			if !reflect.DeepEqual(got[name].Members[member], shape) {
-				gotText, _ := json.Marshal(got[name].Members[member])
-				wantText, _ := json.Marshal(shape)
-				t.Errorf("%s.%s:\n got %s\nwant %s", name, member, gotText, wantText)
-			}
-		}
+		got[name].like(t, name, want[name])
 		for member := range got[name].Members {
 			if _, ok := want[name].Members[member]; !ok {
 				t.Errorf("%s.%s: Node has no such member", name, member)

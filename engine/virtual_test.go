@@ -3,10 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -52,10 +49,7 @@ func TestPackagesLikeNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want, got map[string]struct {
-		Keys    []string
-		Members map[string]any
-	}
+	var want, got map[string]shape
 	if err := json.Unmarshal(text, &want); err != nil {
 		t.Fatal(err)
 	}
@@ -64,50 +58,7 @@ func TestPackagesLikeNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range packages {
-		if !slices.Equal(got[name].Keys, want[name].Keys) {
-			t.Errorf("%s: keys %v, want %v", name, got[name].Keys, want[name].Keys)
-		}
-		for key, shape := range want[name].Members {
-			if !reflect.DeepEqual(got[name].Members[key], shape) {
-				gotText, _ := json.Marshal(got[name].Members[key])
-				wantText, _ := json.Marshal(shape)
-				t.Errorf("%s.%s:\n got %s\nwant %s", name, key, gotText, wantText)
-			}
-		}
-	}
-}
-
-// What was recorded is still what the real packages look like, where they are installed.
-func TestPackagesRecorded(t *testing.T) {
-	peers, err := filepath.Abs("../.cache/peers/node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, lookErr := exec.LookPath("node")
-	if _, err := os.Stat(filepath.Join(peers, "pandora")); err != nil || lookErr != nil {
-		t.Skip("pandora@1.11.0 is not installed; make bench does that")
-	}
-	list, _ := json.Marshal(packages)
-	dir := folder(t, map[string]string{"main.js": "const PACKAGES = " + string(list) + ";" + packagesMain})
-	cmd := exec.Command(node, "--no-warnings", "-e", "require('fs').writeFileSync('out.json', JSON.stringify(require('./main.js'), null, 1) + '\\n'); process.exit(0);")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NODE_PATH="+peers)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	got, err := os.ReadFile(filepath.Join(dir, "out.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(recordedPackages)
-	if os.Getenv("RECORD") != "" {
-		if err := os.WriteFile(recordedPackages, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if err != nil || string(got) != string(want) {
-		t.Errorf("the real packages are not as in %s (%v); RECORD=1 records them anew", recordedPackages, err)
+		got[name].like(t, name, want[name])
 	}
 }
 
