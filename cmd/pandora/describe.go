@@ -174,7 +174,7 @@ func describe(app control.AppStatus, record *state.Record, home state.Home, now 
 	graph := masked(app.Structure)
 	info := &description{
 		AppStatus: app, Desired: record.Desired, CreatedAt: record.CreatedAt, UpdatedAt: record.UpdatedAt, Cwd: record.Cwd,
-		Engine: string(graph.Engine), GlobalArgs: shownArgs(record.GlobalArgs), GlobalExecArgv: shownArgs(record.GlobalExecArgv),
+		Engine: string(graph.Engine), GlobalArgs: maskedArgs(record.GlobalArgs), GlobalExecArgv: maskedArgs(record.GlobalExecArgv),
 		Env: variableNames(record.Env), GlobalEnv: notNil(slices.Sorted(maps.Keys(record.GlobalEnv))),
 		Files: fileDescription{
 			Record: home.RecordPath(app.AppName), Stdout: home.AppLog(app.AppName), DaemonLog: home.DaemonLog(), Events: home.EventsPath(),
@@ -203,23 +203,6 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// shownArgs are arguments without the values of secrets.
-func shownArgs(args []string) []string {
-	shown := make([]string, len(args))
-	for i, arg := range args {
-		name, _, given := strings.Cut(arg, "=")
-		switch {
-		case given && secretName(name):
-			shown[i] = name + "=" + mask
-		case i > 0 && !strings.HasPrefix(arg, "-") && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") && secretName(args[i-1]):
-			shown[i] = mask
-		default:
-			shown[i] = arg
-		}
-	}
-	return shown
-}
-
 // variableNames are the names of the variables in an environment, sorted.
 func variableNames(env []string) []string {
 	names := make([]string, 0, len(env))
@@ -235,7 +218,7 @@ func variableNames(env []string) []string {
 func describeProcess(graph *procfile.Application, p procfile.Process, status supervisor.ProcessStatus, stopped bool, now time.Time) processDescription {
 	r := processDescription{
 		Name: p.ProcessName, Kind: p.Kind, Why: whyKind(p), Scale: p.Scale, Entry: p.EntryFile, Stopped: stopped || status.Stopped,
-		Args: shownArgs(p.Args), ExecArgv: shownArgs(p.ExecArgv), Env: notNil(slices.Sorted(maps.Keys(p.Env))),
+		Args: maskedArgs(p.Args), ExecArgv: maskedArgs(p.ExecArgv), Env: notNil(slices.Sorted(maps.Keys(p.Env))),
 		Services: []string{}, Applets: []string{}, Policy: effectivePolicy(p), Workers: []workerDescription{},
 	}
 	for _, s := range graph.Services {

@@ -44,18 +44,11 @@ that one is started in the place of the old one; if it is broken, the error is s
 
 // dev runs the verb dev.
 func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return fmt.Errorf("find the current folder: %w", err)
-	}
-	t, err := resolveTarget(cwd, argument, flags.name)
+	asked, err := flags.read(c, argument)
 	if err != nil {
 		return err
 	}
-	options, err := flags.options(t)
-	if err != nil {
-		return err
-	}
+	options, cwd := asked.options, asked.cwd
 	home, err := c.home()
 	if err != nil {
 		return err
@@ -63,7 +56,7 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	if err := home.Prepare(); err != nil {
 		return err
 	}
-	options.Dev, options.Env = true, withoutWorkerMarks(c.environ)
+	options.Dev = true
 	if c.getenv("NODE_ENV") == "" {
 		options.Env = append(options.Env, "NODE_ENV=local")
 	}

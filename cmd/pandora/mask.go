@@ -50,6 +50,25 @@ func maskedValue(v any) any {
 	return v
 }
 
+// maskedArgs are arguments without the values of secrets: --token=… and --token ….
+func maskedArgs(args []string) []string {
+	out := make([]string, len(args))
+	hide := false
+	for i, arg := range args {
+		name, _, assigned := strings.Cut(arg, "=")
+		switch {
+		case hide && !strings.HasPrefix(arg, "-"):
+			out[i] = mask
+		case assigned && secretName(name):
+			out[i] = name + "=" + mask
+		default:
+			out[i] = arg
+		}
+		hide = !assigned && strings.HasPrefix(arg, "-") && secretName(name)
+	}
+	return out
+}
+
 // secretName reports whether a name is one that secrets are kept under.
 func secretName(name string) bool {
 	name = strings.ToLower(name)

@@ -223,7 +223,7 @@ func maskedSteps(steps []procfile.Step) []procfile.Step {
 			s.Old, s.New = hidden(s.Old), hidden(s.New)
 		}
 		if s.Kind == procfile.OfProcess && len(s.Field) == 1 && (s.Field[0] == "args" || s.Field[0] == "execArgv") {
-			s.Old, s.New = maskedArgs(s.Old), maskedArgs(s.New)
+			s.Old, s.New = maskedList(s.Old), maskedList(s.New)
 		}
 		s.Old, s.New = maskedValue(s.Old), maskedValue(s.New)
 		out[i] = s
@@ -231,26 +231,19 @@ func maskedSteps(steps []procfile.Step) []procfile.Step {
 	return out
 }
 
-// maskedArgs is a list of arguments without the values of secrets: --token=… and --token …
-func maskedArgs(value any) any {
+// maskedList is maskedArgs of a JSON value that is a list of arguments, or nothing.
+func maskedList(value any) any {
 	list, ok := value.([]any)
 	if !ok {
 		return value
 	}
-	out := make([]any, len(list))
-	hide := false
+	args := make([]string, len(list))
 	for i, arg := range list {
-		text, _ := arg.(string)
-		name, _, assigned := strings.Cut(text, "=")
-		switch {
-		case hide && !strings.HasPrefix(text, "-"):
-			out[i] = mask
-		case assigned && secretName(name):
-			out[i] = name + "=" + mask
-		default:
-			out[i] = arg
-		}
-		hide = !assigned && strings.HasPrefix(text, "-") && secretName(name)
+		args[i], _ = arg.(string)
+	}
+	out := make([]any, len(list))
+	for i, arg := range maskedArgs(args) {
+		out[i] = arg
 	}
 	return out
 }

@@ -48,6 +48,29 @@ func (f *appFlags) options(t target) (evaluate.Options, error) {
 	}, nil
 }
 
+// described is what an argument and flags ask to evaluate: the folder or name, the options of its evaluation in the
+// environment of this shell, and the folder the shell is in.
+type described struct {
+	target  target
+	options evaluate.Options
+	cwd     string
+}
+
+// read finds out what an argument and flags ask to evaluate.
+func (f *appFlags) read(c *cli, argument string) (described, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return described{}, fmt.Errorf("find the current folder: %w", err)
+	}
+	t, err := resolveTarget(cwd, argument, f.name)
+	if err != nil {
+		return described{}, err
+	}
+	options, err := f.options(t)
+	options.Env = withoutWorkerMarks(c.environ)
+	return described{target: t, options: options, cwd: cwd}, err
+}
+
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
@@ -163,15 +186,7 @@ func recordedName(home state.Home, argument string) *state.Record {
 // describe evaluates what an argument and flags name, announcing it with doing, to what a daemon can record or start.
 func (c *cli) describe(ctx context.Context, argument string, flags appFlags, doing string) (state.Home, *control.StartRequest, error) {
 	var home state.Home
-	cwd, err := os.Getwd()
-	if err != nil {
-		return home, nil, fmt.Errorf("find the current folder: %w", err)
-	}
-	t, err := resolveTarget(cwd, argument, flags.name)
-	if err != nil {
-		return home, nil, err
-	}
-	options, err := flags.options(t)
+	d, err := flags.read(c, argument)
 	if err != nil {
 		return home, nil, err
 	}
@@ -181,15 +196,14 @@ func (c *cli) describe(ctx context.Context, argument string, flags appFlags, doi
 	if err := home.Prepare(); err != nil {
 		return home, nil, err
 	}
-	c.say("%s %s at %s", doing, t.Name, t.Dir)
-	options.Env = withoutWorkerMarks(c.environ)
-	app, err := c.evaluate(ctx, options)
+	c.say("%s %s at %s", doing, d.target.Name, d.target.Dir)
+	app, err := c.evaluate(ctx, d.options)
 	if err != nil {
 		return home, nil, err
 	}
 	return home, &control.StartRequest{
-		App: *app, Env: options.Env, Cwd: cwd, GlobalEnv: options.GlobalEnv,
-		GlobalArgs: options.GlobalArgs, GlobalExecArgv: options.GlobalExecArgv,
+		App: *app, Env: d.options.Env, Cwd: d.cwd, GlobalEnv: d.options.GlobalEnv,
+		GlobalArgs: d.options.GlobalArgs, GlobalExecArgv: d.options.GlobalExecArgv,
 	}, nil
 }
 

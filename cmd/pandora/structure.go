@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -25,20 +24,12 @@ func (c *cli) structureCommand() *cobra.Command {
 			if !slices.Contains([]string{"auto", "goja", "node"}, engine) {
 				return usageError(fmt.Errorf("--engine is %q, want auto, goja or node", engine))
 			}
-			cwd, err := os.Getwd()
-			if err != nil {
-				return fmt.Errorf("find the current folder: %w", err)
-			}
-			t, err := resolveTarget(cwd, first(args), flags.name)
+			d, err := flags.read(c, first(args))
 			if err != nil {
 				return err
 			}
-			options, err := flags.options(t)
-			if err != nil {
-				return err
-			}
-			options.Dev, options.Engine, options.Env = dev, engine, withoutWorkerMarks(c.environ)
-			return c.structure(cmd.Context(), options, asJSON)
+			d.options.Dev, d.options.Engine = dev, engine
+			return c.structure(cmd.Context(), d.options, asJSON)
 		},
 	}
 	flags.add(cmd)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -34,20 +33,12 @@ It needs no daemon. The exit code is 7 when there is an error (with --strict: or
 "milliseconds", "error"}}}; "services" counts applets too, "line" and "column" are 0 where they are not known.`,
 		Args: arguments(0, 1, "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cwd, err := os.Getwd()
-			if err != nil {
-				return fmt.Errorf("find the current folder: %w", err)
-			}
-			t, err := resolveTarget(cwd, first(args), flags.name)
+			d, err := flags.read(c, first(args))
 			if err != nil {
 				return err
 			}
-			options, err := flags.options(t)
-			if err != nil {
-				return err
-			}
-			options.Dev, options.Strict, options.Env = dev, true, withoutWorkerMarks(c.environ)
-			report, err := validate(cmd.Context(), options)
+			d.options.Dev, d.options.Strict = dev, true
+			report, err := validate(cmd.Context(), d.options)
 			if err != nil {
 				return err
 			}

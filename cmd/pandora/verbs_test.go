@@ -178,8 +178,8 @@ func TestEventsArePrintedInOrder(t *testing.T) {
 	}
 }
 
-func TestShownArgs(t *testing.T) {
-	got := shownArgs([]string{"--token=a=b", "--secret", "c", "-x", "--password", "--plain", "d", "e=f"})
+func TestMaskedArgs(t *testing.T) {
+	got := maskedArgs([]string{"--token=a=b", "--secret", "c", "-x", "--password", "--plain", "d", "e=f"})
 	if text := strings.Join(got, " "); text != "--token=****** --secret ****** -x --password --plain d e=f" {
 		t.Errorf("shown %q", text)
 	}
