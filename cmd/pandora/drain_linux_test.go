@@ -15,8 +15,10 @@ import (
 
 // streams is an application with a WebSocket echo, a long poll and an endless answer.
 const streams = `'use strict';
+let polls = 0;
 const server = require('node:http').createServer((request, response) => {
-  if (request.url === '/poll') setTimeout(() => response.end(process.pid + ' late\n'), 1500);
+  if (request.url === '/polls') response.end(String(polls));
+  else if (request.url === '/poll') { polls += 1; setTimeout(() => response.end(process.pid + ' late\n'), 1500); }
   else if (request.url === '/events') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     setInterval(() => response.write('data: ' + process.pid + '\n\n'), 20);
@@ -58,7 +60,7 @@ func TestReloadOfLongConnections(t *testing.T) {
 	defer events.Body.Close()
 	poll := make(chan string, 1)
 	go func() { poll <- fetchText("http://" + address + "/poll") }()
-	time.Sleep(200 * time.Millisecond) // the poll is under way
+	within(t, 10*time.Second, "the poll is under way", func() bool { return fetchText("http://"+address+"/polls") == "1" })
 
 	reloaded := make(chan error, 1)
 	go func() {
@@ -113,18 +115,16 @@ func fetchText(url string) string {
 // untilAnother waits until another process than the named one answers, and names it.
 func untilAnother(t *testing.T, address, old string) string {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		pid, rest, _ := strings.Cut(fetchText("http://"+address+"/"), " ")
+	var pid string
+	within(t, 30*time.Second, "a new worker answers", func() bool {
+		var rest string
+		pid, rest, _ = strings.Cut(fetchText("http://"+address+"/"), " ")
 		if rest != "fast" {
 			t.Fatalf("a request failed: %s %s", pid, rest)
 		}
-		if pid != old {
-			return pid
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("no new worker answers")
-	return ""
+		return pid != old
+	})
+	return pid
 }
 
 // readEvent reads what has come and returns the pid in its last event.

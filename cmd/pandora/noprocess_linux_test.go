@@ -67,12 +67,15 @@ func TestNoProcesses(t *testing.T) {
 	until := func(what string, ok func(control.AppStatus) bool) control.AppStatus {
 		t.Helper()
 		var a control.AppStatus
-		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-			if a = status(); ok(a) {
-				return a
+		defer func() {
+			if t.Failed() {
+				t.Logf("%s: %+v", what, a)
 			}
-		}
-		t.Fatalf("%s: %+v", what, a)
+		}()
+		within(t, 20*time.Second, what, func() bool {
+			a = status()
+			return ok(a)
+		})
 		return a
 	}
 	a := until("running", isRunning)

@@ -47,6 +47,9 @@ func TestUnitGolden(t *testing.T) {
 func TestUnitIsUnderstood(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("systemd-analyze is not in PATH")
+		}
 		t.Skip("systemd-analyze is not in PATH")
 	}
 	for name, unit := range testUnits() {
