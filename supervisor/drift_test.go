@@ -174,8 +174,9 @@ func TestDriftIsTold(t *testing.T) {
 		f.mu.Lock()
 		first := f.live["w/1"]
 		f.mu.Unlock()
+		changes := s.Changes(t.Context()) // from before the kill: the second process may be ready at once
 		first.Kill()
-		for range s.Changes(t.Context()) {
+		for range changes {
 			if w := workerOf(s, 0, 1); w.Generation == 2 && w.State == StateRunning {
 				break
 			}

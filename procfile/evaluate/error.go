@@ -221,3 +221,8 @@ func excerpt(path string, line, column int) string {
 func sortedNames(env map[string]string) []string {
 	return slices.Sorted(maps.Keys(env))
 }
+
+// placeAs takes over the place of another error, which is about the same.
+func (e *Error) placeAs(other *Error) {
+	e.Path, e.Line, e.Column, e.Excerpt = other.Path, other.Line, other.Column, other.Excerpt
+}

@@ -164,36 +164,47 @@ func (e *evaluation) judge(ctx context.Context, first *Error) (answer, error) {
 	case !ok:
 		first.Hint = fmt.Sprintf("Node might evaluate it differently, but could not be asked: %v", err)
 		return answer{}, first
+	}
+	return answer{}, e.verdict(first, second)
+}
+
+// verdict is what is said of a procfile that has failed in Goja and then in Node: mostly what Node says, at the place that
+// Goja knows.
+func (e *evaluation) verdict(first, second *Error) *Error {
+	switch {
 	case second.Kind == KindNoNode && (first.Kind == KindUnsupported || first.Kind == KindSyntax):
 		second.Message += fmt.Sprintf(", and the procfile needs Node, because goja cannot evaluate it (%s)", first.short())
 		second.Excerpt = first.Excerpt
-		return answer{}, second
+		return second
 	case second.Kind == KindNoNode:
 		first.Hint = fmt.Sprintf("Node might evaluate it differently, but %s: %s", second.Message, second.Hint)
-		return answer{}, first
+		return first
 	case second.Kind == KindTimeout && first.Kind == KindTimeout && first.Path != "":
 		_, why, _ := strings.Cut(first.Message, "; ")
 		first.Message = fmt.Sprintf("still running after %s (%s in goja, the rest in node); %s", e.Timeout, e.share(), why)
-		return answer{}, first
+		return first
+	case second.Kind == KindMemory && second.Line == 0 && first.Kind == KindTimeout && first.Line > 0:
+		// Goja's share of the time was over before the memory was; it knows where.
+		second.placeAs(first)
 	case (second.Kind == KindTimeout || second.Kind == KindMemory) && first.Line > 0 && second.Line == 0:
-		return answer{}, first
+		return first
 	case second.Path == "" && first.Line > 0 && first.Message == second.Message:
 		// A thrown value that is no Error carries no place in Node.
-		return answer{}, first
+		return first
 	case second.Path == "" && second.Kind == KindExit && second.Code == "" && (first.Kind == KindUnsupported || first.Kind == KindThrow):
 		// What ended Node is what Goja refused or does not have, such as process.kill() and process.abort().
-		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
+		second.placeAs(first)
 	case second.Path == "" && strings.HasPrefix(second.Message, "RangeError"):
 		// A file that is nested too deep; where, no engine says.
 		second.Path = first.Path
 	case first.Code == "ERR_REQUIRE_ASYNC_MODULE" && second.Code == first.Code && first.Line > 0:
 		// Node speaks of options of its own and names no line.
-		return answer{}, first
+		return first
 	case second.Path == "" && first.Line > 0 && first.Kind == KindSyntax && second.Kind == KindSyntax:
 		// Node does not say where an ES module does not parse.
-		second.Path, second.Line, second.Column, second.Excerpt = first.Path, first.Line, first.Column, first.Excerpt
+		second.placeAs(first)
 	}
-	return answer{}, second
+	return second
 }
 
 // prepare checks the options and fills in what they leave open.

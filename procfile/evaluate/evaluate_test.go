@@ -3,6 +3,7 @@ package evaluate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -337,4 +338,30 @@ func FuzzLocate(f *testing.F) {
 			t.Fatalf("%+v", e)
 		}
 	})
+}
+
+// TestVerdict holds which of two errors is shown, and where.
+func TestVerdict(t *testing.T) {
+	e := &evaluation{Options: Options{Timeout: 2 * time.Second}}
+	late := Error{Kind: KindTimeout, Path: "/a/procfile.js", Line: 2, Column: 3, Excerpt: "> 2", Message: "still running after 800ms; a procfile only describes the application and returns"}
+	tests := map[string]struct {
+		first, second Error
+		want          string
+	}{
+		"both late":                   {late, Error{Kind: KindTimeout, Message: "late"}, "/a/procfile.js:2:3 still running after 2s"},
+		"late, then no memory":        {late, Error{Kind: KindMemory, Message: "uses more than 256 MiB of memory"}, "/a/procfile.js:2:3 uses more than 256 MiB of memory"},
+		"late, then a place of Node":  {late, Error{Kind: KindThrow, Path: "/a/b.js", Line: 7, Column: 1, Message: "Error: x"}, "/a/b.js:7:1 Error: x"},
+		"no memory, then late":        {Error{Kind: KindMemory, Path: "/a/procfile.js", Line: 2, Column: 3, Message: "uses more"}, Error{Kind: KindTimeout, Message: "late"}, "/a/procfile.js:2:3 uses more"},
+		"refused, then ended":         {Error{Kind: KindUnsupported, Path: "/a/procfile.js", Line: 4, Column: 5, Message: "process.kill"}, Error{Kind: KindExit, Message: "Node ended"}, "/a/procfile.js:4:5 Node ended"},
+		"thrown words have no place":  {Error{Kind: KindThrow, Path: "/a/procfile.js", Line: 4, Column: 5, Message: "words"}, Error{Kind: KindThrow, Message: "words"}, "/a/procfile.js:4:5 words"},
+		"unsupported and nobody else": {Error{Kind: KindUnsupported, Message: "x"}, Error{Kind: KindNoNode, Message: "no node"}, ":0:0 no node, and the procfile needs Node"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := e.verdict(&c.first, &c.second)
+			if text := fmt.Sprintf("%s:%d:%d %s", got.Path, got.Line, got.Column, got.Message); !strings.HasPrefix(text, c.want) {
+				t.Errorf("got %q, want %q", text, c.want)
+			}
+		})
+	}
 }

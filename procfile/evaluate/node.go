@@ -173,7 +173,7 @@ func (e *evaluation) noAnswer(dir string, late, large bool, waitErr error, stder
 	case large:
 		failed.Kind, failed.Message = KindMemory, fmt.Sprintf("the application's graph is larger than %d MiB", maxAnswer>>20)
 	case strings.Contains(stderr, "heap out of memory") || strings.Contains(stderr, "Array buffer allocation failed"):
-		failed.Kind, failed.Message = KindMemory, fmt.Sprintf("the evaluation needs more than %d MiB of memory", e.MemoryLimit>>20)
+		failed.Kind, failed.Message = KindMemory, fmt.Sprintf("uses more than %d MiB of memory", e.MemoryLimit>>20)
 	default:
 		failed.Kind, failed.Message = KindExit, "Node ended before the procfile returned"
 		if exit != nil {
