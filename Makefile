@@ -24,7 +24,7 @@ build: bin/pandora ## build bin/pandora, one static binary
 bin/pandora: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/pandora
 
-deps: examples/express/node_modules/.installed js/node_modules/.installed .cache/apps/.installed ## install the npm packages of examples and tests
+deps: examples/express/node_modules/.installed js/node_modules/.installed .cache/apps/.installed .cache/clients/.installed ## install the npm packages of examples and tests
 
 examples/express/node_modules/.installed: examples/express/package-lock.json
 	cd examples/express && $(NPM) ci --no-audit --no-fund --loglevel=error
@@ -39,6 +39,19 @@ js/node_modules/.installed: js/package-lock.json
 	mkdir -p .cache/apps
 	cp cmd/pandora/testdata/apps/package.json cmd/pandora/testdata/apps/package-lock.json .cache/apps/
 	cd .cache/apps && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The packages that applications of Pandora.js depend on.
+.cache/clients/.installed: cmd/pandora/testdata/clients/package-lock.json
+	mkdir -p .cache/clients
+	cp cmd/pandora/testdata/clients/package.json cmd/pandora/testdata/clients/package-lock.json .cache/clients/
+	cd .cache/clients && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.cache/midway/.installed: cmd/pandora/testdata/midway/package-lock.json
+	mkdir -p .cache/midway
+	cp cmd/pandora/testdata/midway/package.json cmd/pandora/testdata/midway/package-lock.json .cache/midway/
+	cd .cache/midway && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 run: bin/pandora examples/express/node_modules/.installed ## start the express example and show what it answers

@@ -6,8 +6,8 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
-const { FrameParser, encode, HEADER_BYTES, MAX_BODY_BYTES } = require('../node/monitor/frames');
-const { Messenger } = require('../node/monitor/messenger');
+const { FrameParser, encode, HEADER_BYTES, MAX_BODY_BYTES } = require('../node/wire/frames');
+const { Messenger } = require('../node/wire/messenger');
 const { nameKey } = require('../node/monitor/metric-name');
 const { folder, launch, stop, until } = require('./node-helper');
 
@@ -232,7 +232,7 @@ test('a messenger does not keep its process alive, with or without a daemon', as
   const dir = folder();
   const daemon = new Daemon(dir);
   const run = (socketPath) => new Promise((resolve) => {
-    const code = `const { Messenger } = require(${JSON.stringify(require.resolve('../node/monitor/messenger'))}); new Messenger(${JSON.stringify(socketPath)}).send('a', 1);
+    const code = `const { Messenger } = require(${JSON.stringify(require.resolve('../node/wire/messenger'))}); new Messenger(${JSON.stringify(socketPath)}).send('a', 1);
       setTimeout(() => {}, 100);`;
     spawn(process.execPath, ['-e', code], { stdio: 'inherit' }).once('exit', resolve);
   });

@@ -4,7 +4,7 @@
 
 const os = require('node:os');
 const path = require('node:path');
-const { Messenger } = require('./messenger');
+const { Messenger } = require('../wire/messenger');
 const { createMetricsClient } = require('./metrics-client');
 const { registerV8Gauges } = require('./v8-gauges');
 const indicators = require('./indicators');

@@ -17,7 +17,7 @@ const DISCOVER = 'METRIC_DISCOVER_KEY_';
  */
 
 /**
- * @param {import('./messenger').Messenger} messenger
+ * @param {import('../wire/messenger').Messenger} messenger
  * @param {{appName: string, newClientId: () => string}} facts
  * @param {Indicator} indicator
  */

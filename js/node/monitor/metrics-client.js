@@ -11,7 +11,7 @@ const DISCOVER = 'METRIC_DISCOVER_KEY_PANDORA_METRIC';
  */
 
 /**
- * @param {import('./messenger').Messenger} messenger
+ * @param {import('../wire/messenger').Messenger} messenger
  * @param {{appName: string, clientId: string}} client
  */
 function createMetricsClient(messenger, { appName, clientId }) {
