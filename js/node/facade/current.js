@@ -1,0 +1,28 @@
+'use strict';
+
+// The process that application code asks about: what `require('pandora')` and its kin answer from. Set once, before the
+// first service is made; the facade reads it whenever it is asked, so that it may be required earlier.
+
+/**
+ * @typedef {object} Current
+ * @property {any} context the process context, as services see it
+ * @property {import('../../shared/environment').Environment} environment
+ * @property {() => any} hub of this process, made when first asked for
+ */
+
+/** @type {Current | null} */
+let now = null;
+
+/**
+ * @param {Current} given
+ */
+function enter(given) {
+  now = given;
+}
+
+/** @returns {Current | null} null before the process has a context, and outside any worker */
+function current() {
+  return now;
+}
+
+module.exports = { enter, current };
