@@ -105,7 +105,7 @@ func (l *linter) add(severity Severity, code string, at Place, hint, format stri
 
 // setters are members that are called, of the procfile's argument, of processes and of services.
 var setters = [...]string{
-	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "balance", "reload", "ready", "liveness",
+	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "balance", "reload", "ready", "stdio", "liveness",
 	"maxRestarts", "maxMemory", "timeouts", "process", "category", "config",
 	"dependency", "publish", "service", "fork", "cluster", "applet", "environment", "configurator",
 }

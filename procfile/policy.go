@@ -14,6 +14,8 @@ type Policy struct {
 	Reload string `json:"reload,omitempty"`
 	// Ready is a condition beside the bootstrap's own report; nil is none.
 	Ready *ReadyCheck `json:"ready,omitempty"`
+	// Stdio is StdioTogether (also ""), one log file for what a worker prints, or StdioSplit, one for each of its streams.
+	Stdio string `json:"stdio,omitempty"`
 	// LivenessTimeoutMs ends a worker whose event loop has not answered for so long; 0 never does.
 	LivenessTimeoutMs int64 `json:"livenessTimeoutMs,omitempty"`
 	// MaxRestarts gives a worker up that was replaced too often; nil never does.
@@ -32,12 +34,14 @@ type Policy struct {
 	GraceMs int64 `json:"graceMs,omitempty"`
 }
 
-// The values of Policy.Balance and Policy.Reload.
+// The values of Policy.Balance, Policy.Reload and Policy.Stdio.
 const (
 	BalanceRR        = "rr"
 	BalanceShared    = "shared"
 	ReloadStartFirst = "start-first"
 	ReloadStopFirst  = "stop-first"
+	StdioTogether    = "together"
+	StdioSplit       = "split"
 )
 
 // ReadyCheck is when a worker counts as ready; exactly one of HTTP, TCP and Message is set.
@@ -112,6 +116,9 @@ func (v *validator) policy(path string, p *Policy) {
 	}
 	if !slices.Contains([]string{"", ReloadStartFirst, ReloadStopFirst}, p.Reload) {
 		v.fail(path+".reload", "expected %q or %q, got %q", ReloadStartFirst, ReloadStopFirst, p.Reload)
+	}
+	if !slices.Contains([]string{"", StdioTogether, StdioSplit}, p.Stdio) {
+		v.fail(path+".stdio", "expected %q or %q, got %q", StdioTogether, StdioSplit, p.Stdio)
 	}
 	for name, value := range map[string]int64{
 		"livenessTimeoutMs": p.LivenessTimeoutMs, "maxMemoryBytes": p.MaxMemoryBytes, "startTimeoutMs": p.StartTimeoutMs,

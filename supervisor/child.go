@@ -51,9 +51,8 @@ type nodeChild struct {
 	pid     int
 	channel *nodeipc.Channel
 	member  *nodecluster.Member // nil for a plain process
-	logPath string
-	logFrom int64
-	tail    lastLines // of pipes
+	logs    []childLog          // none in dev; its standard output first
+	tail    lastLines           // of pipes
 	readers sync.WaitGroup
 	unclear sync.Once
 	// owned by receive: whether it has said so before
@@ -80,7 +79,12 @@ type nodeChild struct {
 func (c *nodeChild) PID() int { return c.pid }
 
 // LogPath is the file with the output.
-func (c *nodeChild) LogPath() string { return c.logPath }
+func (c *nodeChild) LogPath() string {
+	if len(c.logs) == 0 {
+		return ""
+	}
+	return c.logs[0].Path
+}
 
 // Events delivers what the worker says.
 func (c *nodeChild) Events() <-chan ChildEvent { return c.events }
@@ -408,8 +412,11 @@ func (c *nodeChild) setExit(state *os.ProcessState) {
 	if c.spec.Output != nil {
 		c.exit.Output = c.tail.get()
 	} else if c.output != nil {
-		c.output.ended(c.logPath, c.pid)
-		c.exit.Output = c.output.tail(c.logPath, c.logFrom, maxSeen)
+		for _, log := range c.logs {
+			c.output.ended(log.Path, c.pid)
+			// The errors are last: they tell most.
+			c.exit.Output = append(c.exit.Output, c.output.tail(log.Path, log.From, maxSeen)...)
+		}
 	}
 	c.exit.cause = c.causeOf(c.exit)
 	c.exit.Output = c.exit.Output[max(0, len(c.exit.Output)-maxTail):]

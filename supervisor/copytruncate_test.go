@@ -12,7 +12,7 @@ func TestLogCutByOthers(t *testing.T) {
 	o := newOutput(t.TempDir(), true, nil)
 	outputBegin(t, o)
 	outputRun(t, o)
-	file, path, err := o.open("web", 0)
+	file, path, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,8 +66,7 @@ type handoverChild struct {
 	// Channel is nil when the process has closed it. Member says that it is a worker of the cluster.
 	Channel   *nodeipc.State `json:"channel,omitempty"`
 	Member    bool           `json:"member,omitempty"`
-	LogPath   string         `json:"logPath"`
-	LogFrom   int64          `json:"logFrom"`
+	Logs      []childLog     `json:"logs"`
 	Drifted   bool           `json:"drifted,omitempty"`
 	Started   bool           `json:"started,omitempty"`
 	Finished  bool           `json:"finished,omitempty"`
@@ -162,7 +161,7 @@ func (n *NodeSpawner) exportChild(child Child) (*handoverChild, []int, error) {
 		return nil, nil, errors.New("a process whose output goes through pipes cannot be handed over")
 	}
 	h := &handoverChild{
-		PID: c.pid, ID: c.spec.ID, Member: c.member != nil, LogPath: c.logPath, LogFrom: c.logFrom, Drifted: c.drifted,
+		PID: c.pid, ID: c.spec.ID, Member: c.member != nil, Logs: c.logs, Drifted: c.drifted,
 		Started: c.started, Finished: c.finished, Abandon: c.abandon != nil, OOMBefore: c.oomBefore,
 	}
 	c.mu.Lock()
@@ -274,7 +273,7 @@ func (n *NodeSpawner) adopt(plan *Plan, state json.RawMessage, specs []SpawnSpec
 func (n *NodeSpawner) adoptChild(s *session, spec SpawnSpec, h *handoverChild) (*nodeChild, error) {
 	c := &nodeChild{
 		spawner: n, spec: spec, output: s.output, donated: s.donated, events: make(chan ChildEvent, 4), served: make(chan struct{}),
-		pid: h.PID, logPath: h.LogPath, logFrom: h.LogFrom, drifted: h.Drifted, started: h.Started, finished: h.Finished,
+		pid: h.PID, logs: h.Logs, drifted: h.Drifted, started: h.Started, finished: h.Finished,
 		listening: h.Listening, exclusive: h.Exclusive, unheld: h.Unheld, broken: h.Broken, oomBefore: h.OOMBefore,
 		said:    said{report: h.Report, uncaught: h.Uncaught, handled: h.Handled, at: h.SaidAt},
 		channel: nodeipc.Closed(),

@@ -58,19 +58,19 @@ func TestOutputSplit(t *testing.T) {
 			return o.marks.End() == o.base+sizeOf(o.stdoutPath())
 		})
 	}
-	first, path, err := o.open("web", 0)
+	first, path, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil || path != o.stdoutPath() {
 		t.Fatal(path, err)
 	}
 	defer first.Close()
 	write(first, "alone\n")
 	o.split()
-	next, path, err := o.open("web", 0)
+	next, path, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil || path == o.stdoutPath() {
 		t.Fatal(path, err)
 	}
 	defer next.Close()
-	other, _, err := o.open("api", 1)
+	other, _, err := o.open(rotate.Source{Process: "api", Worker: 1}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestOutputOfLostGuard(t *testing.T) {
 	dir := t.TempDir()
 	lost := newOutput(dir, false, nil)
 	outputBegin(t, lost)
-	file, path, err := lost.open("web", 1)
+	file, path, err := lost.open(rotate.Source{Process: "web", Worker: 1}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestOutputOfInterruptedRotation(t *testing.T) {
 func TestMergeBacklog(t *testing.T) {
 	o := newOutput(t.TempDir(), false, nil)
 	outputBegin(t, o)
-	file, path, err := o.open("web", 0)
+	file, path, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -234,8 +234,8 @@ func (c *nodeChild) start(s *session) error {
 	c.channel = channel
 	if err := c.startProcess(files, theirs); err != nil {
 		channel.Close()
-		if c.logPath != "" {
-			c.output.notStarted(c.logPath)
+		for _, log := range c.logs {
+			c.output.notStarted(log.Path)
 		}
 		if c.member != nil {
 			c.member.Detach()
@@ -243,8 +243,8 @@ func (c *nodeChild) start(s *session) error {
 		files.closeOurs()
 		return err
 	}
-	if c.logPath != "" {
-		c.output.started(c.logPath, c.pid, treeOfWorker(c.spec.AppID, c.spec.ID))
+	for _, log := range c.logs {
+		c.output.started(log.Path, c.pid, treeOfWorker(c.spec.AppID, c.spec.ID))
 	}
 	c.follow(files, true)
 	return nil
@@ -322,12 +322,7 @@ func (c *nodeChild) openFiles() (*files, error) {
 			f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			return &files{stdout: f, stderr: f}, err
 		}
-		f, path, err := c.output.open(c.spec.Process.ProcessName, c.spec.Worker)
-		if err != nil {
-			return nil, err
-		}
-		c.logPath, c.logFrom = path, c.output.end(path)
-		return &files{stdout: f, stderr: f}, nil
+		return c.openLogs()
 	}
 	outR, outW, err := os.Pipe()
 	if err != nil {
@@ -340,6 +335,35 @@ func (c *nodeChild) openFiles() (*files, error) {
 		return nil, err
 	}
 	return &files{stdout: outW, stderr: errW, ourStdout: outR, ourStderr: errR}, nil
+}
+
+// childLog is a log file that a child writes to, and the end of that file when the child was started.
+type childLog struct {
+	Path string `json:"path"`
+	From int64  `json:"from"`
+}
+
+// openLogs opens the log file of the child, or one for each of its streams.
+func (c *nodeChild) openLogs() (*files, error) {
+	worker := rotate.Source{Process: c.spec.Process.ProcessName, Worker: c.spec.Worker}
+	apart := c.spec.Process.PolicyOrDefault().Stdio == procfile.StdioSplit
+	out, path, err := c.output.open(worker, apart)
+	if err != nil {
+		return nil, err
+	}
+	c.logs = []childLog{{path, c.output.end(path)}}
+	if !apart {
+		return &files{stdout: out, stderr: out}, nil
+	}
+	worker.Err = true
+	errors, path, err := c.output.open(worker, apart)
+	if err != nil {
+		out.Close()
+		c.output.notStarted(c.logs[0].Path)
+		return nil, err
+	}
+	c.logs = append(c.logs, childLog{path, c.output.end(path)})
+	return &files{stdout: out, stderr: errors}, nil
 }
 
 // closeTheirs closes the ends that the child has inherited.

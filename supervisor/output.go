@@ -211,6 +211,7 @@ func (o *output) mergeLeft() {
 		if name, hidden := strings.CutPrefix(name, "."); ok && hidden {
 			s := &outputSource{path: filepath.Join(o.dir, name)}
 			process, slot, _ := cutLast(strings.TrimSuffix(name, ".log"), "-")
+			slot, s.worker.Err = strings.CutSuffix(slot, ".err")
 			s.worker.Process = process
 			s.worker.Worker, _ = strconv.Atoi(slot)
 			s.load()
@@ -263,28 +264,20 @@ func (s *outputSource) save() {
 	_ = os.WriteFile(s.mergedPath(), binary.BigEndian.AppendUint64(nil, uint64(s.copied)), 0o600)
 }
 
-// open opens the file of one worker for its standard output and error; the caller closes it after the spawn, and tells
-// how that went: started or notStarted.
-func (o *output) open(process string, slot int) (*os.File, string, error) {
-	worker := rotate.Source{Process: process, Worker: slot}
+// open opens the file of one worker for its standard output and error, or, with apart, one for either of them; the caller
+// closes it after the spawn, and tells how that went: started or notStarted.
+func (o *output) open(worker rotate.Source, apart bool) (*os.File, string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	path := o.stdoutPath()
-	if !o.single {
-		// A process name is free text; a file name is not.
-		name := strings.Map(func(r rune) rune {
-			if r == '/' || r == filepath.Separator || r == 0 {
-				return '_'
-			}
-			return r
-		}, process)
-		path = filepath.Join(o.dir, fmt.Sprintf("%s-%d.log", name, slot))
+	if !o.single || apart {
+		path = o.pathOf(worker)
 	}
 	file, err := o.appendTo(path)
 	if err != nil {
 		return nil, "", err
 	}
-	if !o.single {
+	if path != o.stdoutPath() {
 		if err := o.openSource(path, worker, file); err != nil {
 			file.Close()
 			return nil, "", fmt.Errorf("open log file: %w", err)
@@ -302,6 +295,22 @@ func (o *output) open(process string, slot int) (*os.File, string, error) {
 	w.opens++
 	notify(o.opened)
 	return file, path, nil
+}
+
+// pathOf is the file of one worker.
+func (o *output) pathOf(worker rotate.Source) string {
+	// A process name is free text; a file name is not.
+	name := strings.Map(func(r rune) rune {
+		if r == '/' || r == filepath.Separator || r == 0 {
+			return '_'
+		}
+		return r
+	}, worker.Process)
+	suffix := ""
+	if worker.Err {
+		suffix = ".err"
+	}
+	return filepath.Join(o.dir, fmt.Sprintf("%s-%d%s.log", name, worker.Worker, suffix))
 }
 
 // openSource makes a worker's file a source of the merge. mu is held.

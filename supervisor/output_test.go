@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pandora-go/pandora/internal/rotate"
 )
 
 // outputEventually polls until ok, or fails after 10 seconds.
@@ -59,7 +61,7 @@ func outputRead(t *testing.T, path string) string {
 
 func TestOutputSingle(t *testing.T) {
 	o := newOutput(filepath.Join(t.TempDir(), "app"), true, nil)
-	file, path, err := o.open("web", 0)
+	file, path, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,7 @@ func TestMergeKeepsLines(t *testing.T) {
 	const writers, lines = 4, 400
 	var group sync.WaitGroup
 	for w := range writers {
-		file, _, err := o.open("web", w)
+		file, _, err := o.open(rotate.Source{Process: "web", Worker: w}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +191,7 @@ func TestMergeFollowsAndFlushes(t *testing.T) {
 	os.WriteFile(filepath.Join(o.dir, "web-0.log"), []byte("of an earlier run\n"), 0o600)
 	outputBegin(t, o)
 	stop := outputRun(t, o)
-	file, _, err := o.open("web", 0)
+	file, _, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +205,7 @@ func TestMergeFollowsAndFlushes(t *testing.T) {
 	}
 	o.mergeAll()
 	file.WriteString("next worker\ncrash")
-	again, _, err := o.open("web", 0)
+	again, _, err := o.open(rotate.Source{Process: "web", Worker: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +220,7 @@ func TestMergeFollowsAndFlushes(t *testing.T) {
 
 func TestOutputNamesStayInFolder(t *testing.T) {
 	o := newOutput(t.TempDir(), false, nil)
-	file, path, err := o.open("../../etc/x", 3)
+	file, path, err := o.open(rotate.Source{Process: "../../etc/x", Worker: 3}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +232,7 @@ func TestOutputNamesStayInFolder(t *testing.T) {
 
 func TestOutputWithoutFolder(t *testing.T) {
 	o := newOutput("/dev/null/logs", false, nil)
-	if _, _, err := o.open("web", 0); err == nil || !strings.Contains(err.Error(), "make log folder") {
+	if _, _, err := o.open(rotate.Source{Process: "web", Worker: 0}, false); err == nil || !strings.Contains(err.Error(), "make log folder") {
 		t.Errorf("got %v", err)
 	}
 	if err := o.begin(); err == nil {

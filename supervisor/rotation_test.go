@@ -70,7 +70,7 @@ func newRotationRun(t *testing.T, dir string, single, collapse bool, maxFile int
 // write starts a writer.
 func (run *rotationRun) write(name string, slot, lines, length int) {
 	run.t.Helper()
-	file, path, err := run.output.open(name, slot)
+	file, path, err := run.output.open(rotate.Source{Process: name, Worker: slot}, false)
 	if err != nil {
 		run.t.Fatal(err)
 	}

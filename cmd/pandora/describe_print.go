@@ -127,6 +127,9 @@ func policyText(r processDescription) string {
 	if r.Kind == procfile.KindWorker {
 		parts = append(parts, "balance "+p.Balance)
 	}
+	if p.Stdio == procfile.StdioSplit {
+		parts = append(parts, "standard error in a file of its own")
+	}
 	if p.GraceMs > 0 {
 		parts = append(parts, "long connections go on for "+span(p.GraceMs))
 	}

@@ -14,13 +14,14 @@ import (
 
 	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/internal/state"
+	"github.com/pandora-go/pandora/procfile"
 )
 
 // logFlags are the flags of the verb log.
 type logFlags struct {
-	follow, full, daemon, daemonStd, json bool
-	lines                                 int
-	since, grep, process                  string
+	follow, full, daemon, daemonStd, json, err bool
+	lines                                      int
+	since, grep, process                       string
 }
 
 func (c *cli) logCommand() *cobra.Command {
@@ -34,7 +35,7 @@ files: neither the daemon nor the application has to run. Rotated files are read
 log is rotated and the application is restarted.
 
 On a terminal the lines of an application with several workers begin with the worker's name. Standard output and error
-of a worker go to one file, as in Pandora.js, so there is no way to print only one of them.`,
+of a worker go to one file, as in Pandora.js; to print only the errors, a process has .stdio('split') in the procfile.`,
 		Example: `  pandora log shop -f
   pandora log shop --since 10m --process web/1
   pandora log shop --full --grep 'ERROR|WARN' --json`,
@@ -55,6 +56,7 @@ of a worker go to one file, as in Pandora.js, so there is no way to print only o
 	f.StringVar(&flags.since, "since", "", "print what was written since then: 10m, 2h30m, 15:04, 2006-01-02, 2006-01-02T15:04:05Z")
 	f.StringVar(&flags.grep, "grep", "", "print the lines that match a regular expression (RE2)")
 	f.StringVar(&flags.process, "process", "", "print the lines of one process, or of one worker: name or name/0")
+	f.BoolVar(&flags.err, "err", false, "print standard error only, of processes with .stdio('split')")
 	f.BoolVar(&flags.json, "json", false, "print one JSON object a line: time, process, worker, line")
 	f.BoolVarP(&flags.daemon, "daemon", "d", false, "the log of the daemon and the guards")
 	f.BoolVar(&flags.daemonStd, "daemon-stdout", false, "what daemon and guards wrote to standard output and error")
@@ -83,8 +85,13 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 		}
 		path = home.AppLog(app)
 	}
-	if app == "" && flags.process != "" {
-		return usageError(errors.New("--process is about the output of an application, not about the daemon"))
+	if app == "" && (flags.process != "" || flags.err) {
+		return usageError(errors.New("--process and --err are about the output of an application, not about the daemon"))
+	}
+	if flags.err {
+		if err := splits(home, app); err != nil {
+			return err
+		}
 	}
 	filter.daemon = app == ""
 	reader, err := rotate.OpenReader(path)
@@ -109,6 +116,21 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 	return nil
 }
 
+// splits checks that there is a process whose standard error can be told apart.
+func splits(home state.Home, app string) error {
+	record, err := home.ReadRecord(app)
+	if err != nil {
+		return nil // what it was run by is not known any more
+	}
+	for _, p := range record.App.Processes {
+		if p.PolicyOrDefault().Stdio == procfile.StdioSplit {
+			return nil
+		}
+	}
+	return usageError(fmt.Errorf("--err: every process of %q writes standard output and error to one file; "+
+		"set .stdio('split') on a process in the procfile and reload, then its errors can be told apart", app))
+}
+
 // prefixed reports whether lines are to show whose they are: on a terminal, for an application with several workers.
 func (c *cli) prefixed(home state.Home, app string) bool {
 	if app == "" || !isTerminal(c.out) {
@@ -130,13 +152,14 @@ type logFilter struct {
 	since   time.Time // zero for any time
 	pattern *regexp.Regexp
 	process string
-	worker  int // -1 for all of the process
+	worker  int  // -1 for all of the process
+	err     bool // standard error only
 	daemon  bool
 }
 
 // newLogFilter reads the flags.
 func newLogFilter(flags logFlags, now time.Time) (*logFilter, error) {
-	f := &logFilter{worker: -1}
+	f := &logFilter{worker: -1, err: flags.err}
 	var err error
 	if flags.since != "" {
 		if f.since, err = parseSince(flags.since, now); err != nil {
@@ -193,6 +216,9 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 
 // wants reports whether a line is to be printed.
 func (f *logFilter) wants(line rotate.Line) bool {
+	if f.err && !line.Source.Err {
+		return false
+	}
 	if f.process != "" && (line.Source.Process != f.process || f.worker >= 0 && line.Source.Worker != f.worker) {
 		return false
 	}
@@ -209,4 +235,6 @@ func (f *logFilter) wants(line rotate.Line) bool {
 }
 
 // all reports whether every line is wanted.
-func (f *logFilter) all() bool { return f.process == "" && f.since.IsZero() && f.pattern == nil }
+func (f *logFilter) all() bool {
+	return f.process == "" && !f.err && f.since.IsZero() && f.pattern == nil
+}

@@ -180,11 +180,12 @@ func newLogPrinter(c *cli, json, prefix bool) *logPrinter {
 }
 
 // logLine is a line as JSON. Time, process and worker are missing when they are not known, process and worker also when
-// pandora itself wrote the line.
+// pandora itself wrote the line; stream is "stderr" for what is known to be standard error.
 type logLine struct {
 	Time    string `json:"time,omitempty"`
 	Process string `json:"process,omitempty"`
 	Worker  *int   `json:"worker,omitempty"`
+	Stream  string `json:"stream,omitempty"`
 	Line    string `json:"line"`
 }
 
@@ -197,6 +198,9 @@ func (p *logPrinter) print(line rotate.Line) error {
 		}
 		if shown.Process != "" {
 			shown.Worker = &line.Source.Worker
+		}
+		if line.Source.Err {
+			shown.Stream = "stderr"
 		}
 		encoder := json.NewEncoder(p.out)
 		encoder.SetEscapeHTML(false)

@@ -17,7 +17,9 @@ const (
 	headerBytes = len(marksMagic) + 3*8 + 4
 	// maxSources bounds the writers of one file, maxName the bytes of a process name.
 	maxSources = 1 << 16
-	maxName    = 1 << 10
+	// errBit is set in the number of a worker whose standard error is a file of its own.
+	errBit  = 1 << 30
+	maxName = 1 << 10
 	// MaxMarks is the size of a marks file at which its log is rotated, however short that is.
 	MaxMarks = 4 << 20
 )
@@ -35,6 +37,8 @@ func MarksPath(path string) string {
 type Source struct {
 	Process string
 	Worker  int
+	// Err says that it is standard error, known to be so only where a worker has a file for each.
+	Err bool `json:",omitempty"`
 }
 
 // Segment is a part of the stream that one source has written by Time.
@@ -174,7 +178,7 @@ func (r *MarkReader) uvarint(size *int) (uint64, bool) {
 func (r *MarkReader) source(size *int) bool {
 	worker, ok1 := r.uvarint(size)
 	length, ok2 := r.uvarint(size)
-	if !ok1 || !ok2 || worker > 1<<31 || length > maxName || len(r.sources) >= maxSources {
+	if !ok1 || !ok2 || worker >= 2*errBit || length > maxName || len(r.sources) >= maxSources {
 		return false
 	}
 	name := make([]byte, length)
@@ -182,7 +186,7 @@ func (r *MarkReader) source(size *int) bool {
 		return false
 	}
 	*size += len(name)
-	r.sources = append(r.sources, Source{Process: string(name), Worker: int(worker)})
+	r.sources = append(r.sources, Source{Process: string(name), Worker: int(worker &^ errBit), Err: worker&errBit != 0})
 	return true
 }
 
@@ -300,8 +304,12 @@ func (m *Marks) append(data []byte, length, ms int64, source Source) records {
 	}
 	if !known {
 		index = m.defined
+		worker := uint64(min(max(source.Worker, 0), errBit-1))
+		if source.Err {
+			worker |= errBit
+		}
 		data = binary.AppendUvarint(data, 0)
-		data = binary.AppendUvarint(data, uint64(max(source.Worker, 0)))
+		data = binary.AppendUvarint(data, worker)
 		data = binary.AppendUvarint(data, uint64(len(source.Process)))
 		data = append(data, source.Process...)
 	}

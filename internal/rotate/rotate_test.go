@@ -74,7 +74,7 @@ func TestMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web, api := Source{"web", 1}, Source{"api", 0}
+	web, api := Source{Process: "web", Worker: 1}, Source{Process: "api", Err: true}
 	at := func(ms int64) time.Time { return time.UnixMilli(1_700_000_000_000 + ms) }
 	for _, s := range []Segment{
 		{0, 100, at(0), web}, {100, 250, at(90), api}, {250, 251, at(50), Source{}}, {251, 251 + 1<<40, at(1 << 30), web},
@@ -122,10 +122,10 @@ func TestMarks(t *testing.T) {
 	if h != (Header{}) || len(all) != 2 || all[1] != (Segment{100, 200, at(90), api}) {
 		t.Errorf("archive %+v %v", h, all)
 	}
-	if err := m.Add(m.End()+1, at(3<<30), Source{"new", 3}); err != nil {
+	if err := m.Add(m.End()+1, at(3<<30), Source{Process: "new", Worker: 3}); err != nil {
 		t.Fatal(err)
 	}
-	if _, all = marksOf(t, path); len(all) != 5 || all[4].Source != (Source{"new", 3}) {
+	if _, all = marksOf(t, path); len(all) != 5 || all[4].Source != (Source{Process: "new", Worker: 3}) {
 		t.Errorf("after the cut %v", all)
 	}
 	if err := m.Restart(5000, true); err != nil || m.End() != 5000 || m.Header() != (Header{Base: 5000, Run: 5000}) {
@@ -147,8 +147,8 @@ func FuzzMarks(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	m.Add(100, time.Now(), Source{"web", 1})
-	m.Add(300, time.Now(), Source{"api", 0})
+	m.Add(100, time.Now(), Source{Process: "web", Worker: 1})
+	m.Add(300, time.Now(), Source{Process: "api", Worker: 0})
 	m.Close()
 	seed, err := os.ReadFile(path)
 	if err != nil {
@@ -192,11 +192,11 @@ func FuzzMarks(f *testing.F) {
 		if m.End() != at {
 			t.Fatalf("end %d, want %d", m.End(), at)
 		}
-		if err := m.Add(at+1, time.UnixMilli(5), Source{"x", 2}); err != nil {
+		if err := m.Add(at+1, time.UnixMilli(5), Source{Process: "x", Worker: 2}); err != nil {
 			t.Fatal(err)
 		}
 		_, all := marksOf(t, path)
-		if last := all[len(all)-1]; last != (Segment{at, at + 1, time.UnixMilli(5), Source{"x", 2}}) {
+		if last := all[len(all)-1]; last != (Segment{at, at + 1, time.UnixMilli(5), Source{Process: "x", Worker: 2}}) {
 			if m.defined < maxSources {
 				t.Errorf("added %+v", last)
 			}
@@ -353,7 +353,7 @@ func TestReader(t *testing.T) {
 	if _, err := OpenReader(l.path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	web, api := Source{"web", 1}, Source{"api", 0}
+	web, api := Source{Process: "web", Worker: 1}, Source{Process: "api", Err: true}
 	l.write("old\n", web)
 	l.rotate(true)
 	l.write("one\ntwo\n", web)
@@ -423,7 +423,7 @@ func TestReader(t *testing.T) {
 
 func TestReaderHoldsBack(t *testing.T) {
 	l := newTestLog(t)
-	l.write("one\n", Source{"web", 0})
+	l.write("one\n", Source{Process: "web", Worker: 0})
 	r, err := OpenReader(l.path)
 	if err != nil {
 		t.Fatal(err)
@@ -441,7 +441,7 @@ func TestReaderHoldsBack(t *testing.T) {
 	if _, err := r.Next(true); err != io.EOF {
 		t.Errorf("a line without a mark is not held back: %v", err)
 	}
-	if err := l.marks.Add(8, l.now, Source{"web", 0}); err != nil {
+	if err := l.marks.Add(8, l.now, Source{Process: "web", Worker: 0}); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := r.Next(true); err != nil || !line.Known || string(line.Text) != "two" {

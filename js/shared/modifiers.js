@@ -162,6 +162,14 @@ class ProcessModifier {
   }
 
   /**
+   * Whether a worker has one log file ('together'), or one for each of standard output and error ('split').
+   * @param {any} [value] @returns {any}
+   */
+  stdio(value) {
+    return this.#policy('stdio', value, () => policies().checkWord(value, ['together', 'split'], this.#process.processName, 'stdio'));
+  }
+
+  /**
    * Ends a worker whose event loop does not answer: {timeoutMs}.
    * @param {any} [value] @returns {any}
    */
@@ -295,7 +303,7 @@ class ClusterModifier extends ServiceModifier {
 
   /**
    * @param {'scale' | 'env' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
-   *   | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
+   *   | 'stdio' | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
    * @param {any[]} given
    * @returns {any}
    */
@@ -343,6 +351,9 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any} [value] @returns {any} */
   ready(value) { return this.#forward('ready', value); }
+
+  /** @param {any} [value] @returns {any} */
+  stdio(value) { return this.#forward('stdio', value); }
 
   /** @param {any} [value] @returns {any} */
   liveness(value) { return this.#forward('liveness', value); }

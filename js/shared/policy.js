@@ -17,6 +17,7 @@ const check = require('./check');
  * @property {'rr' | 'shared'} [balance]
  * @property {'start-first' | 'stop-first'} [reload]
  * @property {ReadyCheck} [ready]
+ * @property {'together' | 'split'} [stdio]
  * @property {{timeoutMs: number}} [liveness]
  * @property {{count: number, windowMs: number}} [maxRestarts]
  * @property {number} [maxMemory] bytes
@@ -187,9 +188,9 @@ function checkTimeouts(value, process) {
  * @returns {{policy?: Record<string, any>}} without policy when nothing is set
  */
 function record(policy) {
-  const { balance, reload, ready, liveness, maxRestarts, maxMemory, timeouts = {} } = policy;
+  const { balance, reload, ready, stdio, liveness, maxRestarts, maxMemory, timeouts = {} } = policy;
   const all = {
-    balance, reload, ready: ready && { ...ready }, livenessTimeoutMs: liveness && liveness.timeoutMs,
+    balance, reload, ready: ready && { ...ready }, stdio, livenessTimeoutMs: liveness && liveness.timeoutMs,
     maxRestarts: maxRestarts && { ...maxRestarts }, maxMemoryBytes: maxMemory,
     startTimeoutMs: timeouts.startMs, drainTimeoutMs: timeouts.drainMs, stopTimeoutMs: timeouts.stopMs, graceMs: timeouts.graceMs,
   };

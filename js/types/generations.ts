@@ -53,7 +53,7 @@ export const third: Procfile = async (pandora) => {
 /** 2.x */
 export function fourth(pandora: Pandora) {
   pandora.cluster('web', './app.js').scale('auto').env({ NODE_ENV: 'production' });
-  pandora.fork('jobs', './jobs.js').ready({ message: { ready: true } }).liveness({ timeoutMs: 30000 }).maxRestarts(5)
+  pandora.fork('jobs', './jobs.js').ready({ message: { ready: true } }).stdio('split').liveness({ timeoutMs: 30000 }).maxRestarts(5)
     .maxMemory('512MB').reload('stop-first').timeouts({ startMs: 60000, stopMs: 20000 }).drop();
   const bytes: number | undefined = pandora.cluster('./app.js').balance('shared').maxMemory(2 ** 30).maxMemory();
   pandora.process('worker').timeouts({ graceMs: bytes });

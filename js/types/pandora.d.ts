@@ -137,6 +137,12 @@ export interface Settings {
    */
   ready(): ReadyCheck | undefined;
   ready(value: ReadyCheck): this;
+  /**
+   * Whether what a worker prints goes to one file, in the order in which it was printed (`'together'`), or standard output
+   * and error to a file each (`'split'`), so that `pandora log --err` can tell them apart.
+   */
+  stdio(): 'together' | 'split' | undefined;
+  stdio(value: 'together' | 'split'): this;
   /** Ends and replaces a worker whose event loop has not answered for so long; without it such a one is only shown. */
   liveness(): { timeoutMs: number } | undefined;
   liveness(value: { timeoutMs: number }): this;
