@@ -81,7 +81,7 @@ oracle: .cache/peers/.installed ## hold every golden procfile and the recorded p
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 	$(GO) test -count=1 -tags oracle -run TestPackagesRecorded ./engine
 
-matrix: deps $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, egg, ws, http2, net and dgram, on every Node version
+matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, fastify, nest, egg, midway, ws, http2, net and dgram, on every Node version
 	PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora
 	@set -e; for v in $(NODE_MATRIX); do \
 		echo "== Node $$v"; bin=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin; \

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -29,6 +30,8 @@ type matrixApp struct {
 	ask func(ctx context.Context, address string) load.Result
 	// exclusive: only one process can have what it listens on, so that a reload has a gap; that must be shown.
 	exclusive bool
+	// modules is the folder below .cache with its packages, "apps" when it is not set.
+	modules string
 	// short: it is part of the tests on one Node version.
 	short bool
 }
@@ -37,8 +40,11 @@ var matrixApps = []matrixApp{
 	{name: "http", kinds: []string{"fork", "cluster"}, ask: askHTTP},
 	{name: "express", kinds: []string{"fork", "cluster"}, ask: askHTTP, short: true},
 	{name: "koa", kinds: []string{"fork", "cluster"}, ask: askHTTP},
+	{name: "fastify", kinds: []string{"fork", "cluster"}, ask: askHTTP},
+	{name: "nest", kinds: []string{"fork", "cluster"}, ask: askHTTP},
 	{name: "nested", kinds: []string{"fork"}, ask: askHTTP, short: true},
 	{name: "egg", kinds: []string{"fork"}, ask: askHTTP},
+	{name: "midway", kinds: []string{"fork"}, ask: askHTTP, modules: "midway"},
 	{name: "ws", kinds: []string{"fork", "cluster"}, ask: askWebSocket, short: true},
 	{name: "http2", kinds: []string{"fork", "cluster"}, ask: askHTTP2, short: true},
 	{name: "net", kinds: []string{"fork", "cluster"}, ask: askLines},
@@ -52,16 +58,6 @@ func TestMatrix(t *testing.T) {
 	all, reloads := os.Getenv("PANDORA_MATRIX") != "", 2
 	if all {
 		reloads = 5
-	}
-	modules, err := filepath.Abs("../../.cache/apps/node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(modules); err != nil {
-		if os.Getenv("CI") == "true" || all {
-			t.Fatalf("%v: run make .cache/apps/.installed", err)
-		}
-		t.Skip("the applications' packages are not installed: run make .cache/apps/.installed")
 	}
 	version, err := exec.Command("node", "--version").Output()
 	if err != nil {
@@ -79,13 +75,31 @@ func TestMatrix(t *testing.T) {
 				continue
 			}
 			t.Run(app.name+" "+kind, func(t *testing.T) {
-				row := runMatrixApp(t, app, kind, modules, reloads)
+				row := runMatrixApp(t, app, kind, installed(t, cmp.Or(app.modules, "apps"), all), reloads)
 				mu.Lock()
 				rows = append(rows, row)
 				mu.Unlock()
 			})
 		}
 	}
+}
+
+// installed is the folder of packages that the Makefile installs for tests into .cache/name; where it is missing the test is
+// skipped, and fails when it must be there.
+func installed(t *testing.T, name string, must bool) string {
+	t.Helper()
+	modules, err := filepath.Abs("../../.cache/" + name + "/node_modules")
+	if err == nil {
+		_, err = os.Stat(modules)
+	}
+	if err == nil {
+		return modules
+	}
+	if must || os.Getenv("CI") == "true" {
+		t.Fatalf("%v: run make .cache/%s/.installed", err, name)
+	}
+	t.Skipf("the packages of the test are not installed: run make .cache/%s/.installed", name)
+	return ""
 }
 
 // runMatrixApp runs one application once and tells what happened.
@@ -135,12 +149,13 @@ func runMatrixApp(t *testing.T, app matrixApp, kind, modules string, reloads int
 		started.Milliseconds(), reload.Milliseconds(), r.OK, r.Failed)
 }
 
-// matrixApp copies an application of testdata/apps and writes its procfile.
+// matrixApp copies an application of testdata/apps and writes its procfile, unless it has one.
 func (b *bench) matrixApp(name, kind, modules string) (dir, address string) {
 	b.t.Helper()
 	dir, address = b.app("")
 	entry := name + ".js"
 	source := filepath.Join("testdata", "apps", name)
+	os.Remove(filepath.Join(dir, "procfile.js"))
 	os.Remove(filepath.Join(dir, "app.js")) // which egg would take for its own
 	if info, err := os.Stat(source); err == nil && info.IsDir() {
 		entry = "server.js"
@@ -153,7 +168,9 @@ func (b *bench) matrixApp(name, kind, modules string) (dir, address string) {
 		b.t.Fatal(err)
 	}
 	how := map[string]string{"fork": "fork('web', './%s')", "cluster": "cluster('web', './%s').scale(2)"}[kind]
-	b.write(filepath.Join(dir, "procfile.js"), "module.exports = (pandora) => { pandora."+fmt.Sprintf(how, entry)+"; };\n")
+	if _, err := os.Stat(filepath.Join(source, "procfile.js")); err != nil { // it has none of its own
+		b.write(filepath.Join(dir, "procfile.js"), "module.exports = (pandora) => { pandora."+fmt.Sprintf(how, entry)+"; };\n")
+	}
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
 		b.t.Fatal(err)
 	}

@@ -1,0 +1,7 @@
+'use strict';
+module.exports = (app) => {
+  app.router.get('/', async (ctx) => {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    ctx.body = `${process.pid} midway\n`;
+  });
+};
