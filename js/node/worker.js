@@ -20,6 +20,8 @@ const { Services } = require('./service/reconciler');
  * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null}} process
  * @property {number} worker the slot number
  * @property {boolean} [dev]
+ * @property {{logger?: import('./logger/services').ServiceLoggerConfig, hook?: any}} [config] what the global configuration
+ *   says that workers have to know
  * @property {import('./drift').Evaluation} [evaluation] the one that the application is run by
  * @property {import('./languages').Transformer} [transform]
  */
@@ -70,13 +72,12 @@ async function classOf(r, entry, label) {
  * @param {any} representation
  * @param {'service' | 'applet'} unit
  * @param {any} r
- * @param {import('./logger/files').LogFiles} files
  * @returns {Promise<import('./service/reconciler').Definition>}
  */
-async function define(representation, unit, r, files) {
+async function define(representation, unit, r) {
   const { serviceName: name, entry } = representation;
   let Class;
-  if (entry.kind === 'builtin') Class = require('./logger/service').loggerServiceClass(files);
+  if (entry.kind === 'builtin') Class = require('./logger/service').LoggerService;
   else if (entry.kind === 'cluster') Class = clusterClass(entry, r.appDir);
   else Class = await classOf(r, entry, `${unit} "${name}"`);
   const own = entry.kind === 'cluster' ? ['all'] : Class.dependencies;
@@ -90,22 +91,16 @@ function logsDir() {
 }
 
 /**
- * Makes the loggers that services get: all write to one file, in dev to the terminal.
+ * Makes the loggers that services get, once one asks.
  * @param {Options} options
- * @param {import('./logger/files').LogFiles} files
+ * @returns {(serviceName: string, form?: string) => any}
  */
-function serviceLoggers(options, files) {
-  /** @type {import('./logger/logger').Logger | undefined} */
-  let shared;
-  return (/** @type {string} */ serviceName) => {
-    const { Logger, ServiceLogger } = require('./logger/logger');
-    shared ??= new Logger({
-      files,
-      file: path.join(logsDir(), options.appName, 'service.log'),
-      level: options.dev ? 'NONE' : 'INFO',
-      stdoutLevel: options.dev ? 'ALL' : 'NONE',
-    });
-    return new ServiceLogger(shared, serviceName, options.process.processName);
+function serviceLoggers({ appName, process: { processName }, dev, config }) {
+  /** @type {ReturnType<typeof import('./logger/services').serviceLoggers> | undefined} */
+  let make;
+  return (serviceName, form) => {
+    make ??= require('./logger/services').serviceLoggers({ logsDir: logsDir(), appName, processName, dev, config: config?.logger });
+    return make(serviceName, form);
   };
 }
 
@@ -132,7 +127,7 @@ function createWorker(options, { onStoppable, onDrift }) {
   const { appName, appDir, evaluation } = options;
   useTransformer(options.transform);
   const { processName } = options.process;
-  const files = require('./logger/files').createLogFiles();
+  const files = require('./logger/files').logFiles();
   /** @type {Services | null} */
   let services = null;
   let stopping = false;
@@ -163,10 +158,10 @@ function createWorker(options, { onStoppable, onDrift }) {
       facts.config = await facts.configurator.getAllProperties();
     }
     return new Services({
-      services: await Promise.all(serviceList.map((each) => define(each, 'service', r, files))),
-      applets: await Promise.all(appletList.map((each) => define(each, 'applet', r, files))),
+      services: await Promise.all(serviceList.map((each) => define(each, 'service', r))),
+      applets: await Promise.all(appletList.map((each) => define(each, 'applet', r))),
       facts,
-      makeLogger: serviceLoggers(options, files),
+      makeLogger: serviceLoggers(options),
       onStoppable,
     });
   }

@@ -1,18 +1,22 @@
 'use strict';
 
-// Log files: lines are collected for at most a second and appended in one write, the rest when the process exits. A file
-// is opened for each write, so whoever renames it (a rotation) need not tell.
+// Log files: the lines of one turn of the event loop are appended in one write, a busy process collects them for a few
+// milliseconds, and the rest is written when the process exits. A signal that nobody handles ends a process without
+// asking: nothing would save lines that wait longer. A file is opened for each write, so whoever renames it (a rotation)
+// need not tell.
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-const FLUSH_MS = 1000;
+/** Writes come no more often than this. */
+const PAUSE_MS = 5;
 /** More than this is written at once. */
 const MAX_PENDING_BYTES = 256 * 1024;
 
 /**
  * @typedef {object} LogFiles
  * @property {(file: string, text: string) => void} append text includes its line end
+ * @property {(file: string) => void} touch makes the file, with its folder, where it is missing
  * @property {() => void} flush writes everything now
  * @property {() => void} writeThrough from now on every append is written at once
  */
@@ -26,8 +30,8 @@ function createLogFiles() {
   const pending = new Map();
   /** Files that could not be written, to say so once. @type {Set<string>} */
   const broken = new Set();
-  /** @type {NodeJS.Timeout | null} */
-  let timer = null;
+  let scheduled = false;
+  let last = 0;
   let direct = false;
 
   /**
@@ -54,13 +58,29 @@ function createLogFiles() {
   }
 
   function flush() {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    for (const [file, entry] of pending) write(file, entry.lines.join(''));
+    const all = [...pending];
     pending.clear();
+    for (const [file, entry] of all) write(file, entry.lines.join(''));
   }
 
-  process.on('exit', flush);
+  function due() {
+    scheduled = false;
+    last = Date.now();
+    flush();
+  }
+
+  function schedule() {
+    if (scheduled) return;
+    scheduled = true;
+    const wait = PAUSE_MS - (Date.now() - last);
+    if (wait > 0 && wait <= PAUSE_MS) setTimeout(due, wait).unref();
+    else setImmediate(due);
+  }
+
+  process.on('exit', () => {
+    direct = true;
+    flush();
+  });
   return {
     append(file, text) {
       let entry = pending.get(file);
@@ -71,7 +91,10 @@ function createLogFiles() {
       entry.lines.push(text);
       entry.size += text.length;
       if (direct || entry.size >= MAX_PENDING_BYTES) flush();
-      else if (!timer) timer = setTimeout(flush, FLUSH_MS).unref();
+      else schedule();
+    },
+    touch(file) {
+      write(file, '');
     },
     flush,
     writeThrough() {
@@ -81,4 +104,13 @@ function createLogFiles() {
   };
 }
 
-module.exports = { createLogFiles };
+/** @type {LogFiles | undefined} */
+let own;
+
+/** @returns {LogFiles} those of this process */
+function logFiles() {
+  own ??= createLogFiles();
+  return own;
+}
+
+module.exports = { createLogFiles, logFiles };

@@ -23,35 +23,61 @@ function formatTime(date) {
 }
 
 /**
- * An error over several lines: name and message, stack, its own fields, pid and host name.
- * @param {Error} error
+ * @param {any} value
+ * @returns {string} in one line
+ */
+function inOneLine(value) {
+  const text = util.inspect(value);
+  return value && typeof value === 'object' ? text.replace(/^\s+/mg, '').replace(/\n/g, ' ') : text;
+}
+
+/**
+ * An error over several lines: name and message, stack, its own fields, pid and host name. A code becomes part of the
+ * name of an error that has no name of its own, a host part of the message.
+ * @param {any} error
  * @returns {string}
  */
 function formatError(error) {
-  const stack = String(error.stack ?? '');
-  const frames = stack.search(/^\s+at /m);
-  const lines = [`nodejs.${error.name}: ${error.message}`];
-  if (frames >= 0) lines.push(stack.slice(frames));
-  for (const [key, value] of Object.entries(error)) {
-    if (key !== 'name' && key !== 'message' && key !== 'stack') {
-      lines.push(`${key}: ${util.inspect(value, { breakLength: Infinity })}`);
-    }
+  const named = error.name === 'Error' && typeof error.code === 'string';
+  const name = named ? `${error.code}Error` : error.name;
+  const message = error.host ? `${error.message} (${error.host})` : error.message;
+  const stack = String(error.stack || 'no_stack');
+  const fields = Object.keys(error).map((key) => [key, error[key]]);
+  if (named) {
+    const own = fields.find(([key]) => key === 'name');
+    if (own) own[1] = name;
+    else fields.push(['name', name]);
   }
-  lines.push(`pid: ${process.pid}`, `hostname: ${os.hostname()}`, '');
-  return lines.join('\n');
+  return [
+    `nodejs.${name}: ${message}`,
+    stack.slice(stack.indexOf('\n') + 1),
+    fields.map(([key, value]) => `${key}: ${inOneLine(value)}`).join('\n'),
+    `pid: ${process.pid}`,
+    `hostname: ${os.hostname()}`,
+    '',
+  ].join('\n');
+}
+
+/**
+ * @param {ArrayLike<any>} args as for console.log; of an error, what follows it is left out
+ * @returns {string}
+ */
+function formatMessage(args) {
+  try {
+    return args[0] instanceof Error ? formatError(args[0]) : util.format(...Array.from(args));
+  } catch (error) {
+    // What cannot be shown, such as an object that throws when it is looked at, must not end who logs it.
+    return `[what was logged cannot be shown: ${String(error?.message)}]`;
+  }
 }
 
 /**
  * @param {string} level
- * @param {any[]} args as for console.log; a single error, or an error first, is written by formatError
+ * @param {string} message
  * @returns {string} without a line end
  */
-function formatLine(level, args) {
-  const [first, ...rest] = args;
-  const message = first instanceof Error
-    ? util.format('%s', formatError(first), ...rest)
-    : util.format(first, ...rest);
+function formatLine(level, message) {
   return `${formatTime(new Date())} ${level} ${process.pid} ${message}`;
 }
 
-module.exports = { formatLine, formatTime, formatError };
+module.exports = { formatLine, formatMessage, formatTime, formatError };

@@ -22,7 +22,7 @@ const { processContext, serviceCore, serviceContext } = require('./context');
  * @property {Definition[]} services unique names, in definition order
  * @property {Definition[]} applets likewise
  * @property {import('./context').ProcessFacts} facts
- * @property {(serviceName: string) => any} makeLogger
+ * @property {(serviceName: string, form?: string) => any} makeLogger
  * @property {() => void} onStoppable called once, when the first service or applet with a stop() exists
  */
 
@@ -132,7 +132,7 @@ class Services {
       serviceName: unit.name,
       config: unit.config,
       dependencies,
-      makeLogger: () => this.options.makeLogger(unit.name),
+      makeLogger: () => this.options.makeLogger(unit.name, unit.representation.form),
       getInstance: () => unit.instance,
     };
     const core = serviceCore(facts);

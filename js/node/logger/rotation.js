@@ -1,0 +1,67 @@
+'use strict';
+
+// Tells the daemon which files are to be rotated, and that they still are: without a heartbeat it forgets them. It answers
+// by 'logger-reload' after it has renamed some. A daemon that is missing is waited for; nothing waits for it.
+
+const os = require('node:os');
+const path = require('node:path');
+const { Messenger } = require('../wire/messenger');
+
+const ACTION = 'LOGGER_INTERNAL';
+/** The first strategy is told after this time, so that it costs the start nothing: a rotation is never that urgent. */
+const CONNECT_MS = 1000;
+
+/**
+ * @typedef {object} Strategy
+ * @property {string} uuid
+ * @property {string} file
+ * @property {'date' | 'size'} type
+ * @property {number} rotateDuration
+ * @property {number} maxFileSize
+ * @property {number} maxFiles
+ */
+
+/**
+ * @param {object} options
+ * @param {number} options.heartbeatTime milliseconds
+ * @param {(uuid?: string) => void} options.reload called when files were renamed
+ * @param {number} [options.connectAfter] milliseconds
+ */
+function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
+  /** @type {Strategy[]} */
+  const strategies = [];
+  /** @type {Messenger | undefined} */
+  let messenger;
+  let connected = false;
+
+  /** @param {Strategy} strategy */
+  function tell(strategy) {
+    messenger?.send(ACTION, { type: 'logger-send-strategy', payload: { strategy } });
+  }
+
+  function connect() {
+    messenger = new Messenger(path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), 'pandorajs_pandora_logger.sock'));
+    messenger.handle(ACTION, (message) => {
+      if (message?.type === 'logger-reload') reload(message.payload?.uuid);
+    });
+    // A daemon that knows a strategy already says so, and goes on as before.
+    messenger.onConnect(() => {
+      connected = true;
+      for (const strategy of strategies) tell(strategy);
+    });
+    setInterval(() => {
+      for (const { uuid } of strategies) messenger?.send(ACTION, { type: 'logger-heartbeat', payload: { uuid } });
+    }, heartbeatTime).unref();
+  }
+
+  setTimeout(connect, connectAfter).unref();
+  return {
+    /** @param {Strategy} strategy */
+    add(strategy) {
+      strategies.push(strategy);
+      if (connected) tell(strategy);
+    },
+  };
+}
+
+module.exports = { createRotation };
