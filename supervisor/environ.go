@@ -68,6 +68,8 @@ func environment(spec SpawnSpec) ([]string, error) {
 		"NODE_APP_INSTANCE": strconv.Itoa(spec.Worker),
 		"PANDORA_CWD":       spec.Plan.Cwd, "PANDORA_DIR": spec.Plan.Home, "PANDORA_TMP_DIR": spec.Plan.RunDir,
 		"PANDORA_LOGS_DIR": spec.Plan.LogsDir, "PANDORA_WORKER": string(options),
+		// What npm's dorapan requires.
+		"PANDORA_HOME": filepath.Join(spec.Plan.JSDir, "node", "facade"),
 	})
 	delete(env, "PANDORA_DEV")
 	if spec.Plan.Dev {

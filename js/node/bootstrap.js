@@ -78,6 +78,7 @@ function boot(lane) {
   tellUncaught(lane, onUncaught);
   const options = readOptions();
   adjustProcess(options.process);
+  require('./facade/hook').install(options.appDir);
   require('./output').installOutput();
   const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
   const listening = require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');

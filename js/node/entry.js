@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { createRequire } = require('node:module');
 const { pathToFileURL } = require('node:url');
+const { hookImports } = require('./facade/hook');
 const { isModuleFile, needsImport, prepareRequest } = require('./languages');
 
 /**
@@ -27,6 +28,7 @@ async function loadFrom(baseDir, request) {
       if (!waits && !needsImport(error, file)) throw error;
     }
   }
+  hookImports();
   return import(pathToFileURL(file).href);
 }
 

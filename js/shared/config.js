@@ -111,4 +111,4 @@ function merge(base, over) {
   return merged;
 }
 
-module.exports = { load };
+module.exports = { load, resolve };

@@ -12,12 +12,15 @@
 
 /** @type {Current | null} */
 let now = null;
+/** @type {(() => void)[]} */
+const waiting = [];
 
 /**
  * @param {Current} given
  */
 function enter(given) {
   now = given;
+  for (const call of waiting) call();
 }
 
 /** @returns {Current | null} null before the process has a context, and outside any worker */
@@ -25,4 +28,12 @@ function current() {
   return now;
 }
 
-module.exports = { enter, current };
+/**
+ * @param {() => void} call now, if there is a context, and at each enter()
+ */
+function whenEntered(call) {
+  waiting.push(call);
+  if (now !== null) call();
+}
+
+module.exports = { enter, current, whenEntered };

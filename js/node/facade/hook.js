@@ -1,0 +1,82 @@
+'use strict';
+
+// What a request for a package of Pandora.js finds in a worker:
+//
+//   pandora, pandora-env     what is here, whatever is installed
+//   dorapan                  the installed one, which requires what PANDORA_HOME names; else, and for import, the same
+//   pandora-dollar and kin   the installed one; else what is here
+//
+// require() is answered from a Map. Imports need hooks of Node's, which make every load slower: they are there once a
+// module is about to be imported.
+
+const Module = /** @type {any} */ (require('node:module'));
+
+/** @type {Map<string, {file: string, always: boolean, imported?: boolean}>} file seen from this folder */
+const ANSWERS = new Map([
+  ['pandora', { file: 'index.js', always: true }],
+  ['pandora-env', { file: 'env.js', always: true }],
+  ['dorapan', { file: 'index.js', always: false, imported: true }],
+  ['pandora-dollar', { file: '../dollar/index.js', always: false }],
+]);
+
+let hooked = false;
+
+/** @param {{file: string}} answer */
+const fileOf = ({ file }) => require('node:path').join(__dirname, file);
+
+/**
+ * Answers require() from now on.
+ * @param {string} appDir
+ */
+function install(appDir) {
+  const original = Module._resolveFilename.bind(Module);
+  /** @type {(request: string, parent: any, isMain: boolean, options: any) => string} */
+  Module._resolveFilename = (request, parent, isMain, options) => {
+    const answer = ANSWERS.get(request);
+    if (answer === undefined) {
+      const file = original(request, parent, isMain, options);
+      if (!hooked && file.charCodeAt(file.length - 3) === 109 /* m */ && /\.m[jt]s$/.test(file)) hookImports();
+      return file;
+    }
+    if (answer.always) return fileOf(answer);
+    try {
+      return original(request, parent, isMain, options);
+    } catch (error) {
+      if (error?.code !== 'MODULE_NOT_FOUND') throw error;
+      return fileOf(answer);
+    }
+  };
+  if (typeof Module.registerHooks === 'function' && importsLikely(appDir)) hookImports();
+}
+
+/**
+ * Where require() loads ES modules nobody tells of it. Such an application says what it is made of.
+ * @param {string} appDir
+ * @returns {boolean}
+ */
+function importsLikely(appDir) {
+  try {
+    const { type, dependencies, devDependencies } = JSON.parse(require('node:fs').readFileSync(`${appDir}/package.json`, 'utf8'));
+    return type === 'module' || Object.keys({ ...dependencies, ...devDependencies }).some((name) => ANSWERS.has(name));
+  } catch {
+    return false;
+  }
+}
+
+/** Answers imports from now on: in this thread where Node can (22.15), else in the thread of its loader (18.19, 20.6). */
+function hookImports() {
+  if (hooked) return;
+  hooked = true;
+  if (typeof Module.registerHooks === 'function') {
+    const { resolve } = require('./imports');
+    Module.registerHooks({
+      /** @type {(request: string, context: any, next: any) => any} */
+      resolve: (request, context, next) => (ANSWERS.has(request) && context.conditions.includes('import') ? resolve(request, context, next)
+        : next(request, context)),
+    });
+  } else if (typeof Module.register === 'function') {
+    Module.register(require('node:url').pathToFileURL(require('node:path').join(__dirname, 'loader.js')));
+  }
+}
+
+module.exports = { ANSWERS, install, hookImports, fileOf };

@@ -1,0 +1,65 @@
+'use strict';
+
+// What `import` gets: a module that names the exports of the CommonJS one, so that `import { getProxy } from 'pandora'`
+// works. What belongs to the process is a live binding, because the module may be imported before there is a context.
+
+const { ANSWERS, fileOf } = require('./hook');
+
+/** Names in a declaration of export that would be syntax there. */
+const NAME = /^[A-Za-z_$][\w$]*$/;
+
+/**
+ * @param {string} file
+ * @returns {string} a URL that holds the module's source
+ */
+function moduleFor(file) {
+  const all = require(file);
+  const names = Object.keys(all).filter((name) => NAME.test(name) && name !== 'default');
+  const members = Object.keys(all.facade ?? {});
+  const source = [
+    "import { createRequire } from 'node:module';",
+    `const require = createRequire(${JSON.stringify(file)});`,
+    `const all = require(${JSON.stringify(file)});`,
+    'export default all;',
+    `export let { ${names.join(', ')} } = all;`,
+    members.length > 0 && `require('./current').whenEntered(() => { ({ ${members.join(', ')} } = all.facade); });`,
+  ].filter(Boolean).join('\n');
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
+
+/** @type {Map<string, string>} */
+const made = new Map();
+
+/**
+ * @param {string} request a name in ANSWERS
+ * @returns {{url: string, format: string, shortCircuit: true}}
+ */
+function ours(request) {
+  const file = fileOf(/** @type {any} */ (ANSWERS.get(request)));
+  let url = made.get(file);
+  if (url === undefined) {
+    url = moduleFor(file);
+    made.set(file, url);
+  }
+  return { url, format: 'module', shortCircuit: true };
+}
+
+/**
+ * The hook where next answers at once.
+ * @param {string} request a name in ANSWERS
+ * @param {any} context
+ * @param {(request: string, context: any) => any} next
+ * @returns {any}
+ */
+function resolve(request, context, next) {
+  const answer = /** @type {any} */ (ANSWERS.get(request));
+  if (answer.always || answer.imported) return ours(request);
+  try {
+    return next(request, context);
+  } catch (error) {
+    if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return ours(request);
+  }
+}
+
+module.exports = { ours, resolve };

@@ -1,0 +1,24 @@
+'use strict';
+
+// The hook of imports where Node runs it in a thread of its own.
+
+const { ANSWERS } = require('./hook');
+const { ours } = require('./imports');
+
+/**
+ * @param {string} request
+ * @param {any} context
+ * @param {(request: string, context: any) => Promise<any>} next
+ * @returns {Promise<any>}
+ */
+exports.resolve = async function resolve(request, context, next) {
+  const answer = ANSWERS.get(request);
+  if (answer === undefined) return next(request, context);
+  if (answer.always || answer.imported) return ours(request);
+  try {
+    return await next(request, context);
+  } catch (error) {
+    if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return ours(request);
+  }
+};

@@ -1,0 +1,38 @@
+'use strict';
+
+// Where each export of the facade comes from, beside the members of the process. The names are written down, so that they
+// can be listed without loading what they stand for.
+
+/** @type {Record<string, string[]>} exports by the file that has them, seen from this folder */
+const OWN = {
+  './env': ['EnvironmentUtil', 'BaseEnvironment', 'DefaultEnvironment'],
+  './config': ['GlobalConfigProcessor'],
+  './constants': [
+    'State', 'PANDORA_GLOBAL_CONFIG', 'PANDORA_CWD', 'PANDORA_HOME', 'PANDORA_PROCESS', 'PROCFILE_NAMES', 'SERVICE_PREFIX_IN_HUB',
+    'SERVICE_RESERVE_NAME', 'defaultWorkerCount',
+  ],
+  './helpers': [
+    'removePkgNameScope', 'calcAppName', 'getPandoraLogsDir', 'getAppLogDir', 'getAppLogPath', 'removeEOL', 'yyyymmdd', 'backupLog',
+  ],
+  '../configurator': ['DefaultConfigurator'],
+};
+
+/** @type {Record<string, string[]>} what only an application's own copy of a package has */
+const FOREIGN = {
+  'pandora-metrics': [
+    'MetricsActuatorServer', 'MetricsActuatorManager', 'MetricsServerManager', 'EndPoint', 'DuplexEndPoint', 'CacheDuplexEndPoint',
+    'ErrorEndPoint', 'HealthEndPoint', 'ProcessEndPoint', 'InfoEndPoint', 'AppNameFilter', 'MetricsEndPoint', 'TraceEndPoint',
+    'DaemonEndPoint', 'ScheduledMetricsReporter', 'ConsoleReporter', 'FileMetricsManagerReporter', 'CustomReporter', 'TraceReporter',
+    'ErrorResource', 'MetricsResource', 'HealthResource', 'TraceResource', 'InfoResource', 'ProcessResource', 'DaemonResource',
+    'MetricsInjectionBridge', 'LoggerMessageCollector', 'TraceMessageCollector', 'TraceManager', 'Patcher', 'NORMAL_TRACE',
+    'SLOW_TRACE', 'TIMEOUT_TRACE', 'ERROR_TRACE', 'TRACER_TIMEOUT', 'CURRENT_SPAN', 'SKIP_RATE', 'PandoraSpan', 'Tracer',
+    'ActuatorRestService', 'EndPointService',
+  ],
+  'pandora-hook': [
+    'GlobalPatcher', 'EggLoggerPatcher', 'HttpClientPatcher', 'BluebirdPatcher', 'HttpServerPatcher', 'MySQLPatcher', 'MySQL2Patcher',
+    'MySQLShimmer', 'HttpClientShimmer', 'RedisPatcher', 'MongodbPatcher', 'extractPath', 'DB_INSTANCE_UNKNOWN', 'DB_HOST_UNKNOWN',
+    'DB_TABLE_UNKNOWN', 'DB_OPERATION_UNKNOWN', 'HTTP_DEFAULT_HOST', 'HTTP_DEFAULT_PORT',
+  ],
+};
+
+module.exports = { OWN, FOREIGN };
