@@ -80,6 +80,7 @@ function boot(lane) {
   adjustProcess(options.process);
   require('./facade/hook').install(options.appDir);
   require('./output').installOutput();
+  require('./errors').installErrors({ hook: options.config?.hook, report: reportError });
   const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
   const listening = require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   const monitor = setTimeout(startMonitor, MONITOR_MS, options);
@@ -99,6 +100,11 @@ function boot(lane) {
     clearTimeout(monitor);
     startMonitor(options);
   }).catch(fail);
+}
+
+/** @param {import('./errors').ErrorPayload} payload */
+function reportError(payload) {
+  /** @type {any} */ (require('./monitor')).reportError?.(payload);
 }
 
 /** @param {any} options see worker.js */

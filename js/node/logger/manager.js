@@ -6,7 +6,7 @@
 const { EventEmitter } = require('node:events');
 const path = require('node:path');
 const { logFiles } = require('./files');
-const { Logger, Transport, levelOf } = require('./logger');
+const { LEVELS, Logger, Transport, levelOf } = require('./logger');
 
 const MESSENGER_ACTION_SERVICE = 'LOGGER_INTERNAL';
 const SOCKET_FILE_NAME = 'pandora_logger';
@@ -67,6 +67,32 @@ class EmitterTransport extends Transport {
   }
 }
 
+/** Tells error lines to whoever reports errors. */
+class ErrorTransport extends Transport {
+  /** @param {string} file */
+  constructor(file) {
+    super({ level: LEVELS.ERROR, eol: '' });
+    this.file = file;
+  }
+
+  /**
+   * Whatever the level of the logger is.
+   * @param {string} level
+   * @override
+   */
+  shouldLog(level) {
+    return this.enabled && level === 'ERROR';
+  }
+
+  /**
+   * @param {string} level
+   * @param {ArrayLike<any>} args
+   */
+  log(level, args) {
+    require('../errors').observeLine(args, this.file, Logger.prototype.put);
+  }
+}
+
 /**
  * What is not given, or undefined, has its default.
  * @param {any} config
@@ -116,6 +142,7 @@ class LoggerManager extends EventEmitter {
     const logger = new Logger({ ...config, files: logFiles(), file: filePath });
     const level = levelOf(config.emitterLevel, 'INFO', `logger ${filePath}: emitterLevel`);
     logger.set('emitter', new EmitterTransport({ level, eol: config.eol ?? '\n', loggerName, fileName, filePath }, this));
+    logger.set('errors', new ErrorTransport(filePath));
     const uuid = require('node:crypto').randomUUID();
     this.loggerMap.set(uuid, logger);
     // Where nothing is written there is nothing to rotate.

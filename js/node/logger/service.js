@@ -3,7 +3,6 @@
 // The built-in service `logger`: named loggers with files of their own.
 
 const { logFiles } = require('./files');
-const { DefaultLoggerManager } = require('./manager');
 
 /**
  * @param {boolean} condition
@@ -19,7 +18,11 @@ class LoggerService {
     this.context = context;
     /** @type {Map<string, import('./logger').Logger>} */
     this.loggerMap = new Map();
-    this.defaultLoggerManager = DefaultLoggerManager.getInstance();
+  }
+
+  /** Every worker has this service, most have no loggers: theirs are loaded when they are made. */
+  get defaultLoggerManager() {
+    return require('./manager').DefaultLoggerManager.getInstance();
   }
 
   /** Creates the loggers of its config: {loggers: {name: LoggerConfig}}. */
