@@ -2,8 +2,22 @@
 
 // The reconciler's host in Node: the common one, which also loads what Node by itself cannot.
 
+const path = require('node:path');
+const Module = /** @type {any} */ (require('node:module'));
 const { createHost } = require('../shared/host');
-const { prepareFile, prepareRequest } = require('./languages');
+const { isModuleFile, prepareFile, prepareRequest, requiresModules } = require('./languages');
+
+/**
+ * Some versions of Node load ES modules by require() where nobody can answer what those import: they are imported.
+ * @param {string | null} baseDir
+ * @param {string} request
+ */
+function refuseModule(baseDir, request) {
+  if (baseDir === null || !requiresModules() || typeof Module.registerHooks === 'function') return;
+  const file = Module.createRequire(path.join(baseDir, 'procfile.js')).resolve(request);
+  if (!path.isAbsolute(file) || !isModuleFile(file)) return;
+  throw Object.assign(new Error(`Must use import to load ES Module: ${file}`), { code: 'ERR_REQUIRE_ESM' });
+}
 
 /** @returns {import('../shared/host').Host} */
 function createNodeHost() {
@@ -16,6 +30,7 @@ function createNodeHost() {
     },
     requireFrom(baseDir, request) {
       prepareRequest(baseDir, request);
+      refuseModule(baseDir, request);
       return host.requireFrom(baseDir, request);
     },
     resolvable(baseDir, request) {
