@@ -82,4 +82,37 @@ async function backupLog(file, name) {
   await fs.promises.rename(file, name || `${file}.${yyyymmdd(new Date(), '-')}-${Date.now()}`);
 }
 
-module.exports = { removePkgNameScope, calcAppName, getPandoraLogsDir, getAppLogDir, getAppLogPath, removeEOL, yyyymmdd, backupLog };
+/**
+ * A logger of the application, with a file in its folder of logs.
+ * @param {string} appName
+ * @param {string} logName without .log
+ * @returns {import('../logger/logger').Logger}
+ */
+function createAppLogger(appName, logName) {
+  const { DefaultLoggerManager } = require('../logger');
+  return DefaultLoggerManager.getInstance().createLogger(logName, { ...loggerConfig().appLogger, dir: getAppLogDir(appName) });
+}
+
+/** @type {import('../logger/logger').Logger | undefined} */
+let terminal;
+
+/** @returns {import('../logger/logger').Logger} prints lines from INFO on, without a file */
+function consoleLogger() {
+  terminal ??= new (require('../logger/logger').Logger)({
+    files: require('../logger/files').logFiles(), file: '', level: 'NONE', stdoutLevel: 'INFO',
+  });
+  return terminal;
+}
+
+module.exports = {
+  get consoleLogger() { return consoleLogger(); },
+  createAppLogger,
+  removePkgNameScope,
+  calcAppName,
+  getPandoraLogsDir,
+  getAppLogDir,
+  getAppLogPath,
+  removeEOL,
+  yyyymmdd,
+  backupLog,
+};

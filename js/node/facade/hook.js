@@ -16,6 +16,7 @@ const ANSWERS = new Map([
   ['pandora', { file: 'index.js', always: true }],
   ['pandora-env', { file: 'env.js', always: true }],
   ['dorapan', { file: 'index.js', always: false, imported: true }],
+  ['pandora-service-logger', { file: '../logger/index.js', always: false }],
   ['pandora-dollar', { file: '../dollar/index.js', always: false }],
 ]);
 

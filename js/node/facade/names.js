@@ -12,8 +12,10 @@ const OWN = {
     'SERVICE_RESERVE_NAME', 'defaultWorkerCount',
   ],
   './helpers': [
-    'removePkgNameScope', 'calcAppName', 'getPandoraLogsDir', 'getAppLogDir', 'getAppLogPath', 'removeEOL', 'yyyymmdd', 'backupLog',
+    'consoleLogger', 'createAppLogger', 'removePkgNameScope', 'calcAppName', 'getPandoraLogsDir', 'getAppLogDir', 'getAppLogPath',
+    'removeEOL', 'yyyymmdd', 'backupLog',
   ],
+  '../logger': ['DefaultLoggerManager', 'LoggerService'],
   '../configurator': ['DefaultConfigurator'],
 };
 
