@@ -11,6 +11,7 @@ const { loadFrom } = require('./entry');
 const { useTransformer } = require('./languages');
 const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');
+const { setEnvironment } = require('./facade/current');
 const { Services } = require('./service/reconciler');
 
 /**
@@ -149,6 +150,7 @@ function createWorker(options, { onStoppable, onDrift }) {
 
     const Environment = r.environment() ? await classOf(r, r.environment(), 'environment') : DefaultEnvironment;
     const environment = new Environment({ appName, appDir, processName, pandoraLogsDir: logsDir() });
+    setEnvironment(environment);
     /** @type {import('./service/context').ProcessFacts} */
     const facts = { appName, appDir, processName, environment };
     const Configurator = await configuratorClass(r, [...serviceList, ...appletList]);

@@ -1,7 +1,7 @@
 'use strict';
 
-// The process that application code asks about: what `require('pandora')` and its kin answer from. Set once, before the
-// first service is made; the facade reads it whenever it is asked, so that it may be required earlier.
+// The process that application code asks about: what `require('pandora')` and its kin answer from. It is known piece by
+// piece while a worker starts; the facade reads it whenever it is asked, so that it may be required at any time.
 
 /**
  * @typedef {object} Current
@@ -10,17 +10,43 @@
  * @property {() => any} hub of this process, made when first asked for
  */
 
+/** @type {{appName?: string, appDir?: string, processName?: string, env?: any, environment?: any}} */
+let facts = {};
 /** @type {Current | null} */
 let now = null;
 /** @type {(() => void)[]} */
 const waiting = [];
 
+/** Tells whoever waits. */
+function changed() {
+  for (const call of waiting) call();
+}
+
 /**
+ * Before anything of the application is loaded.
+ * @param {{appName: string, appDir: string, processName: string}} given
+ */
+function begin({ appName, appDir, processName }) {
+  facts = { appName, appDir, processName };
+  changed();
+}
+
+/**
+ * Before services are loaded.
+ * @param {import('../../shared/environment').Environment} environment
+ */
+function setEnvironment(environment) {
+  facts = { ...facts, environment, env: typeof environment.get === 'function' ? environment.get('env') : undefined };
+  changed();
+}
+
+/**
+ * Before services are made.
  * @param {Current} given
  */
 function enter(given) {
   now = given;
-  for (const call of waiting) call();
+  changed();
 }
 
 /** @returns {Current | null} null before the process has a context, and outside any worker */
@@ -28,12 +54,17 @@ function current() {
   return now;
 }
 
-/**
- * @param {() => void} call now, if there is a context, and at each enter()
- */
-function whenEntered(call) {
-  waiting.push(call);
-  if (now !== null) call();
+/** @returns {any} the process context, or what is known of it so far */
+function known() {
+  return now === null ? facts : now.context;
 }
 
-module.exports = { enter, current, whenEntered };
+/**
+ * @param {() => void} call now, and whenever more is known
+ */
+function whenKnown(call) {
+  waiting.push(call);
+  call();
+}
+
+module.exports = { begin, setEnvironment, enter, current, known, whenKnown };

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert');
 const { BaseEnvironment, DefaultEnvironment } = require('../../shared/environment');
-const { current } = require('./current');
+const { known } = require('./current');
 
 /** @type {EnvironmentUtil | undefined} */
 let instance;
@@ -24,7 +24,7 @@ class EnvironmentUtil {
 
   /** @returns {any} */
   getCurrentEnvironment() {
-    const environment = this.current ?? current()?.environment;
+    const environment = this.current ?? known().environment;
     assert(environment, 'should setup current environment before using it');
     return environment;
   }
@@ -54,7 +54,7 @@ class EnvironmentUtil {
 
   /** @returns {boolean} whether there is an environment */
   isReady() {
-    return Boolean(this.current ?? current()?.environment);
+    return Boolean(this.current ?? known().environment);
   }
 }
 

@@ -10,6 +10,7 @@
 // module is about to be imported.
 
 const Module = /** @type {any} */ (require('node:module'));
+const { begin } = require('./current');
 
 /** @type {Map<string, {file: string, always: boolean, imported?: boolean}>} file seen from this folder */
 const ANSWERS = new Map([
@@ -27,9 +28,10 @@ const fileOf = ({ file }) => require('node:path').join(__dirname, file);
 
 /**
  * Answers require() from now on.
- * @param {string} appDir
+ * @param {{appName: string, appDir: string, processName: string}} facts what is known of the process
  */
-function install(appDir) {
+function install(facts) {
+  begin(facts);
   const original = Module._resolveFilename.bind(Module);
   /** @type {(request: string, parent: any, isMain: boolean, options: any) => string} */
   Module._resolveFilename = (request, parent, isMain, options) => {
@@ -47,7 +49,7 @@ function install(appDir) {
       return fileOf(answer);
     }
   };
-  if (typeof Module.registerHooks === 'function' && importsLikely(appDir)) hookImports();
+  if (typeof Module.registerHooks === 'function' && importsLikely(facts.appDir)) hookImports();
 }
 
 /**

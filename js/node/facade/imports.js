@@ -22,7 +22,7 @@ function moduleFor(file) {
     `const all = require(${JSON.stringify(file)});`,
     'export default all;',
     `export let { ${names.join(', ')} } = all;`,
-    members.length > 0 && `require('./current').whenEntered(() => { ({ ${members.join(', ')} } = all.facade); });`,
+    members.length > 0 && `require('./current').whenKnown(() => { ({ ${members.join(', ')} } = all.facade); });`,
   ].filter(Boolean).join('\n');
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }

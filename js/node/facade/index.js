@@ -4,7 +4,7 @@
 // Everything is made when it is first read, and functions work without their object.
 
 const path = require('node:path');
-const { current } = require('./current');
+const { current, known } = require('./current');
 const { OWN, FOREIGN } = require('./names');
 
 /**
@@ -41,17 +41,17 @@ function environment() {
   return util.isReady() ? util.getCurrentEnvironment() : undefined;
 }
 
-/** @type {Record<string, () => any>} each undefined where there is no context */
+/** @type {Record<string, () => any>} each undefined where it is not known */
 const members = {
   processContext: () => current()?.context,
-  appName: () => current()?.context.appName,
-  appDir: () => current()?.context.appDir,
-  processName: () => current()?.context.processName,
+  appName: () => known().appName,
+  appDir: () => known().appDir,
+  processName: () => known().processName,
   env: () => environment()?.get?.('env'),
   environment,
-  hub: () => current()?.context.hub,
-  config: () => current()?.context.config,
-  configurator: () => current()?.context.configurator,
+  hub: () => known().hub,
+  config: () => known().config,
+  configurator: () => known().configurator,
 };
 
 /**
@@ -61,7 +61,7 @@ const members = {
  */
 function installed(name) {
   const { createRequire } = require('node:module');
-  const appDir = current()?.context.appDir ?? process.cwd();
+  const appDir = known().appDir ?? process.cwd();
   for (const dir of [appDir, path.join(appDir, 'node_modules', 'pandora')]) {
     const from = createRequire(path.join(dir, 'package.json'));
     let file;
