@@ -12,6 +12,9 @@
 // Concurrency: Marks belongs to one goroutine at a time. Readers need no lock: they read again when the marks changed
 // meanwhile. Everything else may be called from any goroutine.
 //
+// Rotator is for other files, those of loggers, which their writers open again when they are told: it renames them by date
+// or size.
+//
 // It starts nothing, stops no process and knows no application: the supervisor decides and orders.
 package rotate
 
