@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -19,10 +20,11 @@ import (
 // countInterval is how often applications and workers are counted for the metrics.
 const countInterval = time.Second
 
-// monitor is the observing half of a daemon, or of dev: the socket that workers report to, the metrics, and the
-// endpoints that show them.
+// monitor is the observing half of a daemon, or of dev: the sockets that workers report to, the metrics, and the
+// endpoints that show them; and what else workers ask of it, the rotation of their logs.
 type monitor struct {
 	wire        *wire.Server
+	rotation    *logRotation
 	server      *endpoints.Server
 	instruments *metrics.Instruments
 	closer      io.Closer
@@ -50,6 +52,10 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
 	})
 	endpoints.Attach(w, m.server)
+	if m.rotation, err = newLogRotation(filepath.Dir(path), log.Named("rotation")); err != nil {
+		m.close()
+		return nil, err
+	}
 	return m, nil
 }
 
@@ -71,6 +77,7 @@ func (m *monitor) run(ctx context.Context) {
 			m.log.Error("metric socket failed", zap.Error(err))
 		}
 	})
+	wg.Go(func() { m.rotation.run(ctx) })
 	tick := time.NewTicker(countInterval)
 	defer tick.Stop()
 	restarts := map[[2]string]int{}
@@ -122,6 +129,9 @@ func (m *monitor) count(restarts map[[2]string]int) {
 func (m *monitor) close() {
 	m.once.Do(func() {
 		_ = m.wire.Close()
+		if m.rotation != nil {
+			m.rotation.close()
+		}
 		_ = m.closer.Close()
 	})
 }
