@@ -54,13 +54,31 @@ function workerCount() {
   return given ? Number.parseInt(given, 10) : require('os').cpus().length;
 }
 
+/** Classes that the facade has in every worker beside those of 1.x. */
+const MORE = ['Applet', 'HTTPApplet', 'DefaultConfigurator'];
+
+function facade() {
+  return {
+    exports: { get defaultWorkerCount() { return workerCount(); } },
+    finish(made) {
+      for (const name of MORE) Object.defineProperty(made, name, { value: { [name]: class {} }[name], configurable: true, writable: true });
+    },
+  };
+}
+
+/** What works of a package. */
+function meaningOf(name) {
+  if (name === 'pandora-env') return environments();
+  return name === 'pandora' ? facade() : { exports: {} };
+}
+
 const loaded = Object.create(null);
 
 /** The exports of a package in NAMES. */
 function load(name) {
   if (name === 'dorapan') return load('pandora');
   if (!loaded[name]) {
-    const meaning = name === 'pandora-env' ? environments() : { exports: name === 'pandora' ? { get defaultWorkerCount() { return workerCount(); } } : {} };
+    const meaning = meaningOf(name);
     // Making an object of a class has no effect that lasts; its methods are refused.
     const constructible = meaning.constructible || new Proxy({}, { get: () => () => {} });
     loaded[name] = build(name, { ...meaning, constructible, table: `packages/${name}`, load: (other) => (NAMES.includes(other) ? load(other) : require(other)) });

@@ -58,6 +58,7 @@ process.exit = (code) => {
 try {
   const { structure } = require('../shared/structure');
   require('./languages').useTransformer(transform);
+  require('./facade/hook').install(options);
   const value = structure(options, require('./host').createNodeHost());
   send({ value, loaded: Object.keys(require.cache).filter((file) => !file.startsWith(own)) });
 } catch (error) {

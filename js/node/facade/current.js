@@ -24,7 +24,7 @@ function changed() {
 
 /**
  * Before anything of the application is loaded.
- * @param {{appName: string, appDir: string, processName: string}} given
+ * @param {{appName: string, appDir: string, processName?: string}} given
  */
 function begin({ appName, appDir, processName }) {
   facts = { appName, appDir, processName };

@@ -12,11 +12,11 @@
 const Module = /** @type {any} */ (require('node:module'));
 const { begin } = require('./current');
 
-/** @type {Map<string, {file: string, always: boolean, imported?: boolean}>} file seen from this folder */
+/** @type {Map<string, {file: string, always: boolean, home?: boolean}>} file seen from this folder; home: asks PANDORA_HOME */
 const ANSWERS = new Map([
   ['pandora', { file: 'index.js', always: true }],
   ['pandora-env', { file: 'env.js', always: true }],
-  ['dorapan', { file: 'index.js', always: false, imported: true }],
+  ['dorapan', { file: 'index.js', always: false, home: true }],
   ['pandora-service-logger', { file: '../logger/index.js', always: false }],
   ['pandora-dollar', { file: '../dollar/index.js', always: false }],
 ]);
@@ -28,7 +28,7 @@ const fileOf = ({ file }) => require('node:path').join(__dirname, file);
 
 /**
  * Answers require() from now on.
- * @param {{appName: string, appDir: string, processName: string}} facts what is known of the process
+ * @param {{appName: string, appDir: string, processName?: string}} facts what is known of the process
  */
 function install(facts) {
   begin(facts);
@@ -41,7 +41,7 @@ function install(facts) {
       if (!hooked && file.charCodeAt(file.length - 3) === 109 /* m */ && /\.m[jt]s$/.test(file)) hookImports();
       return file;
     }
-    if (answer.always) return fileOf(answer);
+    if (answer.always || (answer.home && !process.env.PANDORA_HOME)) return fileOf(answer);
     try {
       return original(request, parent, isMain, options);
     } catch (error) {

@@ -53,7 +53,7 @@ function ours(request) {
  */
 function resolve(request, context, next) {
   const answer = /** @type {any} */ (ANSWERS.get(request));
-  if (answer.always || answer.imported) return ours(request);
+  if (answer.always || answer.home) return ours(request);
   try {
     return next(request, context);
   } catch (error) {

@@ -14,7 +14,7 @@ const { ours } = require('./imports');
 exports.resolve = async function resolve(request, context, next) {
   const answer = ANSWERS.get(request);
   if (answer === undefined) return next(request, context);
-  if (answer.always || answer.imported) return ours(request);
+  if (answer.always || answer.home) return ours(request);
   try {
     return await next(request, context);
   } catch (error) {
