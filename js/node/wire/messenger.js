@@ -12,6 +12,15 @@ const MAX_QUEUE = 1000;
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const MAX_ID = 2 ** 30;
 const REPLY = 'response_callback_';
+const REQUEST_MS = 20_000;
+
+/**
+ * @typedef {object} Message
+ * @property {string} action
+ * @property {any} data
+ * @property {string | undefined} [reply] the action of its reply, once it is sent
+ * @property {(data: any) => void} [resolve] takes the reply
+ */
 
 /** One connection to the daemon, made anew whenever it ends. */
 class Messenger {
@@ -20,12 +29,16 @@ class Messenger {
   #connected = false;
   #closed = false;
   #lastId = 0;
-  /** @type {{action: string, data: any}[]} */
+  /** @type {Message[]} */
   #queue = [];
   /** @type {Map<string, (data: any) => any>} */
   #handlers = new Map();
   /** @type {(() => void)[]} */
   #listeners = [];
+  /** @type {(() => void)[]} */
+  #farewells = [];
+  /** @type {Map<string, (data: any) => void>} who waits for a reply, by its action */
+  #waiting = new Map();
   /** How many messages were dropped so far. */
   dropped = 0;
 
@@ -41,15 +54,49 @@ class Messenger {
    * @param {any} data
    */
   send(action, data) {
+    this.#post({ action, data });
+  }
+
+  /** @param {Message} message */
+  #post(message) {
     if (this.#connected) {
-      this.#write(action, data);
+      this.#write(message);
       return;
     }
     if (this.#queue.length >= MAX_QUEUE) {
       this.#queue.shift();
       this.dropped += 1;
     }
-    this.#queue.push({ action, data });
+    this.#queue.push(message);
+  }
+
+  /**
+   * Sends a message and waits for its reply. While there is no connection it is queued, under its own timeout; a
+   * connection that ends takes the reply with it.
+   * @param {string} action
+   * @param {any} data
+   * @param {number} [timeoutMs]
+   * @returns {Promise<any>} rejects with a MessengerRequestTimeoutError
+   */
+  request(action, data, timeoutMs = REQUEST_MS) {
+    return new Promise((resolve, reject) => {
+      const message = { action, data, /** @type {string | undefined} */ reply: undefined, resolve: (/** @type {any} */ value) => {
+        clearTimeout(timer);
+        resolve(value);
+      } };
+      const timer = setTimeout(() => {
+        if (message.reply) this.#waiting.delete(message.reply);
+        const queued = this.#queue.indexOf(message);
+        if (queued >= 0) this.#queue.splice(queued, 1);
+        reject(Object.assign(new Error(`target no response in ${timeoutMs}ms`), { name: 'MessengerRequestTimeoutError', code: 'PANDORA_TIMEOUT' }));
+      }, timeoutMs).unref();
+      this.#post(message);
+    });
+  }
+
+  /** @returns {boolean} whether there is a connection now */
+  get connected() {
+    return this.#connected;
   }
 
   /**
@@ -68,6 +115,13 @@ class Messenger {
   onConnect(listener) {
     this.#listeners.push(listener);
     if (this.#connected) listener();
+  }
+
+  /**
+   * @param {() => void} listener called when a connection has ended
+   */
+  onDisconnect(listener) {
+    this.#farewells.push(listener);
   }
 
   close() {
@@ -94,8 +148,11 @@ class Messenger {
     });
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => {
+      const ended = this.#connected;
       this.#connected = false;
       this.#socket = null;
+      this.#waiting.clear(); // the next connection counts its packets anew
+      if (ended) for (const listener of this.#farewells) listener();
       if (!this.#closed) setTimeout(() => this.#open(), RETRY_MS).unref();
     });
   }
@@ -108,21 +165,23 @@ class Messenger {
     for (const listener of this.#listeners) listener();
     const unsent = this.#queue;
     this.#queue = [];
-    for (const { action, data } of unsent) this.#write(action, data);
+    for (const message of unsent) this.#write(message);
     socket.uncork();
   }
 
-  /**
-   * @param {string} action
-   * @param {any} data
-   */
-  #write(action, data) {
+  /** @param {Message} message */
+  #write(message) {
     if (!this.#socket || this.#socket.writableLength > MAX_UNSENT_BYTES) {
       this.dropped += 1;
       return;
     }
     this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
-    this.#socket.write(encode(this.#lastId, action, data));
+    const frame = encode(this.#lastId, message.action, message.data);
+    if (message.resolve) {
+      message.reply = REPLY + this.#lastId;
+      this.#waiting.set(message.reply, message.resolve);
+    }
+    this.#socket.write(frame);
   }
 
   /**
@@ -130,15 +189,23 @@ class Messenger {
    * @param {import('./frames').Packet} packet
    */
   async #receive(socket, { id, action, data }) {
+    const resolve = this.#waiting.get(action);
+    if (resolve) {
+      this.#waiting.delete(action);
+      resolve(data);
+      return;
+    }
     const handler = this.#handlers.get(action);
     if (!handler) return;
-    let result;
+    /** @param {any} result */
+    const answer = (result) => {
+      if (socket === this.#socket && this.#connected) this.#write({ action: REPLY + id, data: result });
+    };
     try {
-      result = await handler(data);
+      answer(await handler(data));
     } catch {
-      result = undefined; // the daemon leaves the row out
+      answer(undefined); // the daemon leaves the row out; also where the result cannot be written as JSON
     }
-    if (socket === this.#socket && this.#connected) this.#write(REPLY + id, result);
   }
 }
 
