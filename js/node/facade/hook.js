@@ -12,11 +12,20 @@
 const Module = /** @type {any} */ (require('node:module'));
 const { begin } = require('./current');
 
-/** @type {Map<string, {file: string, always: boolean, home?: boolean}>} file seen from this folder; home: asks PANDORA_HOME */
+/**
+ * @typedef {object} Answer
+ * @property {string} file seen from this folder
+ * @property {boolean} always whatever is installed
+ * @property {boolean} [home] the installed one asks PANDORA_HOME
+ * @property {string} [adopt] the installed one is told of this process by the function adopt of that file
+ */
+
+/** @type {Map<string, Answer>} */
 const ANSWERS = new Map([
   ['pandora', { file: 'index.js', always: true }],
   ['pandora-env', { file: 'env.js', always: true }],
   ['dorapan', { file: 'index.js', always: false, home: true }],
+  ['pandora-metrics', { file: '../metrics/index.js', always: false, adopt: '../metrics/adopt' }],
   ['pandora-service-logger', { file: '../logger/index.js', always: false }],
   ['pandora-dollar', { file: '../dollar/index.js', always: false }],
 ]);
@@ -42,14 +51,40 @@ function install(facts) {
       return file;
     }
     if (answer.always || (answer.home && !process.env.PANDORA_HOME)) return fileOf(answer);
+    let file;
     try {
-      return original(request, parent, isMain, options);
+      file = original(request, parent, isMain, options);
     } catch (error) {
       if (error?.code !== 'MODULE_NOT_FOUND') throw error;
       return fileOf(answer);
     }
+    return found(answer, file);
   };
   if (typeof Module.registerHooks === 'function' && importsLikely(facts.appDir)) hookImports();
+}
+
+/** By the file of an installed package, what is loaded in its place: itself, as a rule. @type {Map<string, string>} */
+const adopted = new Map();
+
+/**
+ * An installed package is loaded a moment early where something has to be told to it. What Node cannot load any more (1.10
+ * of pandora-metrics needs a binding that went away in 24) is answered from here.
+ * @param {Answer} answer
+ * @param {string} file of the package
+ * @returns {string} what is to be loaded
+ */
+function found(answer, file) {
+  if (!answer.adopt) return file;
+  const known = adopted.get(file);
+  if (known !== undefined) return known;
+  adopted.set(file, file);
+  try {
+    require(answer.adopt).adopt(require(file));
+  } catch (error) {
+    process.emitWarning(`pandora answers for ${file}, which cannot be loaded: ${error?.stack ?? error}`, 'PandoraPackageWarning');
+    adopted.set(file, fileOf(answer));
+  }
+  return /** @type {string} */ (adopted.get(file));
 }
 
 /**
@@ -82,4 +117,4 @@ function hookImports() {
   }
 }
 
-module.exports = { ANSWERS, install, hookImports, fileOf };
+module.exports = { ANSWERS, install, hookImports, fileOf, found };

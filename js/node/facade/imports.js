@@ -3,7 +3,8 @@
 // What `import` gets: a module that names the exports of the CommonJS one, so that `import { getProxy } from 'pandora'`
 // works. What belongs to the process is a live binding, because the module may be imported before there is a context.
 
-const { ANSWERS, fileOf } = require('./hook');
+const { fileURLToPath } = require('node:url');
+const { ANSWERS, fileOf, found } = require('./hook');
 
 /** Names in a declaration of export that would be syntax there. */
 const NAME = /^[A-Za-z_$][\w$]*$/;
@@ -54,12 +55,16 @@ function ours(request) {
 function resolve(request, context, next) {
   const answer = /** @type {any} */ (ANSWERS.get(request));
   if (answer.always || answer.home) return ours(request);
+  let resolved;
   try {
-    return next(request, context);
+    resolved = next(request, context);
   } catch (error) {
     if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
     return ours(request);
   }
+  if (!resolved.url.startsWith('file:')) return resolved;
+  const file = fileURLToPath(resolved.url);
+  return found(answer, file) === file ? resolved : ours(request);
 }
 
 module.exports = { ours, resolve };
