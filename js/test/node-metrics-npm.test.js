@@ -1,0 +1,109 @@
+'use strict';
+
+// Our pandora-metrics beside npm's: the same names, and on them the same methods. `make deps` installs npm's.
+
+const assert = require('node:assert');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { folder } = require('./node-helper');
+
+const NPM = path.resolve(__dirname, '../../.cache/clients/node_modules/pandora-metrics');
+
+/**
+ * Describes a copy of the package in a process of its own: what each export is, and has.
+ * @param {string} file
+ */
+function shapeOf(file) {
+  const code = `
+    const dir = process.env.PANDORA_TMP_DIR;
+    const environment = { get: (name) => ({ appName: 'demo', appDir: dir, processName: 'web' })[name] };
+    for (const env of process.argv.slice(2)) require(env).EnvironmentUtil.getInstance().setCurrentEnvironment(environment);
+    const metrics = require(process.argv[1]);
+    const own = (object, skip) => Object.getOwnPropertyNames(object).filter((name) => !skip.includes(name)).sort();
+    const shape = {};
+    for (const [name, value] of Object.entries(metrics)) {
+      if (typeof value !== 'function') { shape[name] = { constant: value }; continue; }
+      const methods = new Set();
+      for (let at = value.prototype; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) own(at, ['constructor']).forEach((each) => methods.add(each));
+      const bases = [];
+      for (let at = Object.getPrototypeOf(value); at && at !== Function.prototype; at = Object.getPrototypeOf(at)) bases.push(at.name);
+      let fields = null;
+      try {
+        const made = new value();
+        fields = Object.fromEntries(['type', 'transferType', 'group', 'name', 'proxyMethod'].map((field) => [field, made[field]]));
+      } catch {}
+      shape[name] = { methods: [...methods].sort(), statics: own(value, ['length', 'name', 'prototype', 'instance', 'client', 'metricsProcessChannel']), bases, fields };
+    }
+    process.stdout.write(JSON.stringify(shape), () => process.exit());
+  `;
+  const envs = [path.resolve(NPM, '../pandora-env'), path.resolve(__dirname, '../node/facade/env.js')];
+  return JSON.parse(execFileSync(process.execPath, ['--no-deprecation', '-e', code, file, ...envs], {
+    env: { ...process.env, PANDORA_TMP_DIR: folder() }, encoding: 'utf8',
+  }));
+}
+
+// What is ours alone, or deliberately otherwise.
+const EXTRA_METHODS = { Counter: ['desc'] };
+const MISSING_METHODS = {
+  // How the daemon's registry makes metrics; in a worker the client does.
+  MetricsRegistry: ['counter', 'fastCompass', 'getOrAdd', 'histogram', 'meter', 'timer'],
+  ProcessIndicator: ['tryGetCpuAndMem'],
+};
+
+test('the exports are those of npm\'s package', (t) => {
+  if (!fs.existsSync(NPM)) {
+    assert.notStrictEqual(process.env.CI, 'true', `${NPM} is missing: run make deps`);
+    t.skip(`${NPM} is missing: run make deps`);
+    return;
+  }
+  const theirs = shapeOf(NPM);
+  const ours = shapeOf(path.resolve(__dirname, '../node/metrics'));
+  const names = Object.keys(ours);
+  assert.ok(names.length >= 35, names.join(' '));
+  assert.strictEqual(theirs.HealthIndicator.fields.group, 'health');
+  for (const name of names) {
+    const [own, other] = [ours[name], theirs[name]];
+    assert.ok(other, `${name} is no name of npm's package`);
+    if ('constant' in other) {
+      assert.deepStrictEqual(own.constant, other.constant, name);
+      continue;
+    }
+    const wanted = other.methods.filter((method) => !MISSING_METHODS[name]?.includes(method));
+    for (const method of [...wanted, ...EXTRA_METHODS[name] ?? []]) assert.ok(own.methods.includes(method), `${name} has no method ${method}`);
+    for (const field of other.statics) assert.ok(own.statics.includes(field), `${name} has no static ${field}`);
+    assert.deepStrictEqual(own.bases.filter((base) => other.bases.includes(base)), other.bases.filter((base) => base !== 'AbstractIndicator'), `bases of ${name}`);
+    if (!other.fields) continue;
+    assert.ok(own.fields, `no new ${name}()`);
+    const differs = name === 'Counter' ? ['proxyMethod'] : [];
+    for (const field of Object.keys(other.fields).filter((each) => !differs.includes(each))) {
+      assert.deepStrictEqual(own.fields[field], other.fields[field], `${name}.${field}`);
+    }
+  }
+});
+
+test('names are spelled as npm\'s package does', (t) => {
+  if (!fs.existsSync(NPM)) {
+    t.skip(`${NPM} is missing: run make deps`);
+    return;
+  }
+  const code = `
+    require(process.argv[2]).EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'demo' });
+    const { MetricName } = require(process.argv[1]);
+    const named = (key, tags, level) => new MetricName(key, tags, level);
+    const all = [
+      MetricName.build(), MetricName.build('a'), MetricName.build('a', 'b', 'c'), MetricName.build(''), named('a.b', { z: 1, b: 'x y', a: null }, 'CRITICAL'),
+      MetricName.build('a').tagged('k', 'v', 'l', 2), MetricName.build('a').tagged({ k: 1 }).tagged({ k: 2, j: 3 }), MetricName.build('a').resolve('b'),
+      MetricName.build().resolve('b'), MetricName.build('a').resolve(''), named('a', { t: 1 }, 'MAJOR').resolve('x'),
+      MetricName.join(MetricName.build('a'), MetricName.build('b')), MetricName.join(MetricName.EMPTY, named('b', { q: 1 }, 'MINOR'), named('c', { q: 2 })),
+      MetricName.join(), MetricName.parseKey('a'), MetricName.parseKey('a@%^k%^&v@%^TRIVIAL'), MetricName.parseKey('a@%^k%^&v!*&l%^&@%^X'), MetricName.parseKey('a@%^@%^b@%^c'),
+      MetricName.parseKey(''), MetricName.parseKey(named('中 文', { 'ä b': 'ö%' }, 'MINOR').getNameKey()),
+    ];
+    process.stdout.write(JSON.stringify(all.map((name) => [name.getNameKey(), name.toString(), name.getKey(), name.getTags(), name.getMetricLevel()])), () => process.exit());
+  `;
+  const list = (file, env) => JSON.parse(execFileSync(process.execPath, ['--no-deprecation', '-e', code, file, env], {
+    env: { ...process.env, PANDORA_TMP_DIR: folder() }, encoding: 'utf8',
+  }));
+  assert.deepStrictEqual(list(path.resolve(__dirname, '../node/metrics'), path.resolve(__dirname, '../node/facade/env.js')), list(NPM, path.resolve(NPM, '../pandora-env')));
+});
