@@ -55,6 +55,9 @@ func TestStrayAcknowledgements(t *testing.T) {
 	for _, line := range []string{`{"cmd":"NODE_HANDLE_ACK"}`, `{"cmd":"NODE_HANDLE_NACK"}`} {
 		p.say(t, strings.Repeat(line+"\n", 1000)+line)
 	}
+	// Whoever has answered this has read all before it.
+	p.say(t, `{"cmd":"NODE_SOCKET_GET_COUNT","key":"read"}`)
+	p.hear(t)
 	fd, _ := listener(t)
 	before := openFDs(t)
 	done := make(chan error, 2)
