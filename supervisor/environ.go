@@ -23,6 +23,8 @@ type workerOptions struct {
 	DefaultServiceCategory string           `json:"defaultServiceCategory"`
 	// Evaluation is what the worker compares its own with; nil when it is not known.
 	Evaluation *procfile.Evaluation `json:"evaluation,omitempty"`
+	// Config is what the global configuration says that workers have to know.
+	Config json.RawMessage `json:"config,omitempty"`
 	// Transform is how the worker loads what Node does not; nil when there is no way.
 	Transform *workerTransform `json:"transform,omitempty"`
 }
@@ -47,6 +49,7 @@ func environment(spec SpawnSpec) ([]string, error) {
 		AppName: spec.Plan.App.AppName, AppDir: spec.Plan.App.AppDir, Process: spec.Process, Worker: spec.Worker,
 		Generation: spec.Generation, Dev: spec.Plan.Dev, DefaultServiceCategory: spec.Plan.App.DefaultServiceCategory,
 		Evaluation: spec.Plan.App.Evaluation, Transform: transformOf(spec.Plan),
+		Config: spec.Plan.WorkerConfig,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("describe the worker: %w", err)

@@ -12,6 +12,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/pandora-go/pandora/procfile"
@@ -39,6 +40,8 @@ type Plan struct {
 	LogsDir string `json:"logsDir"`
 	// LogRotation says when logs are rotated, in the form of PANDORA_LOG_ROTATION, which counts more; "" is the default.
 	LogRotation string `json:"logRotation,omitempty"`
+	// WorkerConfig is what the global configuration says that workers have to know, an object; empty when it is nothing.
+	WorkerConfig json.RawMessage `json:"workerConfig,omitempty"`
 	// Dev is true under `pandora dev`.
 	Dev bool `json:"dev,omitempty"`
 	// Stopped names processes that are not to run, because they were stopped on their own.

@@ -74,7 +74,7 @@ type daemon struct {
 // daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere; with stay
 // it does not end with the last application.
 func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
-	home, err := c.home()
+	home, err := c.plainHome()
 	if err != nil {
 		return err
 	}
@@ -95,15 +95,16 @@ func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
 	if err := home.ClearDown(); err != nil {
 		return fmt.Errorf("take away the mark of the daemon's end: %w", err)
 	}
-	log, closeLog, err := openLog(home.DaemonLog())
-	if err != nil {
-		return err
-	}
-	defer closeLog()
 	spec, err := c.daemonConfig(ctx, home, fd != 0)
 	if err != nil {
 		return err
 	}
+	home = c.withLogs(home, spec)
+	log, closeLog, err := openLog(home.DaemonLog(), daemonLevel(spec))
+	if err != nil {
+		return err
+	}
+	defer closeLog()
 	log = log.With(zap.Int("daemon", os.Getpid()))
 	d := &daemon{home: home, spec: spec, started: time.Now(), log: log, stay: stay, service: newServiceManager(c.getenv, log)}
 	err = d.run(ctx, c, fd)
@@ -150,10 +151,12 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 		return err
 	}
 	defer d.monitor.close()
+	loggers := d.loggers()
 	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
 	d.fleet = control.NewFleet(control.FleetConfig{
 		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
 		Observer: d.monitor, Log: d.log, LogRotation: d.logRotation(),
+		WorkerConfig: loggers.Worker,
 	})
 	d.fleet.Note(ctx, "daemonStarted", fmt.Sprintf("daemon started (process %d, version %s)", os.Getpid(), version))
 	for _, p := range d.fleet.Adopt(ctx) {

@@ -143,6 +143,14 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	if options, err = actuatorPort(options, d.cli.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
 		return err
 	}
+	loggers, problems := config.DecodeLoggers(d.config.JSON)
+	for _, p := range problems {
+		d.cli.warn("%s", p)
+	}
+	plan.WorkerConfig = loggers.Worker
+	if dir := d.cli.configuredLogs(d.home, d.config.JSON, cwd); dir != "" {
+		plan.LogsDir = dir
+	}
 	d.supervisor = supervisor.New(supervisor.Config{Log: zap.NewNop(), Output: d.output.line})
 	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), d, d.list, options, zap.NewNop())
 	if err != nil {

@@ -58,7 +58,7 @@ func (c *cli) guard(ctx context.Context, name string, stateFD int, ready func(re
 	if err != nil {
 		return err
 	}
-	log, closeLog, err := openLog(home.DaemonLog())
+	log, closeLog, err := openLog(home.DaemonLog(), daemonLevel(home.ReadDaemon()))
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/pandora-go/pandora/internal/config"
 	"github.com/pandora-go/pandora/internal/rotate"
+	"github.com/pandora-go/pandora/internal/state"
 )
 
 // ownRotation is when the logs of daemon and guards are rotated.
@@ -41,6 +44,53 @@ func (d *daemon) logRotation() string {
 	return text
 }
 
+// loggers is what the global configuration says about logs; what cannot be meant is a problem of the daemon.
+func (d *daemon) loggers() config.Loggers {
+	l, problems := config.DecodeLoggers(d.spec.Config)
+	for _, p := range problems {
+		d.problem(p)
+	}
+	return l
+}
+
+// configuredLogs is the folder of the logs by the global configuration, a path relative to cwd. It is "" where that says
+// nothing, and, with a warning, where the folder cannot be used: that must not keep applications from running.
+func (c *cli) configuredLogs(home state.Home, global json.RawMessage, cwd string) string {
+	l, _ := config.DecodeLoggers(global) // the daemon tells of problems
+	if l.Dir == "" || c.getenv("PANDORA_LOGS_DIR") != "" {
+		return ""
+	}
+	dir := l.Dir
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(cwd, dir)
+	}
+	if err := home.WithLogs(dir).Prepare(); err != nil {
+		c.warn("logger.logsDir of the configuration: %v; logs go to %s", err, home.Logs)
+		return ""
+	}
+	return dir
+}
+
+// daemonLevel is the lowest level of the log of daemon and guards.
+func daemonLevel(spec *state.Daemon) zapcore.Level {
+	if spec == nil {
+		return zapcore.InfoLevel
+	}
+	l, _ := config.DecodeLoggers(spec.Config)
+	switch l.DaemonLevel {
+	case "ALL", "DEBUG":
+		return zapcore.DebugLevel
+	case "WARN":
+		return zapcore.WarnLevel
+	case "ERROR":
+		return zapcore.ErrorLevel
+	case "NONE":
+		return zapcore.FatalLevel + 1
+	default:
+		return zapcore.InfoLevel
+	}
+}
+
 // warnOfRotation tells of a PANDORA_LOG_ROTATION that makes no sense.
 func (c *cli) warnOfRotation() {
 	if _, err := rotate.ParsePolicy(c.getenv(rotate.PolicyEnv)); err != nil {
@@ -50,7 +100,7 @@ func (c *cli) warnOfRotation() {
 
 // openLog opens a log of one JSON object a line. Daemon and guards share the file: each line is one append. On SIGUSR1
 // the file is opened again, which also the next line does if the file was moved.
-func openLog(path string) (log *zap.Logger, closeLog func(), err error) {
+func openLog(path string, level zapcore.Level) (log *zap.Logger, closeLog func(), err error) {
 	file, err := rotate.OpenFile(path, ownRotation())
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +116,7 @@ func openLog(path string) (log *zap.Logger, closeLog func(), err error) {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.TimeKey = "time"
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), file, zapcore.InfoLevel)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), file, level)
 	return zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), func() {
 		signal.Stop(reopen)
 		close(reopen)

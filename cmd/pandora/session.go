@@ -29,13 +29,30 @@ const (
 	exitTimeoutSpan = 2 * time.Minute
 )
 
-// home finds the home folder and refuses one of another user.
+// home finds the home folder and refuses one of another user. The logs are where the last daemon had them.
 func (c *cli) home() (state.Home, error) {
+	home, err := c.plainHome()
+	if err != nil {
+		return home, err
+	}
+	return c.withLogs(home, home.ReadDaemon()), nil
+}
+
+// plainHome is the home folder without any configuration.
+func (c *cli) plainHome() (state.Home, error) {
 	home, err := state.Locate(c.getenv)
 	if err != nil {
 		return home, err
 	}
 	return home, home.Check()
+}
+
+// withLogs is the plain home with the logs where a daemon has them.
+func (c *cli) withLogs(home state.Home, spec *state.Daemon) state.Home {
+	if spec == nil || spec.LogsDir == "" || c.getenv("PANDORA_LOGS_DIR") != "" {
+		return home
+	}
+	return home.WithLogs(spec.LogsDir)
 }
 
 // attach connects to the running daemon. Where there is none but a guard lives, or one was lost, it starts one, which
@@ -120,11 +137,14 @@ func (c *cli) ensure(ctx context.Context, home state.Home) (d *control.Daemon, s
 	if d, err = probe(ctx, home); d != nil || err != nil {
 		return d, nil, err
 	}
+	if home, err = c.plainHome(); err != nil {
+		return nil, nil, err
+	}
 	spec, err := c.daemonSpec(ctx, home)
 	if err != nil {
 		return nil, nil, err
 	}
-	ready, err := startDaemon(ctx, home, spec)
+	ready, err := startDaemon(ctx, c.withLogs(home, spec), spec)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +202,7 @@ func (c *cli) freshSpec(ctx context.Context, home state.Home, executable string)
 	}
 	spec := &state.Daemon{
 		Version: version, Executable: executable, Cwd: cwd, Env: daemonEnviron(c.environ, home),
-		Config: result.JSON, ConfigPaths: result.Paths,
+		Config: result.JSON, ConfigPaths: result.Paths, LogsDir: c.configuredLogs(home, result.JSON, cwd),
 	}
 	return spec, errors.Join(home.WriteDaemon(spec), home.ForgetRevivals())
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -48,6 +49,8 @@ type FleetConfig struct {
 	Version    string
 	// LogRotation is when the logs of applications are rotated that do not say so themselves; see supervisor.Plan.
 	LogRotation string
+	// WorkerConfig is what the global configuration says that workers have to know; see supervisor.Plan.
+	WorkerConfig json.RawMessage
 	// Spawn starts the guard process of an application and returns when it listens on Home.GuardSocket(app).
 	Spawn func(ctx context.Context, app string) error
 	// Observer may be nil.
@@ -260,7 +263,7 @@ func (f *Fleet) plan(r *state.Record) *supervisor.Plan {
 	return &supervisor.Plan{
 		App: r.App, Env: r.Env, Node: r.Node, Cwd: r.Cwd,
 		Stopped: r.Stopped, JSDir: f.cfg.JSDir, Executable: f.cfg.Executable, RunDir: f.cfg.Home.Run, Home: f.cfg.Home.Dir, LogsDir: f.cfg.Home.Logs,
-		LogRotation: f.cfg.LogRotation,
+		LogRotation: f.cfg.LogRotation, WorkerConfig: f.cfg.WorkerConfig,
 	}
 }
 

@@ -134,6 +134,8 @@ type Daemon struct {
 	Config json.RawMessage `json:"config,omitempty"`
 	// ConfigPaths are the configuration modules that were loaded, in order.
 	ConfigPaths []string `json:"configPaths"`
+	// LogsDir is the folder of the logs as the configuration has it, absolute; "" when it says nothing that can be used.
+	LogsDir string `json:"logsDir,omitempty"`
 	// Service is true when a service manager keeps the daemon: guards leave it to bring a dead one back, for a while.
 	Service bool `json:"service,omitempty"`
 }

@@ -105,6 +105,12 @@ func digest(text string) string {
 	return fmt.Sprintf("%08x", h.Sum32())
 }
 
+// WithLogs is the same with the logs in another folder, an absolute path.
+func (h Home) WithLogs(dir string) Home {
+	h.Logs = dir
+	return h
+}
+
 // Check reports whether the home folder may be used: an error names another owner. A missing folder is fine.
 func (h Home) Check() error {
 	for _, dir := range []string{h.Dir, h.Run} {
