@@ -78,7 +78,7 @@ function boot(lane) {
   tellUncaught(lane, onUncaught);
   const options = readOptions();
   adjustProcess(options.process);
-  require('./facade/hook').install({ appName: options.appName, appDir: options.appDir, processName: options.process.processName });
+  require('./facade/hook').install({ ...options, processName: options.process.processName, workerCount: options.evaluation?.workerCount });
   require('./output').installOutput();
   require('./errors').installErrors({ hook: options.config?.hook, report: reportError });
   const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');

@@ -9,8 +9,13 @@
 //   const procfile: Procfile = (pandora) => { pandora.fork('web', './app.js'); };
 //   export default procfile;
 //
+// What code in a worker gets from the same module is in worker.d.ts beside this file.
+//
 // All four generations of the API are here: 0.1 (applet, category, getProcess), 1.0 to 1.2 (fork(entry, name)),
 // 1.2 to 1.11 (process, service(name, entry)) and 2.x (cluster(name, entry)).
+
+export * from './worker';
+import type { Hub, ObjectDescription, ObjectProxy } from './worker';
 
 /** A procfile exports one function, itself or as its default. What it does after its first `await` is not seen. */
 export type Procfile = (pandora: Pandora) => void | Promise<void>;
@@ -253,7 +258,7 @@ export interface ConfiguratorClass {
   new (context: any): { getAllProperties(options?: { force?: boolean }): unknown };
 }
 
-/** What a config resolver is given. */
+/** What belongs to a process; a config resolver is given it. */
 export interface ProcessContext {
   readonly appName: string;
   readonly appDir: string;
@@ -263,6 +268,11 @@ export interface ProcessContext {
   readonly environment: any;
   /** What the configurator gave, where there is one. */
   readonly config?: any;
-  getService(name: string): any;
+  /** Where there is one. */
+  readonly configurator?: any;
+  getService<T = any>(name: string): T;
   getServiceClass(name: string): any;
+  getHub(): Hub;
+  publishObject(target: string | ObjectDescription, object: any): Promise<void>;
+  getProxy<T = any>(target: string | ObjectDescription, options?: { timeout?: number }): Promise<T & ObjectProxy>;
 }

@@ -10,7 +10,17 @@
  * @property {() => any} hub of this process, made when first asked for
  */
 
-/** @type {{appName?: string, appDir?: string, processName?: string, env?: any, environment?: any}} */
+/**
+ * @typedef {object} Facts
+ * @property {string} [appName]
+ * @property {string} [appDir]
+ * @property {string} [processName]
+ * @property {number} [workerCount] what scale 'auto' means
+ * @property {any} [env]
+ * @property {any} [environment]
+ */
+
+/** @type {Facts} */
 let facts = {};
 /** @type {Current | null} */
 let now = null;
@@ -24,10 +34,10 @@ function changed() {
 
 /**
  * Before anything of the application is loaded.
- * @param {{appName: string, appDir: string, processName?: string}} given
+ * @param {Facts} given
  */
-function begin({ appName, appDir, processName }) {
-  facts = { appName, appDir, processName };
+function begin({ appName, appDir, processName, workerCount: count }) {
+  facts = { appName, appDir, processName, workerCount: count };
   changed();
 }
 
@@ -59,6 +69,11 @@ function known() {
   return now === null ? facts : now.context;
 }
 
+/** @returns {number | undefined} what scale 'auto' means in this application */
+function workerCount() {
+  return facts.workerCount;
+}
+
 /**
  * @param {() => void} call now, and whenever more is known
  */
@@ -67,4 +82,4 @@ function whenKnown(call) {
   call();
 }
 
-module.exports = { begin, setEnvironment, enter, current, known, whenKnown };
+module.exports = { begin, setEnvironment, enter, current, known, workerCount, whenKnown };

@@ -37,7 +37,7 @@ const fileOf = ({ file }) => require('node:path').join(__dirname, file);
 
 /**
  * Answers require() from now on.
- * @param {{appName: string, appDir: string, processName?: string}} facts what is known of the process
+ * @param {import('./current').Facts & {appDir: string}} facts what is known of the process
  */
 function install(facts) {
   begin(facts);

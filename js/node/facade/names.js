@@ -29,6 +29,7 @@ const OWN = {
 
 /** @type {Record<string, string[]>} what only an application's own copy of a package has */
 const FOREIGN = {
+  'pandora-messenger': ['MessengerClient', 'MessengerServer'],
   'pandora-metrics': [
     'MetricsActuatorServer', 'MetricsActuatorManager', 'MetricsServerManager', 'EndPoint', 'DuplexEndPoint',
     'CacheDuplexEndPoint', 'ErrorEndPoint', 'HealthEndPoint', 'ProcessEndPoint', 'InfoEndPoint', 'AppNameFilter',

@@ -4,6 +4,7 @@
 
 const { order, ALL } = require('./order');
 const { processContext, serviceCore, serviceContext } = require('./context');
+const { enter } = require('../facade/current');
 
 /**
  * @typedef {object} Definition a service or applet as the procfile defines it, with its class
@@ -70,6 +71,7 @@ class Services {
       getServiceClass: (name) => this.byName.get(name)?.Class ?? null,
       getApplet: (name) => this.#applet(name),
     });
+    enter({ context: this.context, environment: options.facts.environment, hub: () => this.context.getHub() });
     this.sequence = order(this.services);
     // All config functions run before anything is constructed.
     for (const unit of [...this.services, ...this.applets]) unit.config = resolveConfig(unit.representation, this.context);

@@ -1,0 +1,180 @@
+'use strict';
+
+// What code of an application gets from the packages of Pandora.js in a worker.
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { folder, launch, stop } = require('./node-helper');
+
+const FACADE = path.resolve(__dirname, '../node/facade');
+const OLD = '1.0.0-of-npm';
+
+/** A folder node_modules with packages that say they are npm's. */
+function installed(...names) {
+  return Object.fromEntries(names.flatMap((name) => [
+    [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'main.js' })],
+    [`node_modules/${name}/main.js`, `exports.old = ${JSON.stringify(OLD)};`],
+  ]));
+}
+
+/** npm's dorapan 1.0.5 in as many words. */
+const DORAPAN = {
+  'node_modules/dorapan/package.json': '{"name":"dorapan","version":"1.0.5","main":"index.js"}',
+  'node_modules/dorapan/index.js': 'module.exports = require(process.env.PANDORA_HOME);',
+};
+
+const PLACED = "module.exports = (pandora) => { pandora.service('a', './a').process('worker'); };";
+
+/** Runs an application until it is ready, and gives the lines that it printed. */
+async function run(files, options = {}) {
+  const worker = launch(folder(files), { ...options, env: { PANDORA_HOME: FACADE, ...options.env } });
+  await worker.next('ready');
+  const lines = worker.lines();
+  await stop(worker);
+  return lines;
+}
+
+test('pandora, dorapan and pandora-env are one facade, whatever is installed', async () => {
+  const lines = await run({
+    'procfile.js': PLACED,
+    'a.js': `
+      const pandora = require('pandora');
+      const say = (...all) => console.log('>', ...all);
+      module.exports = class A {
+        constructor(context) { this.context = context; }
+        start() {
+          const { appName, appDir, processName, env, environment, processContext, getService, getServiceClass } = require('dorapan');
+          say(appName, appDir === __dirname, processName, env, environment === this.context.environment);
+          say(processContext.appName, getServiceClass('a') === A, require('pandora').getService === getService);
+          say(pandora === require('dorapan'), pandora.old, require('pandora-env').old);
+          say(require('pandora-env').EnvironmentUtil.getInstance().getCurrentEnvironment() === environment, require('inner') === require('pandora-env'));
+          say(pandora.facade.appName, pandora.default === pandora, Object.keys(pandora).includes('getProxy'));
+        }
+      };`,
+    ...installed('pandora', 'pandora-env'),
+    'node_modules/inner/index.js': "module.exports = require('pandora-env');",
+    'node_modules/inner/node_modules/pandora-env/index.js': `exports.old = '${OLD}';`,
+    ...DORAPAN,
+  });
+  assert.deepStrictEqual(lines, [
+    'demo true worker development true',
+    'demo true true',
+    'true undefined undefined',
+    'true true',
+    'demo true true',
+  ]);
+});
+
+test('import has names, and members of the process as they become known', async () => {
+  const lines = await run({
+    'procfile.js': "module.exports = (pandora) => { pandora.service('a', './a.mjs').process('worker'); pandora.service('b', './b.js').process('worker'); };",
+    'a.mjs': `
+      import pandora, { getProxy, appName, env, processContext, DefaultEnvironment } from 'pandora';
+      import dorapan, { getProxy as same } from 'dorapan';
+      import { EnvironmentUtil } from 'pandora-env';
+      import { template } from 'pandora-dollar';
+      import old from 'pandora-hub';
+      console.log('>', appName, env, processContext);
+      export default class A {
+        start() {
+          console.log('>', appName, processContext === pandora.processContext, pandora === dorapan, getProxy === same, old.old);
+          console.log('>', EnvironmentUtil.getInstance().getCurrentEnvironment() instanceof DefaultEnvironment, template('{{a}}', { a: 1 }));
+        }
+      }`,
+    'b.js': `
+      module.exports = class B {
+        async start() { console.log('>', (await import('pandora')).default === require('pandora'), require('pandora-hub').old); }
+      };`,
+    ...installed('pandora', 'pandora-hub'),
+    ...DORAPAN,
+  });
+  assert.deepStrictEqual(lines, ['demo development undefined', `demo true true true ${OLD}`, 'true 1', `true ${OLD}`]);
+});
+
+test('what is not ours and what names a file of a package stays as it is', async () => {
+  const lines = await run({
+    'procfile.js': PLACED,
+    'a.js': `
+      const attempt = (name) => { try { return require(name); } catch (error) { return error.code; } };
+      console.log('>', require('pandora/main').old, require('pandora-dollar').old, require('pandora-service-logger').old);
+      console.log('>', attempt('pandora-hook'), attempt('pandora/dist/index'), attempt('dorapan') === require('pandora'), require('broken').code);
+      module.exports = class {};`,
+    ...installed('pandora', 'pandora-dollar', 'pandora-service-logger'),
+    // What an installed package lacks itself is not made up for.
+    'node_modules/broken/index.js': "try { require('pandora-hub'); } catch (error) { exports.code = error.code; }",
+    'node_modules/pandora-hub/package.json': '{"name":"pandora-hub","main":"main.js"}',
+    'node_modules/pandora-hub/main.js': "require('not-there');",
+  });
+  assert.deepStrictEqual(lines, [`${OLD} ${OLD} ${OLD}`, 'MODULE_NOT_FOUND MODULE_NOT_FOUND true MODULE_NOT_FOUND']);
+});
+
+test('a procfile sees the names, and what is known of its process', async () => {
+  const lines = await run({
+    'procfile.js': `
+      const { appName, processName, environment, processContext, getService, DefaultEnvironment } = require('pandora');
+      console.log('>', appName, processName, environment, processContext);
+      try { getService('a'); } catch (error) { console.log('>', error.code, error.message.split(':')[0]); }
+      class Mine extends DefaultEnvironment { constructor(facts) { super(facts); this.set('env', 'mine'); } }
+      module.exports = (pandora) => { pandora.environment(Mine); pandora.service('a', './a').process('worker'); };`,
+    'a.js': "console.log('>', require('pandora').env, require('pandora-env').EnvironmentUtil.getInstance().is('mine')); module.exports = class {};",
+  });
+  assert.deepStrictEqual(lines, [
+    'demo worker undefined undefined',
+    'PANDORA_CONTEXT getService() of pandora asks a process that has no context',
+    'mine true',
+  ]);
+});
+
+test('the library of the facade is listed, and nothing is loaded before it is read', () => {
+  const { execFileSync } = require('node:child_process');
+  const script = `
+    const facade = require(${JSON.stringify(FACADE)});
+    const loaded = () => Object.keys(require.cache).map((file) => require('path').relative(${JSON.stringify(path.dirname(FACADE))}, file)).sort();
+    const keys = Object.keys(facade);
+    console.log(JSON.stringify({ before: loaded(), keys, missing: keys.filter((name) => facade[name] === undefined),
+      hidden: [facade.Patcher, facade.default === facade, facade.__esModule] }));`;
+  const { before, keys, missing, hidden } = JSON.parse(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }));
+  assert.deepStrictEqual(before, ['facade/current.js', 'facade/index.js', 'facade/names.js']);
+  assert.deepStrictEqual(missing.sort(), ['appDir', 'appName', 'config', 'configurator', 'env', 'environment', 'hub', 'processContext', 'processName']);
+  assert.deepStrictEqual(hidden, [null, true, true]);
+  const { FOREIGN } = require(path.join(FACADE, 'names.js'));
+  const original = Object.keys(JSON.parse(fs.readFileSync(path.resolve(__dirname, '../goja/packages/pandora.json'), 'utf8')).names)
+    .filter((name) => name !== '__esModule');
+  const page = fs.readFileSync(path.resolve(__dirname, '../../docs/facade.md'), 'utf8');
+  const told = new Set(Array.from(page.matchAll(/`([A-Za-z_]\w*)`/g), ([, name]) => name));
+  const ours = new Set([...keys, ...Object.values(FOREIGN).flat(), 'default']);
+  assert.strictEqual(original.length, 207);
+  assert.deepStrictEqual(original.filter((name) => !ours.has(name) && !told.has(name)), [], 'exports of the original that nothing is said about');
+  assert.deepStrictEqual([...ours].filter((name) => !told.has(name)), [], 'exports that docs/facade.md leaves out');
+});
+
+test('a test may put something else in the place of an export', () => {
+  const facade = require(FACADE);
+  const { getProxy, State } = facade;
+  facade.getProxy = () => 'mine';
+  facade.State = 'changed';
+  assert.deepStrictEqual([facade.getProxy(), facade.State], ['mine', 'changed']);
+  Object.assign(facade, { getProxy, State });
+});
+
+test('GlobalConfigProcessor merges the modules of PANDORA_CONFIG over the defaults, with classes', async () => {
+  const lines = await run({
+    'procfile.js': PLACED,
+    'a.js': `
+      const { GlobalConfigProcessor, getAppLogPath } = require('dorapan');
+      const processor = GlobalConfigProcessor.getInstance();
+      const config = processor.getAllProperties();
+      console.log('>', config.actuator.http.port, config.actuator.http.enabled, config.actuator.endPoint.mine.target.name, config.list.join());
+      console.log('>', processor.getloadedConfigPath().join(), processor === GlobalConfigProcessor.getInstance(), config.added);
+      processor.mergeProperties({ added: { deep: 1 } });
+      console.log('>', processor.getAllProperties().added.deep, getAppLogPath('demo', 'x').endsWith('/logs/demo/x.log'));
+      processor.clearProperties();
+      console.log('>', processor.getAllProperties().added);
+      module.exports = class {};`,
+    'one.js': 'module.exports = { actuator: { http: { port: 7010 }, endPoint: { mine: { target: class Mine {} } } }, list: [1, 2] };',
+    'node_modules/two/index.js': "exports.default = { list: [9], app: require('pandora').appName };",
+  }, { env: { PANDORA_CONFIG: './one.js:undefined::two:./missing' } });
+  assert.deepStrictEqual(lines, ['7010 true Mine 9,2', './one.js,two true undefined', '1 true', 'undefined']);
+});
