@@ -28,6 +28,23 @@ function moduleFor(file) {
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }
 
+/**
+ * The installed package, told of the process by whoever loads it: the thread of the loader is not the worker's.
+ * @param {string} adopt a file, seen from this folder
+ * @param {string} url of the package
+ * @returns {string} the URL of what is to be imported
+ */
+function adopting(adopt, url) {
+  const source = [
+    "import { createRequire } from 'node:module';",
+    `import all from ${JSON.stringify(url)};`,
+    `export * from ${JSON.stringify(url)};`,
+    `createRequire(${JSON.stringify(__filename)})(${JSON.stringify(adopt)}).adopt(all);`,
+    'export default all;',
+  ].join('\n');
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
+
 /** @type {Map<string, string>} */
 const made = new Map();
 
@@ -67,4 +84,4 @@ function resolve(request, context, next) {
   return found(answer, file) === file ? resolved : ours(request);
 }
 
-module.exports = { ours, resolve };
+module.exports = { adopting, ours, resolve };

@@ -3,7 +3,7 @@
 // The hook of imports where Node runs it in a thread of its own.
 
 const { ANSWERS } = require('./hook');
-const { ours } = require('./imports');
+const { adopting, ours } = require('./imports');
 
 /**
  * @param {string} request
@@ -15,10 +15,13 @@ exports.resolve = async function resolve(request, context, next) {
   const answer = ANSWERS.get(request);
   if (answer === undefined) return next(request, context);
   if (answer.always || answer.home) return ours(request);
+  let resolved;
   try {
-    return await next(request, context);
+    resolved = await next(request, context);
   } catch (error) {
     if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
     return ours(request);
   }
+  if (answer.adopt) return { url: adopting(answer.adopt, resolved.url), format: 'module', shortCircuit: true };
+  return resolved;
 };
