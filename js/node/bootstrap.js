@@ -104,7 +104,7 @@ function boot(lane) {
 
 /** @param {import('./errors').ErrorPayload} payload */
 function reportError(payload) {
-  /** @type {any} */ (require('./monitor')).reportError?.(payload);
+  require('./monitor').reportError(payload);
 }
 
 /** @param {any} options see worker.js */

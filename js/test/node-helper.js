@@ -43,7 +43,7 @@ async function until(probe, what) {
 
 /** Options of a worker as the guard sets them. */
 function environment(dir, { name = 'worker', entryFile, worker = 0, dev = false, env = {}, run = dir, definition = {},
-  evaluation, transform } = {}) {
+  evaluation, transform, config } = {}) {
   const process_ = {
     appName: 'demo', appDir: dir, processName: name, scale: 1, env: {}, args: [], execArgv: [], offset: 0,
     entryFileBaseDir: entryFile ? dir : null, kind: 'plain', ...(entryFile ? { entryFile } : {}), ...definition,
@@ -61,7 +61,7 @@ function environment(dir, { name = 'worker', entryFile, worker = 0, dev = false,
     ...env,
     PANDORA_WORKER: JSON.stringify({
       appName: 'demo', appDir: dir, process: process_, worker, generation: 1, dev, defaultServiceCategory: 'worker',
-      evaluation, transform,
+      evaluation, transform, config,
     }),
   };
 }

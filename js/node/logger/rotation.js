@@ -49,7 +49,10 @@ function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
       connected = true;
       for (const strategy of strategies) tell(strategy);
     });
+    messenger.onDisconnect(() => { connected = false; });
     setInterval(() => {
+      // All is told again at the next connection: heartbeats need not wait for it.
+      if (!connected) return;
       for (const { uuid } of strategies) messenger?.send(ACTION, { type: 'logger-heartbeat', payload: { uuid } });
     }, heartbeatTime).unref();
   }
