@@ -8,7 +8,7 @@ const http = require('node:http');
 const path = require('node:path');
 const { test, before, after } = require('node:test');
 const { Daemon } = require('./node-daemon');
-const { folder, until } = require('./node-helper');
+const { folder, launch, stop, until } = require('./node-helper');
 
 const dir = folder();
 process.env.PANDORA_TMP_DIR = dir;
@@ -413,4 +413,38 @@ test('too many metrics: one warning, and the application goes on', async () => {
     for (let i = 0; i < 10100; i += 1) client.getCounter('g', 'n' + i).inc();
   `);
   assert.deepStrictEqual({ code, output }, { code: 0, output: 'PANDORA_METRICS true\n' });
+});
+
+test('in a worker: one connection for all of it', async () => {
+  const app = folder({
+    'app.js': `const { HealthIndicator, MetricsClientUtil } = require('pandora');
+      class Remote extends HealthIndicator { name = 'of_a_worker'; doCheck(builder) { builder.up(); } }
+      new Remote().initialize();
+      MetricsClientUtil.getMetricsClient().getCounter('g', 'of.a.worker').inc(2);
+      setInterval(() => {}, 60000);`,
+  });
+  const connections = daemon.connections;
+  daemon.packets = [];
+  const worker = launch(app, { entryFile: path.join(app, 'app.js'), run: dir });
+  await worker.next('ready');
+  assert.strictEqual(await state('of.a.worker', () => true), 2);
+  await announced('of_a_worker');
+  await announced('ProcessIndicator');
+  await until(() => daemon.packets.some(({ data }) => data?.name?.startsWith('node.v8.')), 'V8 gauges');
+  assert.strictEqual(daemon.connections, connections + 1);
+  const clients = daemon.packets.filter(({ action }) => action === 'METRIC_DISCOVER_KEY_PANDORA_METRIC');
+  assert.deepStrictEqual(clients.map(({ data }) => data.appName), ['demo', 'demo']);
+  await stop(worker);
+});
+
+test('a worker that uses no metrics loads none', async () => {
+  const app = folder({
+    'app.js': `const { appName } = require('pandora');
+      setTimeout(() => console.log('> ' + appName + ' ' + Object.keys(require.cache).filter((file) => /node.metrics/.test(file)).length), 50);
+      setInterval(() => {}, 60000);`,
+  });
+  const worker = launch(app, { entryFile: path.join(app, 'app.js'), run: dir });
+  await worker.next('ready');
+  await worker.printed('demo 0');
+  await stop(worker);
 });
