@@ -30,6 +30,9 @@ const ANSWERS = new Map([
   ['pandora-dollar', { file: '../dollar/index.js', always: false }],
 ]);
 
+/** What an application lists that imports one of them. */
+const OURS = /^(?:dorapan|pandora(?:-[a-z-]+)?)$/;
+
 let hooked = false;
 
 /** @param {{file: string}} answer */
@@ -42,18 +45,18 @@ const fileOf = ({ file }) => require('node:path').join(__dirname, file);
 function install(facts) {
   begin(facts);
   const original = Module._resolveFilename.bind(Module);
-  /** @type {(request: string, parent: any, isMain: boolean, options: any) => string} */
-  Module._resolveFilename = (request, parent, isMain, options) => {
+  /** @type {(request: string, ...rest: any[]) => string} */
+  Module._resolveFilename = (request, ...rest) => {
     const answer = ANSWERS.get(request);
     if (answer === undefined) {
-      const file = original(request, parent, isMain, options);
+      const file = original(request, ...rest);
       if (!hooked && file.charCodeAt(file.length - 3) === 109 /* m */ && /\.m[jt]s$/.test(file)) hookImports();
       return file;
     }
     if (answer.always || (answer.home && !process.env.PANDORA_HOME)) return fileOf(answer);
     let file;
     try {
-      file = original(request, parent, isMain, options);
+      file = original(request, ...rest);
     } catch (error) {
       if (error?.code !== 'MODULE_NOT_FOUND') throw error;
       return fileOf(answer);
@@ -95,7 +98,7 @@ function found(answer, file) {
 function importsLikely(appDir) {
   try {
     const { type, dependencies, devDependencies } = JSON.parse(require('node:fs').readFileSync(`${appDir}/package.json`, 'utf8'));
-    return type === 'module' || Object.keys({ ...dependencies, ...devDependencies }).some((name) => ANSWERS.has(name));
+    return type === 'module' || Object.keys({ ...dependencies, ...devDependencies }).some((name) => OURS.test(name));
   } catch {
     return false;
   }
