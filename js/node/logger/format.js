@@ -64,11 +64,25 @@ function formatError(error) {
  */
 function formatMessage(args) {
   try {
-    return args[0] instanceof Error ? formatError(args[0]) : util.format(...Array.from(args));
+    return args[0] instanceof Error ? formatError(args[0]) : util.format(...(Array.isArray(args) ? args : Array.from(args)));
   } catch (error) {
     // What cannot be shown, such as an object that throws when it is looked at, must not end who logs it.
     return `[what was logged cannot be shown: ${String(error?.message)}]`;
   }
+}
+
+/** The time of the last line: many have the same. */
+let lastMs = 0;
+let lastTime = '';
+
+/** @returns {string} */
+function now() {
+  const ms = Date.now();
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastTime = formatTime(new Date(ms));
+  }
+  return lastTime;
 }
 
 /**
@@ -77,7 +91,7 @@ function formatMessage(args) {
  * @returns {string} without a line end
  */
 function formatLine(level, message) {
-  return `${formatTime(new Date())} ${level} ${process.pid} ${message}`;
+  return `${now()} ${level} ${process.pid} ${message}`;
 }
 
 module.exports = { formatLine, formatMessage, formatTime, formatError };
