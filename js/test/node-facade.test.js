@@ -178,3 +178,18 @@ test('GlobalConfigProcessor merges the modules of PANDORA_CONFIG over the defaul
   }, { env: { PANDORA_CONFIG: './one.js:undefined::two:./missing' } });
   assert.deepStrictEqual(lines, ['7010 true Mine 9,2', './one.js,two true undefined', '1 true', 'undefined']);
 });
+
+test('a child of a worker sees the process too, as CommonJS and as an ES module', async () => {
+  const lines = await run({
+    'procfile.js': PLACED,
+    'a.js': `
+      const { execFileSync } = require('node:child_process');
+      for (const name of ['child.js', 'child.mjs']) process.stdout.write(execFileSync(process.execPath, [__dirname + '/' + name]));
+      module.exports = class {};`,
+    'child.js': "const { appName, processName, env } = require('dorapan'); console.log('>', appName, processName, env, require('pandora').old);",
+    'child.mjs': "import { appName, processName, env } from 'dorapan'; console.log('>', appName, processName, env);",
+    ...installed('pandora'),
+    ...DORAPAN,
+  });
+  assert.deepStrictEqual(lines, ['demo worker development undefined', 'demo worker development']);
+});

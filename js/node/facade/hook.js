@@ -63,7 +63,13 @@ function install(facts) {
     }
     return found(answer, file);
   };
-  if (typeof Module.registerHooks === 'function' && importsLikely(facts.appDir)) hookImports();
+  if (isModuleMain() || (typeof Module.registerHooks === 'function' && importsLikely(facts.appDir))) hookImports();
+}
+
+/** @returns {boolean} whether the process is about to run an ES module: a child of a worker may be */
+function isModuleMain() {
+  const main = process.argv[1] ?? '';
+  return main.startsWith('/') && require('../languages').isModuleFile(main);
 }
 
 /** By the file of an installed package, what is loaded in its place: itself, as a rule. @type {Map<string, string>} */
