@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -21,8 +22,10 @@ const (
 	pullTimeout = time.Second
 	// pullsAtOnce bounds the questions that are open at one worker.
 	pullsAtOnce = 64
-	// maxClientMetrics bounds the metrics of one client, maxConnClients the clients of one connection.
+	// maxClientMetrics bounds the metrics of one client, maxAppMetrics the names of one application, maxConnClients the
+	// clients of one connection.
 	maxClientMetrics = 10_000
+	maxAppMetrics    = 100_000
 	maxConnClients   = 64
 	// maxValue bounds one gauge's value, in bytes of JSON.
 	maxValue = 1 << 20
@@ -44,19 +47,22 @@ type Messenger interface {
 
 // ClientOptions is what ServeClients may be told.
 type ClientOptions struct {
-	// Log gets what was ignored, at debug level; nil for nothing.
+	// Log gets what was refused, the first of each kind and client as a warning, the rest at debug level; nil for
+	// nothing.
 	Log *zap.Logger
 	// Missed is called after each reading of a worker that did not answer completely in time; nil for nothing. It must
 	// not wait.
 	Missed func(app string)
+	// Refused is called for each thing that was not taken; nil for nothing. It must not wait.
+	Refused func(Refusal)
 }
 
-// ServeClients lets the workers that connect to server keep their gauges and counters in r, from now until server is
-// closed. Other types of metrics are ignored. When a connection ends, what it registered goes, unless another worker
-// has registered the same. Messages that make no sense are ignored.
+// ServeClients lets the workers that connect to server keep their metrics in r, from now until server is closed. When a
+// connection ends, what it registered goes, unless another worker has registered the same. Messages that make no sense
+// are refused and cost nothing else.
 //
 // Gauges live in the workers: a reading asks all workers at once, each at most once a second however many readers there
-// are, and waits at most a second; what did not come is left out.
+// are, and waits at most a second; what did not come is left out. Everything else is counted here.
 func ServeClients(server Messenger, r *Registry, o ClientOptions) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -64,7 +70,13 @@ func ServeClients(server Messenger, r *Registry, o ClientOptions) {
 	if o.Missed == nil {
 		o.Missed = func(string) {}
 	}
-	rc := &receiver{registry: r, options: o, conns: map[uint64][]*client{}, uplinks: map[string]int{}}
+	if o.Refused == nil {
+		o.Refused = func(Refusal) {}
+	}
+	rc := &receiver{
+		registry: r, options: o, conns: map[uint64][]*client{}, uplinks: map[string]int{},
+		ledgers: newLedgers(), apps: map[string]map[string]int{},
+	}
 	server.Handle(actionDiscover, rc.discover)
 	server.HandleFunc(rc.isUplink, rc.uplink)
 	server.OnClose(rc.close)
@@ -79,20 +91,30 @@ type receiver struct {
 	conns map[uint64][]*client // by connection
 	// uplinks counts the clients that use an action, on whatever connection.
 	uplinks map[string]int
+	ledgers *ledgers
+	// apps counts by application who has registered a name.
+	apps map[string]map[string]int
 }
 
-// client is one MetricsClient in a worker.
+// client is one MetricsClient in a worker, on one connection.
 type client struct {
 	app, id string
+	// action is what it sends under.
+	action string
 	// request asks the worker.
 	request  func(ctx context.Context, action string, data any) (json.RawMessage, error)
 	owner    Owner
 	receiver *receiver
+	ledger   *ledger
 
-	mu       sync.Mutex        // guards everything below
-	gauges   map[string]string // by our serialised name, the name as the worker spells it
-	counters map[string][]*Counter
-	last     *pull
+	mu     sync.Mutex        // guards everything below
+	gauges map[string]string // by our serialised name, the name as the worker spells it
+	// targets are the other metrics by type and the name as the worker spells it.
+	targets map[string][]target
+	// registered are the places that have been taken.
+	registered map[string]bool
+	warned     map[Refusal]bool
+	last       *pull
 }
 
 // pull is one reading of all gauges of a client.
@@ -102,76 +124,130 @@ type pull struct {
 	values map[string]any // complete when done is closed
 }
 
-func (c *client) uplinkAction() string { return uplinkPrefix + c.app + "_metrics_" + c.id }
+// frame is what a client says.
+type frame struct {
+	Action, Name, Type, Group, Method string
+	Value                             json.RawMessage
+}
 
 // discover handles the message that announces a client.
 func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any)) {
 	var m struct{ AppName, ClientID string }
 	if err := json.Unmarshal(data, &m); err != nil || m.ClientID == "" || len(m.ClientID)+len(m.AppName) > maxKey {
-		rc.ignore(conn, "metrics client without appName or clientId", err)
+		rc.refused(conn, nil, refuse(RefusedMalformed, "announcement without appName or clientId"))
 		return
 	}
-	c := &client{
-		app: m.AppName, id: m.ClientID, request: conn.Request, receiver: rc,
-		owner: rc.registry.NewOwner(), gauges: map[string]string{}, counters: map[string][]*Counter{},
+	if _, err := rc.attach(conn, m.AppName, m.ClientID); err != nil {
+		rc.refused(conn, nil, err)
 	}
+}
+
+// attach makes a client of a connection, unless there is one.
+func (rc *receiver) attach(conn *wire.Conn, app, id string) (*client, error) {
+	action := uplinkPrefix + app + "_metrics_" + id
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	clients := rc.conns[conn.ID()]
-	known := slices.ContainsFunc(clients, func(o *client) bool { return o.uplinkAction() == c.uplinkAction() })
-	if known || len(clients) >= maxConnClients {
-		return
+	if i := slices.IndexFunc(clients, func(o *client) bool { return o.action == action }); i >= 0 {
+		return clients[i], nil
+	}
+	if len(clients) >= maxConnClients {
+		return nil, refuse(RefusedClient, "more than %d clients on one connection", maxConnClients)
+	}
+	c := &client{
+		app: app, id: id, action: action, request: conn.Request, receiver: rc,
+		owner: rc.registry.NewOwner(), ledger: rc.ledgers.open(action, app, id),
+		gauges: map[string]string{}, targets: map[string][]target{}, registered: map[string]bool{}, warned: map[Refusal]bool{},
 	}
 	rc.conns[conn.ID()] = append(clients, c)
-	rc.uplinks[c.uplinkAction()]++
+	rc.uplinks[action]++
+	return c, nil
 }
 
-// isUplink tells the actions of announced clients. Application and client names may hold anything, so the action is
-// compared as a whole.
+// isUplink tells the actions of clients that are there or have been. Application and client names may hold anything, so
+// the action is compared as a whole.
 func (rc *receiver) isUplink(action string) bool {
 	if !strings.HasPrefix(action, uplinkPrefix) {
 		return false
 	}
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
-	return rc.uplinks[action] > 0
+	return rc.uplinks[action] > 0 || rc.ledgers.byAction[action] != nil
 }
 
-// uplink handles what an announced client says.
+// uplink handles what a client says.
 func (rc *receiver) uplink(conn *wire.Conn, action string, data json.RawMessage, _ func(any)) {
-	var c *client
-	rc.mu.Lock()
-	for _, o := range rc.conns[conn.ID()] {
-		if o.uplinkAction() == action {
-			c = o
-		}
-	}
-	rc.mu.Unlock()
-	var m struct {
-		Action, Name, Type, Group, Method string
-		Value                             json.RawMessage
-	}
+	var m frame
+	c := rc.client(conn, action)
 	if err := json.Unmarshal(data, &m); err != nil || c == nil {
-		rc.ignore(conn, "metrics message", err)
+		rc.refused(conn, c, refuse(RefusedMalformed, "message %.80s", data))
 		return
 	}
 	var err error
 	switch m.Action {
 	case "METRIC_CREATE":
-		err = c.create(m.Type, m.Group, m.Name)
+		err = c.create(m)
 	case "METRIC_UPDATE":
-		err = c.update(m.Name, m.Method, m.Value)
+		err = c.update(m)
 	default:
 		err = errors.New("unknown action")
 	}
 	if err != nil {
-		rc.ignore(conn, "metrics message", err, zap.String("name", m.Name), zap.String("type", m.Type))
+		rc.refused(conn, c, err, zap.String("name", clip(m.Name)), zap.String("type", clip(m.Type)))
 	}
 }
 
-func (rc *receiver) ignore(conn *wire.Conn, what string, err error, fields ...zap.Field) {
-	rc.options.Log.Debug("ignored", append(fields, zap.String("what", what), zap.Int("pid", conn.PeerPID()), zap.Error(err))...)
+// client returns who sends under an action on a connection, nil for a stranger. npm's client does not announce itself
+// again on a new connection: what it had registered on the one before is registered for it.
+func (rc *receiver) client(conn *wire.Conn, action string) *client {
+	rc.mu.Lock()
+	for _, o := range rc.conns[conn.ID()] {
+		if o.action == action {
+			rc.mu.Unlock()
+			return o
+		}
+	}
+	l := rc.ledgers.byAction[action]
+	if rc.uplinks[action] > 0 {
+		l = nil // another connection has it
+	}
+	rc.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	c, err := rc.attach(conn, l.app, l.id)
+	if err != nil {
+		return nil
+	}
+	for _, m := range l.registrations() {
+		if err := c.create(m); err != nil {
+			rc.refused(conn, c, err)
+		}
+	}
+	return c
 }
+
+// refused counts and tells what was not taken: the first of its kind from a client loudly.
+func (rc *receiver) refused(conn *wire.Conn, c *client, err error, fields ...zap.Field) {
+	reason := refusalOf(err)
+	rc.options.Refused(reason)
+	fields = append(fields, zap.String("reason", string(reason)), zap.Int("pid", conn.PeerPID()), zap.Error(err))
+	if c != nil {
+		fields = append(fields, zap.String("app", clip(c.app)))
+		c.mu.Lock()
+		first := !c.warned[reason]
+		c.warned[reason] = true
+		c.mu.Unlock()
+		if first {
+			rc.options.Log.Warn("metric of a worker refused, more of this kind are told at debug level", fields...)
+			return
+		}
+	}
+	rc.options.Log.Debug("metric of a worker refused", fields...)
+}
+
+// clip shortens what a worker sent for the log.
+func clip(s string) string { return s[:min(len(s), 200)] }
 
 // close removes what came over a connection.
 func (rc *receiver) close(conn *wire.Conn) {
@@ -179,94 +255,148 @@ func (rc *receiver) close(conn *wire.Conn) {
 	clients := rc.conns[conn.ID()]
 	delete(rc.conns, conn.ID())
 	for _, c := range clients {
-		if rc.uplinks[c.uplinkAction()]--; rc.uplinks[c.uplinkAction()] == 0 {
-			delete(rc.uplinks, c.uplinkAction())
+		if rc.uplinks[c.action]--; rc.uplinks[c.action] == 0 {
+			delete(rc.uplinks, c.action)
 		}
+		rc.ledgers.leave(c.ledger)
 	}
 	rc.mu.Unlock()
 	for _, c := range clients {
+		rc.giveBack(c.app, c.places())
 		rc.registry.Remove(c.owner)
 	}
 }
 
-// create registers one metric.
-func (c *client) create(kind, group, rawName string) error {
-	name := ParseName(rawName)
-	if name.Key == "" {
-		return errors.New("no metric name")
+// giveBack is for places of an application that one client needs no more.
+func (rc *receiver) giveBack(app string, places map[string]bool) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	for place := range places {
+		if rc.apps[app][place]--; rc.apps[app][place] == 0 {
+			delete(rc.apps[app], place)
+		}
 	}
-	key := name.String()
+	if len(rc.apps[app]) == 0 {
+		delete(rc.apps, app)
+	}
+}
+
+func (c *client) places() map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.gauges)+len(c.counters) >= maxClientMetrics {
-		return errors.New("too many metrics of one client")
+	return maps.Clone(c.registered)
+}
+
+// take makes room for a place of an application.
+func (rc *receiver) take(app, place string) error {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	places := rc.apps[app]
+	if places == nil {
+		places = map[string]int{}
+		rc.apps[app] = places
 	}
-	switch kind {
-	case "GAUGE", "": // the npm client sends the members of a set without a type
-		if err := c.receiver.registry.addGauge(group, name, source{owner: c.owner, batch: c}); err != nil {
-			return err
-		}
-		c.gauges[key] = rawName
-	case "COUNTER":
-		counter, err := c.receiver.registry.Counter(c.owner, group, name)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(c.counters[key], counter) {
-			c.counters[key] = append(c.counters[key], counter)
-		}
-	default:
-		return errors.New("this type of metric is not kept")
+	if places[place] == 0 && len(places) >= maxAppMetrics {
+		return refuse(RefusedApplication, "more than %d metrics of one application", maxAppMetrics)
 	}
+	places[place]++
 	return nil
 }
 
-// update changes the counters of that name. There is none where create has ignored the metric, and said so.
-func (c *client) update(rawName, method string, value json.RawMessage) error {
+// create registers one metric.
+func (c *client) create(m frame) error {
+	name := ParseName(m.Name)
+	if name.Key == "" || len(m.Name) > maxKey {
+		return refuse(RefusedName, "name of %d bytes: expected a key, and at most %d", len(m.Name), maxKey)
+	}
+	key := name.String()
+	place := m.Group + partSeparator + m.Type + partSeparator + m.Name
 	c.mu.Lock()
-	counters := c.counters[ParseName(rawName).String()]
+	taken, full := c.registered[place], len(c.registered) >= maxClientMetrics
 	c.mu.Unlock()
-	if len(counters) == 0 {
+	if !taken {
+		if full {
+			return refuse(RefusedClient, "more than %d metrics of one client", maxClientMetrics)
+		}
+		// The frames of a connection come one after the other, so nobody takes the place meanwhile.
+		if err := c.receiver.take(c.app, place); err != nil {
+			return err
+		}
+		if err := c.register(m, name, key); err != nil {
+			c.receiver.giveBack(c.app, map[string]bool{place: true})
+			return err
+		}
+		c.mu.Lock()
+		c.registered[place] = true
+		c.mu.Unlock()
+		c.ledger.remember(m)
+	}
+	if len(m.Value) == 0 {
 		return nil
 	}
-	n, err := amount(value)
+	return c.merge(m, false)
+}
+
+// register makes the metric, or makes this client one of its owners.
+func (c *client) register(m frame, name Name, key string) error {
+	switch m.Type {
+	case typeGauge, "": // the npm client sends the members of a set without a type
+		if err := c.receiver.registry.addGauge(m.Group, name, source{owner: c.owner, batch: c}); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.gauges[key] = m.Name
+		return nil
+	}
+	t, err := c.receiver.registry.targetOf(c.owner, m.Type, m.Group, name)
 	if err != nil {
 		return err
 	}
-	for _, counter := range counters {
-		switch method {
-		case "inc", "update":
-			counter.Inc(n)
-		case "dec", "desc": // the npm client calls dec "desc"
-			counter.Dec(n)
-		default:
-			return errors.New("unknown method of a counter")
+	if t == nil {
+		return refuse(RefusedMalformed, "type %.40q: there is no such type of metrics", m.Type)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := m.Type + partSeparator + m.Name
+	if !slices.Contains(c.targets[id], t) {
+		c.targets[id] = append(c.targets[id], t)
+	}
+	return nil
+}
+
+// update changes a metric. There is none where create has refused it, and said so.
+func (c *client) update(m frame) error {
+	if m.Method == methodMerge {
+		return c.merge(m, true)
+	}
+	c.mu.Lock()
+	targets := c.targets[m.Type+partSeparator+m.Name]
+	c.mu.Unlock()
+	var args []json.RawMessage
+	if len(targets) > 0 && json.Unmarshal(m.Value, &args) != nil {
+		args = []json.RawMessage{m.Value} // not a list but the argument itself
+	}
+	for _, t := range targets {
+		if err := t.call(m.Method, args); err != nil {
+			return fmt.Errorf("method %.40q: %w", m.Method, err)
 		}
 	}
 	return nil
 }
 
-// amount reads the argument of a counter's method: a list of arguments, or the argument itself. As in the original an
-// absent, null or zero argument counts as 1.
-func amount(value json.RawMessage) (float64, error) {
+// merge applies what a client has counted. What comes with the announcement of a metric that is not known of this
+// client was counted at another daemon's time, anything else just now.
+func (c *client) merge(m frame, now bool) error {
 	var args []json.RawMessage
-	if json.Unmarshal(value, &args) == nil {
-		if len(args) == 0 {
-			return 1, nil
-		}
-		value = args[0]
+	if err := json.Unmarshal(m.Value, &args); err != nil || len(args) != 1 {
+		return fmt.Errorf("state %.40s: expected an array of one state", m.Value)
 	}
-	if len(value) == 0 || string(value) == "null" {
-		return 1, nil
-	}
-	var n float64
-	if err := json.Unmarshal(value, &n); err != nil {
-		return 0, err
-	}
-	if n == 0 {
-		return 1, nil
-	}
-	return n, nil
+	id := m.Type + partSeparator + m.Name
+	c.mu.Lock()
+	targets := c.targets[id]
+	c.mu.Unlock()
+	return c.ledger.merge(id, targets, args[0], now)
 }
 
 // read returns the values of all gauges, at most a second old. It implements batch.

@@ -36,11 +36,14 @@ func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expf
 			families.addGauge(c.group, s)
 		}
 	}
-	for _, c := range all {
-		families.addCounters(c)
-	}
-	for _, c := range all {
-		families.addHistograms(c)
+	for k := range kinds {
+		for _, c := range all {
+			for _, e := range c.entries {
+				if e.kind == k {
+					e.metric.expose(families, c.group, e.name)
+				}
+			}
+		}
 	}
 	enc := expfmt.NewEncoder(w, format)
 	for _, name := range sortedKeys(families) {
@@ -95,24 +98,6 @@ func (fam *family) build(name string) *dto.MetricFamily {
 		out.Metric = append(out.Metric, fam.series[key])
 	}
 	return out
-}
-
-func (f families) addCounters(c collected) {
-	for _, e := range c.counters {
-		help := fmt.Sprintf("Counter %s of group %s.", e.name.Key, c.group)
-		f.add(textName(e.name.Key, dto.MetricType_COUNTER), help, dto.MetricType_COUNTER, &dto.Metric{
-			Label: f.labels(c.group, e.name.Tags, nil), Counter: &dto.Counter{Value: new(e.counter.Count())},
-		})
-	}
-}
-
-func (f families) addHistograms(c collected) {
-	for _, e := range c.histograms {
-		help := fmt.Sprintf("Histogram %s of group %s.", e.name.Key, c.group)
-		f.add(textName(e.name.Key, dto.MetricType_HISTOGRAM), help, dto.MetricType_HISTOGRAM, &dto.Metric{
-			Label: f.labels(c.group, e.name.Tags, nil), Histogram: e.histogram.dto(),
-		})
-	}
 }
 
 // addGauge adds a gauge that has a number.
@@ -224,18 +209,6 @@ func identifier(s string) string {
 		}
 		return '_'
 	}, s)
-}
-
-// dto returns the histogram for the encoder.
-func (h *histogram) dto() *dto.Histogram {
-	buckets, count, sum := h.read()
-	out := &dto.Histogram{SampleCount: &count, SampleSum: &sum}
-	cumulative := uint64(0)
-	for i, bound := range h.bounds {
-		cumulative += buckets[i]
-		out.Bucket = append(out.Bucket, &dto.Bucket{CumulativeCount: new(cumulative), UpperBound: new(bound)})
-	}
-	return out
 }
 
 // DefaultBuckets are upper bounds in seconds for durations of requests.

@@ -1,10 +1,12 @@
 package metrics
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
@@ -13,6 +15,8 @@ const (
 	maxGroup = 256
 	// maxGroups bounds the groups of a registry: groups stay when their metrics go.
 	maxGroups = 1024
+	// maxResting bounds the metrics of workers that are remembered without an owner.
+	maxResting = 4096
 )
 
 // Owner is who keeps a metric alive: the daemon, or one connection of a worker.
@@ -23,27 +27,71 @@ const Daemon Owner = 0
 
 // Registry holds all metrics, by group. All methods may be called concurrently. Make it with NewRegistry.
 type Registry struct {
-	mu     sync.Mutex // guards everything below
-	groups []*group   // in order of their first metric
-	owner  Owner
+	mu       sync.Mutex // guards everything below
+	groups   []*group   // in order of their first metric
+	owner    Owner
+	interval time.Duration // the reporters'
+	// shared finds the metrics of workers, by sharedKey. Those that nobody owns wait in resting, the latest last.
+	shared  map[string]*shared
+	resting *list.List
+}
+
+// shared is one metric of workers, in whatever groups.
+type shared struct {
+	key     string
+	metric  metric
+	entries int
+	rests   *list.Element // nil while there are entries
+}
+
+// metric is a metric of any type but gauges.
+type metric interface {
+	collect(to *collector, name Name)
+	expose(to families, group string, name Name)
+	// rest gives back what is not needed while nobody owns the metric.
+	rest()
+}
+
+// kind is the type of a metric, in the order in which rows have them.
+type kind int
+
+const (
+	kindCounter kind = iota
+	kindHistogram
+	kindMeter
+	kindTimer
+	kindCompass
+	kinds
+)
+
+func (k kind) String() string {
+	return [...]string{"counter", "histogram", "meter", "timer", "compass"}[k]
+}
+
+// entry is one metric in one group.
+type entry struct {
+	name   Name
+	key    string
+	kind   kind
+	metric metric
+	shared *shared // nil for those of the daemon
+	owners []Owner
 }
 
 // group is the metrics of one group, each list in order of registration.
 type group struct {
-	name       string
-	gauges     []*gaugeEntry
-	counters   []*counterEntry
-	histograms []*histogramEntry
-	// index finds the *gaugeEntry, *counterEntry or *histogramEntry of a serialised name.
+	name   string
+	gauges []*gaugeEntry
+	kept   [kinds][]*entry
+	// index finds the *gaugeEntry or *entry of a serialised name.
 	index map[string]any
 }
 
 // view is a copy of a group to read without the lock.
 type view struct {
-	name       string
-	gauges     []gaugeEntry
-	counters   []*counterEntry
-	histograms []*histogramEntry
+	name    string
+	gauges  []gaugeEntry
+	entries []*entry
 }
 
 // gaugeEntry is one gauge, or a set of them.
@@ -66,21 +114,17 @@ type batch interface {
 	read(ctx context.Context) map[string]any
 }
 
-type counterEntry struct {
-	name    Name
-	key     string
-	counter *Counter
-	owners  []Owner
-}
-
-type histogramEntry struct {
-	name      Name
-	key       string
-	histogram *histogram
-}
-
 // NewRegistry returns an empty registry.
-func NewRegistry() *Registry { return &Registry{} }
+func NewRegistry() *Registry {
+	return &Registry{interval: DefaultReporterInterval, shared: map[string]*shared{}, resting: list.New()}
+}
+
+// SetReporterInterval caps the widths of the buckets of metrics that are made from now on, see Level.Period.
+func (r *Registry) SetReporterInterval(interval time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interval = interval
+}
 
 // NewOwner returns an owner no one else has.
 func (r *Registry) NewOwner() Owner {
@@ -148,48 +192,109 @@ func (r *Registry) AddSet(groupName string, set Set) error {
 
 // Counter returns the counter of that name, made if there is none, and makes owner one of its owners: counters of the
 // same name add up. It is an error to take the name of a metric of another type.
+//
+// That holds for the methods of the other types too. A metric of workers is the same in all groups. When its last owner
+// goes it is no longer shown; whoever registers it again goes on with its count, unless thousands have gone since.
 func (r *Registry) Counter(owner Owner, groupName string, name Name) (*Counter, error) {
-	key := name.String()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	g, err := r.groupLocked(groupName, key)
-	if err != nil {
-		return nil, err
-	}
-	switch e := g.index[key].(type) {
-	case nil:
-		made := &counterEntry{name: name, key: key, counter: &Counter{}, owners: []Owner{owner}}
-		g.index[key] = made
-		g.counters = append(g.counters, made)
-		return made.counter, nil
-	case *counterEntry:
-		if !slices.Contains(e.owners, owner) {
-			e.owners = append(e.owners, owner)
-		}
-		return e.counter, nil
-	}
-	return nil, g.clash(key, "counter")
+	return keep(r, owner, groupName, name, kindCounter, func(time.Duration) *Counter { return &Counter{} })
+}
+
+// BucketCounter is as Counter, with buckets.
+func (r *Registry) BucketCounter(owner Owner, groupName string, name Name) (*BucketCounter, error) {
+	return keep(r, owner, groupName, name, kindCounter, NewBucketCounter)
+}
+
+// Meter is as Counter, for meters.
+func (r *Registry) Meter(owner Owner, groupName string, name Name) (*Meter, error) {
+	return keep(r, owner, groupName, name, kindMeter, NewMeter)
+}
+
+// Histogram is as Counter, for histograms. The reservoir is that of the first call.
+func (r *Registry) Histogram(owner Owner, groupName string, name Name, values Reservoir) (*Histogram, error) {
+	return keep(r, owner, groupName, name, kindHistogram, func(width time.Duration) *Histogram {
+		return NewHistogram(width, values)
+	})
+}
+
+// Timer is as Counter, for timers. The reservoir is that of the first call.
+func (r *Registry) Timer(owner Owner, groupName string, name Name, values Reservoir) (*Timer, error) {
+	return keep(r, owner, groupName, name, kindTimer, func(width time.Duration) *Timer { return NewTimer(width, values) })
+}
+
+// FastCompass is as Counter, for compasses.
+func (r *Registry) FastCompass(owner Owner, groupName string, name Name) (*FastCompass, error) {
+	return keep(r, owner, groupName, name, kindCompass, NewFastCompass)
 }
 
 // histogram returns the daemon's histogram of that name, made if there is none with the given upper bounds.
 func (r *Registry) histogram(groupName string, name Name, bounds []float64) (*histogram, error) {
+	return keep(r, Daemon, groupName, name, kindHistogram, func(time.Duration) *histogram { return newHistogram(bounds) })
+}
+
+// keep returns the metric of that name, made if there is none.
+func keep[M metric](r *Registry, owner Owner, groupName string, name Name, k kind, make func(width time.Duration) M) (M, error) {
+	var none M
 	key := name.String()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g, err := r.groupLocked(groupName, key)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	switch e := g.index[key].(type) {
 	case nil:
-		made := &histogramEntry{name: name, key: key, histogram: newHistogram(bounds)}
+		made := &entry{name: name, key: key, kind: k, owners: []Owner{owner}}
+		if owner == Daemon {
+			made.metric = make(name.Level.Period(r.interval))
+		} else {
+			made.shared = r.shareLocked(fmt.Sprintf("%T %s", none, key), func() metric { return make(name.Level.Period(r.interval)) })
+			made.metric = made.shared.metric
+		}
 		g.index[key] = made
-		g.histograms = append(g.histograms, made)
-		return made.histogram, nil
-	case *histogramEntry:
-		return e.histogram, nil
+		g.kept[k] = append(g.kept[k], made)
+		return made.metric.(M), nil
+	case *entry:
+		m, ok := e.metric.(M)
+		if !ok {
+			return none, g.clash(key, k.String())
+		}
+		if !slices.Contains(e.owners, owner) {
+			e.owners = append(e.owners, owner)
+		}
+		return m, nil
 	}
-	return nil, g.clash(key, "histogram")
+	return none, g.clash(key, k.String())
+}
+
+// shareLocked returns the metric of workers with that key, made if there is none, for one more entry. r.mu is held.
+func (r *Registry) shareLocked(key string, make func() metric) *shared {
+	s := r.shared[key]
+	if s == nil {
+		s = &shared{key: key, metric: make()}
+		r.shared[key] = s
+	}
+	if s.rests != nil {
+		r.resting.Remove(s.rests)
+		s.rests = nil
+	}
+	s.entries++
+	return s
+}
+
+// leaveLocked is for an entry that is gone. r.mu is held.
+func (r *Registry) leaveLocked(s *shared) {
+	if s == nil {
+		return
+	}
+	if s.entries--; s.entries > 0 {
+		return
+	}
+	s.metric.rest()
+	s.rests = r.resting.PushBack(s)
+	for r.resting.Len() > maxResting {
+		oldest := r.resting.Remove(r.resting.Front()).(*shared)
+		delete(r.shared, oldest.key)
+	}
 }
 
 // Remove takes an owner's part in every metric back. A metric that has no owner left is gone; one that another owner
@@ -208,13 +313,16 @@ func (r *Registry) Remove(owner Owner) {
 			}
 			return len(e.sources) == 0
 		})
-		g.counters = slices.DeleteFunc(g.counters, func(e *counterEntry) bool {
-			e.owners = slices.DeleteFunc(e.owners, func(o Owner) bool { return o == owner })
-			if len(e.owners) == 0 {
-				delete(g.index, e.key)
-			}
-			return len(e.owners) == 0
-		})
+		for k := range g.kept {
+			g.kept[k] = slices.DeleteFunc(g.kept[k], func(e *entry) bool {
+				e.owners = slices.DeleteFunc(e.owners, func(o Owner) bool { return o == owner })
+				if len(e.owners) == 0 {
+					delete(g.index, e.key)
+					r.leaveLocked(e.shared)
+				}
+				return len(e.owners) == 0
+			})
+		}
 	}
 }
 
@@ -222,14 +330,14 @@ func (r *Registry) Remove(owner Owner) {
 func (r *Registry) groupLocked(name, key string) (*group, error) {
 	switch {
 	case name == "" || len(name) > maxGroup:
-		return nil, fmt.Errorf("register metric %.80q: group name of %d bytes, expected 1 to %d", key, len(name), maxGroup)
+		return nil, refuse(RefusedName, "register metric %.80q: group name of %d bytes, expected 1 to %d", key, len(name), maxGroup)
 	case len(key) > maxKey:
-		return nil, fmt.Errorf("register metric %.80q: name of %d bytes, at most %d", key, len(key), maxKey)
+		return nil, refuse(RefusedName, "register metric %.80q: name of %d bytes, at most %d", key, len(key), maxKey)
 	}
 	i := slices.IndexFunc(r.groups, func(g *group) bool { return g.name == name })
 	if i < 0 {
 		if len(r.groups) >= maxGroups {
-			return nil, fmt.Errorf("register metric %.80q: there are %d groups already", key, maxGroups)
+			return nil, refuse(RefusedName, "register metric %.80q: there are %d groups already", key, maxGroups)
 		}
 		r.groups = append(r.groups, &group{name: name, index: map[string]any{}})
 		i = len(r.groups) - 1
@@ -239,15 +347,14 @@ func (r *Registry) groupLocked(name, key string) (*group, error) {
 
 // clash is the error for a name that a metric of another type has.
 func (g *group) clash(key, kind string) error {
-	return fmt.Errorf("register %s %.80q: group %q has a metric of another type by that name", kind, key, g.name)
+	return refuse(RefusedName, "register %s %.80q: group %q has a metric of another type by that name", kind, key, g.name)
 }
 
 // collected is the metrics of one group at one moment, already filtered by application.
 type collected struct {
-	group      string
-	gauges     []Sample
-	counters   []*counterEntry
-	histograms []*histogramEntry
+	group   string
+	gauges  []Sample
+	entries []*entry // by kind
 }
 
 // collect reads groups (all, or the named one) for an application ("" for all). With pull it asks workers and gauges
@@ -259,7 +366,10 @@ func (r *Registry) collect(ctx context.Context, groupName, app string, pull bool
 		if groupName != "" && g.name != groupName {
 			continue
 		}
-		v := view{name: g.name, counters: slices.Clone(g.counters), histograms: slices.Clone(g.histograms)}
+		v := view{name: g.name}
+		for _, entries := range g.kept {
+			v.entries = append(v.entries, entries...)
+		}
 		for _, e := range g.gauges {
 			v.gauges = append(v.gauges, *e)
 		}
@@ -276,14 +386,9 @@ func (r *Registry) collect(ctx context.Context, groupName, app string, pull bool
 		for _, e := range g.gauges {
 			c.gauges = append(c.gauges, e.samples(ctx, app, pull, values)...)
 		}
-		for _, e := range g.counters {
+		for _, e := range g.entries {
 			if belongs(e.name, app) {
-				c.counters = append(c.counters, e)
-			}
-		}
-		for _, e := range g.histograms {
-			if belongs(e.name, app) {
-				c.histograms = append(c.histograms, e)
+				c.entries = append(c.entries, e)
 			}
 		}
 		all = append(all, c)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -84,7 +83,7 @@ func (g Grouped[T]) MarshalJSON() ([]byte, error) {
 }
 
 // NormalRows reads one group for one application, "" for all. Metrics without the tag appName belong to every
-// application. Gauges come first, then counters, then histograms, each in order of registration. Workers that do not
+// application. Gauges come first, then counters, histograms, meters, timers and compasses, each in order of registration. Workers that do not
 // answer in time leave their rows out. An unknown group gives ErrUnknownGroup; the rows are never nil otherwise.
 func (r *Registry) NormalRows(ctx context.Context, group, app string) ([]Row, error) {
 	if group == "" {
@@ -107,63 +106,48 @@ func (r *Registry) Snapshot(ctx context.Context, app string) Grouped[Row] {
 	return grouped
 }
 
+// CompactRows is for reporters: of every group what has happened between the report before and now, buckets only when
+// they are complete, and little more. With the time of one call as since of the next, each bucket is in exactly one
+// report, unless more than ten have become complete meanwhile.
+func (r *Registry) CompactRows(ctx context.Context, since, now time.Time, o CompactOptions) []Row {
+	to := newCompactCollector(since, now, o)
+	for _, c := range r.collect(ctx, "", o.App, true) {
+		c.collect(to)
+	}
+	return to.rows
+}
+
 // List tells what there is in one group, "" for all, for one application, "" for all, without asking any worker.
 // An unknown group gives an empty result.
 func (r *Registry) List(group, app string) Grouped[Entry] {
 	grouped := Grouped[Entry]{}
 	for _, c := range r.collect(context.Background(), group, app, false) {
+		for i := range c.gauges {
+			c.gauges[i].Value = 0 // there, whether or not it has a value now
+		}
 		entries := []Entry{}
-		for _, s := range c.gauges {
-			entries = append(entries, entry(s.Name, "", KindGauge))
-		}
-		for _, e := range c.counters {
-			entries = append(entries, entry(e.name, "count", KindCounter))
-		}
-		for _, e := range c.histograms {
-			entries = append(entries, entry(e.name, "count", KindCounter), entry(e.name, "mean", KindGauge))
+		for _, row := range c.rows(time.Now()) {
+			entries = append(entries, Entry{row.Metric, row.Type, row.Level, row.Tags, row.Interval})
 		}
 		grouped = append(grouped, Group[Entry]{c.group, entries})
 	}
 	return grouped
 }
 
-// entry describes one row. A suffix the name already ends with is not added again.
-func entry(n Name, suffix string, kind Kind) Entry {
-	metric := n.Key
-	if !strings.HasSuffix(metric, suffix) {
-		metric = n.Resolve(suffix).Key
-	}
-	level := n.Level
-	if level == "" {
-		level = Normal
-	}
-	return Entry{Metric: metric, Type: kind, Level: level, Tags: sanitizeTags(n.Tags), Interval: notBucketed}
-}
-
-func (e Entry) row(now time.Time, value any) Row {
-	return Row{e.Metric, now.UnixMilli(), value, e.Type, e.Level, e.Tags, e.Interval}
-}
-
 // rows turns a group into the original's rows. Gauges without a value have none.
 func (c collected) rows(now time.Time) []Row {
-	rows := []Row{}
+	to := newCollector(now)
+	c.collect(to)
+	return to.rows
+}
+
+func (c collected) collect(to *collector) {
 	for _, s := range c.gauges {
-		if v := usable(s.Value); v != nil {
-			rows = append(rows, entry(s.Name, "", KindGauge).row(now, v))
-		}
+		to.gauge(s.Name, s.Value)
 	}
-	for _, e := range c.counters {
-		rows = append(rows, entry(e.name, "count", KindCounter).row(now, e.counter.Count()))
+	for _, e := range c.entries {
+		e.metric.collect(to, e.name)
 	}
-	for _, e := range c.histograms {
-		_, count, sum := e.histogram.read()
-		mean := 0.0
-		if count > 0 {
-			mean = sum / float64(count)
-		}
-		rows = append(rows, entry(e.name, "count", KindCounter).row(now, count), entry(e.name, "mean", KindGauge).row(now, mean))
-	}
-	return rows
 }
 
 // sortedKeys returns the keys of a map in order.

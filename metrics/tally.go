@@ -215,3 +215,8 @@ func (i *Instruments) Scraped(took time.Duration) { i.scope.Timer("scrape.second
 func (i *Instruments) PullMissed(app string) {
 	i.scope.Tagged(map[string]string{"appName": app}).Counter("pull.misses").Inc(1)
 }
+
+// Refused counts something of a worker that was not taken. It fits ClientOptions.Refused.
+func (i *Instruments) Refused(r Refusal) {
+	i.scope.Tagged(map[string]string{"reason": string(r)}).Counter("client.refusals").Inc(1)
+}

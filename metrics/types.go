@@ -53,7 +53,7 @@ type Text struct {
 
 // usable returns nil for values that must never appear.
 func usable(v any) any {
-	if f, ok := number(v); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+	if f, ok := number(v); ok && !finite(f) {
 		return nil
 	}
 	return v
@@ -98,7 +98,7 @@ func (c *Counter) Dec(n float64) { c.add(-n) }
 func (c *Counter) add(n float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if sum := c.count + n; !math.IsNaN(sum) && !math.IsInf(sum, 0) {
+	if sum := c.count + n; finite(sum) {
 		c.count = max(0, sum)
 	}
 }
@@ -109,6 +109,10 @@ func (c *Counter) Count() float64 {
 	defer c.mu.Unlock()
 	return c.count
 }
+
+func (c *Counter) rest() {}
+
+func (c *Counter) collect(to *collector, name Name) { to.counter(name, c.Count()) }
 
 // histogram counts observations by upper bound and keeps their sum. It serves the daemon's own instruments.
 type histogram struct {
@@ -146,4 +150,14 @@ func (h *histogram) read() (buckets []uint64, count uint64, sum float64) {
 		count += n
 	}
 	return slices.Clone(h.buckets), count, h.sum
+}
+
+func (h *histogram) rest() {}
+
+func (h *histogram) collect(to *collector, name Name) {
+	_, count, sum := h.read()
+	if !to.compact {
+		to.with(name, "count", KindCounter, float64(count))
+	}
+	to.with(name, "mean", KindGauge, rate(sum, float64(count)))
 }

@@ -15,7 +15,7 @@ const maxSuppressed = 1_000_000
 
 // countErrors counts what workers report to the EndPoint error, all applications together, in error.all.
 func countErrors(w *wire.Server, registry *metrics.Registry, log *zap.Logger) error {
-	all, err := registry.Counter(metrics.Daemon, "error", metrics.Name{Key: "error.all", Level: metrics.Major})
+	all, err := registry.BucketCounter(metrics.Daemon, "error", metrics.Name{Key: "error.all", Level: metrics.Major})
 	if err != nil {
 		return err
 	}

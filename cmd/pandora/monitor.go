@@ -47,7 +47,9 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 	}
 	m := &monitor{wire: w, list: list, log: log}
 	m.instruments, m.closer = metrics.NewInstruments(registry, workerStates())
-	metrics.ServeClients(w, registry, metrics.ClientOptions{Log: log.Named("metrics"), Missed: m.instruments.PullMissed})
+	metrics.ServeClients(w, registry, metrics.ClientOptions{
+		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused,
+	})
 	if err := countErrors(w, registry, log.Named("errors")); err != nil {
 		m.close()
 		return nil, err

@@ -1,0 +1,192 @@
+package metrics
+
+import (
+	"sync"
+	"time"
+)
+
+// bucketsKept is how many buckets a metric keeps, the one of now included.
+const bucketsKept = 10
+
+// bucket is what happened in one interval.
+type bucket struct {
+	start int64 // seconds since 1970
+	count float64
+	sum   float64 // of whatever was counted: values, milliseconds
+}
+
+// buckets is a ring of the latest intervals in which something happened. Whoever holds it guards it. It takes no memory
+// for buckets before the first event.
+type buckets struct {
+	width int64 // seconds
+	kept  int
+	ring  []bucket
+	last  int // the newest one
+}
+
+// newBuckets keeps n buckets; a width below a second counts as one.
+func newBuckets(width time.Duration, n int) buckets {
+	return buckets{width: max(1, int64(width/time.Second)), kept: n}
+}
+
+// bucketStart is when the interval began that holds the given second.
+func bucketStart(second, width int64) int64 { return second - second%width }
+
+// lastComplete is when the latest interval began that is over at the given second.
+func lastComplete(second, width int64) int64 { return bucketStart(second-width, width) }
+
+// add counts in the bucket of now. When the clock has been set back, what was counted in the future is forgotten.
+func (b *buckets) add(now time.Time, count, sum float64) {
+	start := bucketStart(now.Unix(), b.width)
+	if b.ring == nil {
+		b.ring = make([]bucket, b.kept)
+		for i := range b.ring {
+			b.ring[i].start = -1
+		}
+	}
+	for range b.ring {
+		if b.ring[b.last].start <= start {
+			break
+		}
+		b.ring[b.last] = bucket{start: -1}
+		b.last = (b.last + b.kept - 1) % b.kept
+	}
+	if b.ring[b.last].start < start {
+		b.last = (b.last + 1) % b.kept
+		b.ring[b.last] = bucket{start: start}
+	}
+	b.ring[b.last].count += count
+	b.ring[b.last].sum += sum
+}
+
+// list returns the buckets that began in [from, to], seconds since 1970, the newest first. Where nothing happened there
+// is none.
+func (b *buckets) list(from, to int64) []bucket {
+	var found []bucket
+	for i := range b.ring {
+		one := b.ring[(b.last+b.kept-i)%b.kept]
+		if one.start >= from && one.start <= to && one.start >= 0 {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// at returns the bucket that began then, an empty one if nothing happened.
+func (b *buckets) at(start int64) bucket {
+	for _, one := range b.list(start, start) {
+		return one
+	}
+	return bucket{start: start}
+}
+
+// Bucket is what a metric counted in one interval.
+type Bucket struct {
+	Start time.Time
+	Count float64
+}
+
+// since returns the buckets that began at from or later, and not after now, the newest first.
+func (b *buckets) since(from, now time.Time) []Bucket {
+	var found []Bucket
+	for _, one := range b.list(ceilSecond(from), now.Unix()) {
+		found = append(found, Bucket{time.Unix(one.start, 0), one.count})
+	}
+	return found
+}
+
+// ceilSecond is the first full second at or after a time; the zero time is the beginning.
+func ceilSecond(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	second := t.Unix()
+	if t.Nanosecond() > 0 {
+		second++
+	}
+	return second
+}
+
+// BucketCounter is a Counter that also counts in buckets of time. Its methods may be called concurrently.
+// Registry.BucketCounter makes it.
+type BucketCounter struct {
+	mu sync.Mutex // guards everything below
+	// count is below zero while one worker's decrements are known and another's increments are not yet.
+	count   float64
+	buckets buckets
+}
+
+// NewBucketCounter returns a counter with buckets of that width, of which it keeps the latest ten.
+func NewBucketCounter(width time.Duration) *BucketCounter {
+	return &BucketCounter{buckets: newBuckets(width, bucketsKept)}
+}
+
+// Inc adds n. A number that is not finite is ignored.
+func (c *BucketCounter) Inc(n float64) { c.add(n, true) }
+
+// Dec subtracts n, down to zero. A number that is not finite is ignored.
+func (c *BucketCounter) Dec(n float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n > 0 {
+		n = min(n, max(0, c.count))
+	}
+	c.addLocked(-n, true)
+}
+
+// add counts a difference: in the total, and in the bucket of now if it is of now.
+func (c *BucketCounter) add(n float64, now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addLocked(n, now)
+}
+
+func (c *BucketCounter) addLocked(n float64, now bool) {
+	if n == 0 || !finite(c.count+n) {
+		return
+	}
+	c.count += n
+	if now {
+		c.buckets.add(time.Now(), n, 0)
+	}
+}
+
+// Count is the current value, never below zero.
+func (c *BucketCounter) Count() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, c.count)
+}
+
+// Buckets returns the counts of the intervals that began at from or later, the newest first, that of now included.
+// Intervals in which nothing was counted are left out, and no more than ten are known.
+func (c *BucketCounter) Buckets(from time.Time) []Bucket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buckets.since(from, time.Now())
+}
+
+// Width is how long a bucket lasts.
+func (c *BucketCounter) Width() time.Duration { return time.Duration(c.buckets.width) * time.Second }
+
+func (c *BucketCounter) rest() {}
+
+func (c *BucketCounter) collect(to *collector, name Name) {
+	c.mu.Lock()
+	count, buckets := max(0, c.count), c.buckets.copy()
+	c.mu.Unlock()
+	if to.compact {
+		to.completed(name, buckets)
+		to.counter(name, count)
+		return
+	}
+	to.counter(name, count)
+	to.instant(name, buckets)
+}
+
+// copy returns a ring to read without the lock.
+func (b *buckets) copy() buckets {
+	c := *b
+	c.ring = append([]bucket(nil), b.ring...)
+	return c
+}

@@ -1,0 +1,101 @@
+package metrics
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// This file says how the types of metrics look in the Prometheus text.
+
+// help is the explanation of a metric: what it is called in its application.
+func help(what, group string, name Name) string {
+	return fmt.Sprintf("%s %s of group %s.", what, name.Key, group)
+}
+
+func (f families) addCounter(text, help string, labels []*dto.LabelPair, count float64) {
+	f.add(text, help, dto.MetricType_COUNTER, &dto.Metric{Label: labels, Counter: &dto.Counter{Value: &count}})
+}
+
+func (f families) addRates(group string, name Name, r Rates) {
+	text := textName(name.Key+"_rate", dto.MetricType_GAUGE)
+	for i, v := range r.list() {
+		f.add(text, help("Events per second, on average, of", group, name), dto.MetricType_GAUGE, &dto.Metric{
+			Label: f.labels(group, name.Tags, map[string]string{"window": fmt.Sprintf("%vm", ratesMinutes[i])}),
+			Gauge: &dto.Gauge{Value: &v},
+		})
+	}
+}
+
+func (c *Counter) expose(to families, group string, name Name) {
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), c.Count())
+}
+
+func (c *BucketCounter) expose(to families, group string, name Name) {
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), c.Count())
+}
+
+func (m *Meter) expose(to families, group string, name Name) {
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Meter", group, name), to.labels(group, name.Tags, nil), m.Count())
+	to.addRates(group, name, m.Rates())
+}
+
+func (h *Histogram) expose(to families, group string, name Name) {
+	text := textName(name.Key, dto.MetricType_SUMMARY)
+	to.addSummary(text, help("Histogram", group, name), to.labels(group, name.Tags, nil), h.view(time.Now()), 1)
+}
+
+func (t *Timer) expose(to families, group string, name Name) {
+	v := t.histogram.view(time.Now())
+	to.addSummary(secondsName(name), help("Timer", group, name), to.labels(group, name.Tags, nil), v, .001)
+	to.addRates(group, name, v.rates)
+}
+
+// secondsName is the name of a duration.
+func secondsName(name Name) string {
+	text := textName(name.Key, dto.MetricType_COUNTER)
+	if strings.HasSuffix(text, "_seconds") {
+		return text
+	}
+	return text + "_seconds"
+}
+
+// addSummary adds a distribution: number and sum, and quantiles where they are known.
+func (f families) addSummary(text, help string, labels []*dto.LabelPair, v histogramView, scale float64) {
+	sum := v.sum * scale
+	s := &dto.Summary{SampleCount: new(uint64(max(0, v.count))), SampleSum: &sum}
+	if _, only := v.snapshot.(bucketSnapshot); !only && v.snapshot.Size() > 0 {
+		for _, q := range []float64{.5, .75, .95, .99} {
+			if value, err := v.snapshot.Quantile(q); err == nil {
+				s.Quantile = append(s.Quantile, &dto.Quantile{Quantile: &q, Value: new(value * scale)})
+			}
+		}
+	}
+	f.add(text, help, dto.MetricType_SUMMARY, &dto.Metric{Label: labels, Summary: s})
+}
+
+// expose shows each category as number and sum of its calls.
+func (f *FastCompass) expose(to families, group string, name Name) {
+	for _, c := range f.Totals() {
+		to.add(secondsName(name), help("Compass", group, name), dto.MetricType_SUMMARY, &dto.Metric{
+			Label:   to.labels(group, name.Tags, map[string]string{"category": c.Category}),
+			Summary: &dto.Summary{SampleCount: new(uint64(max(0, c.Count))), SampleSum: new(c.Milliseconds / 1000)},
+		})
+	}
+}
+
+// expose shows a histogram of the daemon with its buckets.
+func (h *histogram) expose(to families, group string, name Name) {
+	buckets, count, sum := h.read()
+	out := &dto.Histogram{SampleCount: &count, SampleSum: &sum}
+	cumulative := uint64(0)
+	for i, bound := range h.bounds {
+		cumulative += buckets[i]
+		out.Bucket = append(out.Bucket, &dto.Bucket{CumulativeCount: new(cumulative), UpperBound: new(bound)})
+	}
+	to.add(textName(name.Key, dto.MetricType_HISTOGRAM), help("Histogram", group, name), dto.MetricType_HISTOGRAM, &dto.Metric{
+		Label: to.labels(group, name.Tags, nil), Histogram: out,
+	})
+}
