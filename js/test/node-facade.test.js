@@ -140,6 +140,8 @@ test('the library of the facade is listed, and nothing is loaded before it is re
   assert.deepStrictEqual(missing.sort(), ['appDir', 'appName', 'config', 'configurator', 'env', 'environment', 'hub', 'processContext', 'processName']);
   assert.deepStrictEqual(hidden, [null, true, true]);
   const { FOREIGN } = require(path.join(FACADE, 'names.js'));
+  const has = Object.keys(require('../node/metrics'));
+  assert.deepStrictEqual(Object.values(FOREIGN).flat().filter((name) => has.includes(name)), [], 'exports that we have, left to the copies of npm');
   const original = Object.keys(JSON.parse(fs.readFileSync(path.resolve(__dirname, '../goja/packages/pandora.json'), 'utf8')).names)
     .filter((name) => name !== '__esModule');
   const page = fs.readFileSync(path.resolve(__dirname, '../../docs/facade.md'), 'utf8');
