@@ -195,3 +195,25 @@ test('a child of a worker sees the process too, as CommonJS and as an ES module'
   });
   assert.deepStrictEqual(lines, ['demo worker development undefined', 'demo worker development']);
 });
+
+test('publishObject and getProxy describe objects by name, and fail by rejecting', async () => {
+  const facade = require(FACADE);
+  const { enter } = require(path.join(FACADE, 'current.js'));
+  await assert.rejects(facade.getProxy('x'), { code: 'PANDORA_CONTEXT' });
+  assert.throws(() => facade.getHub(), { code: 'PANDORA_CONTEXT' });
+  const calls = [];
+  const hub = { publish: (...all) => { calls.push(all); }, getProxy: (...all) => { calls.push(all); return 'proxy'; } };
+  const environment = { get: () => 'mine', match: () => true };
+  enter({ context: { appName: 'a', environment, getService: (name) => `service ${name}` }, environment, hub: () => hub });
+  const { publishObject, getProxy, getHub, getService } = facade;
+  const object = {};
+  await publishObject('one', object);
+  await publishObject({ name: 'two', tag: 't' }, object);
+  assert.strictEqual(await getProxy('three', { timeout: 5 }), 'proxy');
+  assert.deepStrictEqual(calls, [[object, { name: 'one' }], [object, { name: 'two', tag: 't' }], [{ name: 'three' }, { timeout: 5 }]]);
+  assert.deepStrictEqual([getHub() === hub, getService('s'), facade.env, facade.appName], [true, 'service s', 'mine', 'a']);
+  const util = facade.EnvironmentUtil.getInstance();
+  assert.deepStrictEqual([util.isReady(), util.getCurrentEnvironment() === environment], [true, true]);
+  util.setCurrentEnvironment({ get: () => 'other' });
+  assert.strictEqual(facade.env, 'other');
+});
