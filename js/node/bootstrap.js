@@ -44,14 +44,16 @@ function readOptions() {
 }
 
 /**
- * The application sees itself as the main script.
+ * The application sees itself as the main script, and the variables that Pandora.js sets.
  * @param {{entryFile?: string}} representation
  */
 function adjustProcess(representation) {
-  const [node, , ...args] = process.argv;
-  /** @type {any} */ (process).__pandoraOriginArgv = process.argv;
-  process.argv = [node, representation.entryFile || __filename, ...args];
-  process.env.PANDORA_PROCESS_REPRESENTATION = JSON.stringify(representation);
+  /** @type {any} */ (process).__pandoraOriginArgv = [...process.argv];
+  process.argv[1] = representation.entryFile || __filename;
+  Object.assign(process.env, {
+    PANDORA_CURRENT_WRAP_LEVEL: '1', PANDORA_DO_NOT_FOLLOW_NPM: 'true', PANDORA_DO_NOT_FOLLOW_SHEBANG: 'true',
+    PANDORA_PROCESS_REPRESENTATION: JSON.stringify(representation),
+  });
 }
 
 /**
@@ -80,8 +82,9 @@ function boot(lane) {
   adjustProcess(options.process);
   require('./facade/hook').install({ ...options, processName: options.process.processName, workerCount: options.evaluation?.workerCount });
   require('./output').installOutput();
-  require('./errors').installErrors({ hook: options.config?.hook, report: reportError });
-  const drain = withNested(require('./drain').installDrain(), options.process.kind === 'worker');
+  const reports = require('./errors').installErrors({ hook: options.config?.hook, report: reportError });
+  if (!reports) process.env.PANDORA_ERROR_HOOK = 'off'; // also in its children, which do not know the configuration
+  const drain = withChildren(require('./drain').installDrain(), options.process.kind === 'worker');
   const listening = require('./sockets').watchSockets(lane, drain.active, options.process.kind !== 'worker');
   const monitor = setTimeout(startMonitor, MONITOR_MS, options);
   const worker = require('./worker').createWorker(options, {
@@ -139,9 +142,9 @@ function tellUncaught(lane, ours) {
  * @param {boolean} clustered the process is a worker itself
  * @returns {import('./drain').Drain}
  */
-function withNested(drain, clustered) {
+function withChildren(drain, clustered) {
+  const nested = require('./children').watchChildren({ nested: !clustered });
   if (clustered) return drain;
-  const nested = require('./nested').watchNested();
   return {
     active: drain.active,
     begin(leave, done) {

@@ -117,9 +117,11 @@ function wanted(hook) {
  * @param {object} options
  * @param {(payload: ErrorPayload) => void} options.report tells the daemon; may be called before there is a connection
  * @param {any} [options.hook] `hook` of the global configuration
+ * @returns {boolean} whether errors are reported
  */
 function installErrors({ report, hook }) {
-  if (!wanted(hook) || observer) return;
+  if (observer) return true;
+  if (!wanted(hook)) return false;
   const limit = createLimit();
   let busy = false;
   /** Printed by whoever ends the process because of it. @type {any} */
@@ -167,16 +169,18 @@ function installErrors({ report, hook }) {
     if (!limit.take()) return;
     tell(() => payloadOf(origin, error instanceof Error ? error : new Error(String(error)), origin));
   });
+  return true;
 }
 
 /**
- * Tells an error line of a logger.
+ * Tells a line of a logger.
  * @param {ArrayLike<any>} args
  * @param {string} file
  * @param {Function} below
+ * @param {'error' | 'warn'} [method]
  */
-function observeLine(args, file, below) {
-  observer?.('error', args, file, below);
+function observeLine(args, file, below, method = 'error') {
+  observer?.(method, args, file, below);
 }
 
 module.exports = { installErrors, observeLine };

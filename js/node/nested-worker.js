@@ -1,13 +1,15 @@
 'use strict';
 
-// Loaded before the main script of a worker that a plain process forks with a cluster of its own (nested.js): it drains
-// when that process does. Whatever this worker forks is not to load it.
+// Loaded by --require before the main script of a worker that a plain process forks with a cluster of its own (children.js):
+// it drains when that process does, and has what every child has.
 
-const at = process.execArgv.indexOf(__filename);
-if (at > 0) process.execArgv.splice(at - 1, 2);
+const { isMainThread } = require('node:worker_threads');
+const { forget } = require('./child');
+
+forget(__filename);
 
 const { send } = process;
-if (send) {
+if (send && isMainThread) {
   const CMD = 'NODE_PANDORA';
   /** @param {string} act */
   const say = (act) => {
