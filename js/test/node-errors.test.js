@@ -4,6 +4,7 @@
 
 const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -155,4 +156,51 @@ test('a worker reports to the daemon: what it prints, what its loggers write, an
   const off = launch(dir, { entryFile: './app.js', config: { hook: { global: { enabled: false } } } });
   await off.next('ready');
   await stop(off);
+});
+
+test('errors that an application logs by egg-logger are reported, each once', async (t) => {
+  const packages = [
+    path.resolve(__dirname, '../../.cache/apps/node_modules'),
+    path.resolve(__dirname, '../../.cache/clients/node_modules'),
+  ];
+  await Promise.all(packages.map((modules) => t.test(path.relative(path.resolve(__dirname, '../..'), modules), async () => {
+    if (!fs.existsSync(path.join(modules, 'egg-logger'))) {
+      assert.notStrictEqual(process.env.CI, 'true', 'run make deps');
+      t.diagnostic('egg-logger is not installed: run make deps');
+      return;
+    }
+    const dir = folder({
+      'procfile.js': 'module.exports = () => {};',
+      'app.js': `
+        const { EggLogger } = require('egg-logger');
+        const make = (name) => new EggLogger({ file: __dirname + '/' + name, level: 'INFO' });
+        const [logger, other] = [make('a.log'), make('b.log')];
+        logger.info('no error');
+        logger.error(new TypeError('one'));
+        logger.error('number %d', 2);
+        logger.redirect('error', other);
+        logger.error('three');
+        if (other.duplicate) {
+          const third = make('c.log');
+          third.duplicate('error', other);
+          third.error('four');
+        } else {
+          other.error('four');
+        }
+        require('egg-logger');`,
+    });
+    fs.symlinkSync(modules, path.join(dir, 'node_modules'));
+    const daemon = new Daemon(dir);
+    await daemon.listen();
+    const worker = launch(dir, { entryFile: './app.js' });
+    await worker.next('ready');
+    const reports = () => daemon.packets.filter(({ action }) => action.startsWith('MESSENGER_UPLINK_demo_error_')).map(({ data }) => data);
+    await until(() => reports().length === 4, 'reports');
+    await stop(worker);
+    assert.deepStrictEqual(reports().map(({ method, errType, message, path: where }) => [method, errType, message, path.basename(where)]), [
+      ['error', 'TypeError', 'one', 'a.log'], ['error', 'Error', 'number 2', 'a.log'],
+      ['error', 'Error', 'three', 'b.log'], ['error', 'Error', 'four', 'b.log'],
+    ]);
+    await daemon.close();
+  })));
 });

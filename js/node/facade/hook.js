@@ -50,6 +50,7 @@ function install(facts) {
     const answer = ANSWERS.get(request);
     if (answer === undefined) {
       const file = original(request, ...rest);
+      if (request === 'egg-logger') require('../egg-logger').watch(file);
       if (!hooked && file.charCodeAt(file.length - 3) === 109 /* m */ && /\.m[jt]s$/.test(file)) hookImports();
       return file;
     }
