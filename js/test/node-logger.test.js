@@ -265,11 +265,15 @@ test('the global configuration isolates the logs of services and sets their leve
   assert.match(worker.output, /WARN \d+ \[serviceName: a, processName: worker\] w\.\n/);
 });
 
-test('a service of the first form has a file of its own', async () => {
+test('a service of the first form has a file of its own, and its configurator the loggers', async () => {
   const dir = folder({
+    'config/config.default.js': "exports.loggerService = { loggers: { early: { dir: process.cwd(), level: 'INFO' } } };",
     'procfile.js': "module.exports = (pandora) => { pandora.service('./chatty.js').process('worker'); pandora.service('./daemon.js').process('worker'); };",
     'chatty.js': `${CHATTY} module.exports = Chatty;`,
-    'daemon.js': "module.exports = class Daemon { constructor({ logger }) { logger.info('of no daemon'); } };",
+    'daemon.js': `module.exports = class Daemon {
+      constructor({ logger }) { logger.info('of no daemon'); }
+      start() { this.core.context.getService('logger').getLogger('early').info('there'); }
+    };`,
   });
   const worker = launch(dir);
   await worker.next('ready');
@@ -278,6 +282,7 @@ test('a service of the first form has a file of its own', async () => {
   assert.deepStrictEqual(logged(path.join(dir, 'logs/pandorajs/chatty.log')).slice(0, 4),
     [`INFO ${prefix}i 1`, `INFO ${prefix}l`, `WARN ${prefix}w`, `ERROR ${prefix}e`]);
   assert.deepStrictEqual(logged(path.join(dir, 'logs/pandorajs/service_daemon.log')), [`INFO ${prefix}of no daemon`]);
+  assert.deepStrictEqual(logged(path.join(dir, 'early.log')), ['INFO there']);
 });
 
 test('in dev the logs of services go to the terminal', async () => {

@@ -185,6 +185,19 @@ class DefaultLoggerManager extends LoggerManager {
     instance ??= new DefaultLoggerManager({ connectRotator: true });
     return instance;
   }
+
+  /**
+   * @param {string} appName
+   * @returns {string} the folder of an application's logs
+   */
+  static getAppLogDir(appName) {
+    return path.join(process.env.PANDORA_LOGS_DIR || path.join(require('node:os').homedir(), 'logs'), appName);
+  }
+
+  /** @returns {string} the folder of the logs that belong to no application */
+  static getPandoraLogsDir() {
+    return DefaultLoggerManager.getAppLogDir('pandorajs');
+  }
 }
 
 module.exports = {

@@ -25,9 +25,9 @@ class LoggerService {
     return require('./manager').DefaultLoggerManager.getInstance();
   }
 
-  /** Creates the loggers of its config: {loggers: {name: LoggerConfig}}. */
+  /** Creates the loggers of its config: {loggers: {name: LoggerConfig}}; in the first form that is loggerService. */
   async start() {
-    const loggers = this.context?.config?.loggers ?? {};
+    const loggers = this.context?.config?.loggers ?? this.context?.processContext?.config?.loggerService?.loggers ?? {};
     for (const name of Object.keys(loggers)) {
       if (!this.loggerMap.has(name)) this.createLogger(name, loggers[name]);
     }
