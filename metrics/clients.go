@@ -63,7 +63,9 @@ type ClientOptions struct {
 //
 // Gauges live in the workers: a reading asks all workers at once, each at most once a second however many readers there
 // are, and waits at most a second; what did not come is left out. Everything else is counted here.
-func ServeClients(server Messenger, r *Registry, o ClientOptions) {
+func ServeClients(server Messenger, r *Registry, o ClientOptions) { serveClients(server, r, o) }
+
+func serveClients(server Messenger, r *Registry, o ClientOptions) *receiver {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
@@ -80,6 +82,7 @@ func ServeClients(server Messenger, r *Registry, o ClientOptions) {
 	server.Handle(actionDiscover, rc.discover)
 	server.HandleFunc(rc.isUplink, rc.uplink)
 	server.OnClose(rc.close)
+	return rc
 }
 
 // receiver turns frames into metrics.
@@ -253,17 +256,19 @@ func clip(s string) string { return s[:min(len(s), 200)] }
 func (rc *receiver) close(conn *wire.Conn) {
 	rc.mu.Lock()
 	clients := rc.conns[conn.ID()]
+	rc.mu.Unlock()
+	for _, c := range clients {
+		rc.giveBack(c.app, c.places())
+		rc.registry.Remove(c.owner)
+	}
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
 	delete(rc.conns, conn.ID())
 	for _, c := range clients {
 		if rc.uplinks[c.action]--; rc.uplinks[c.action] == 0 {
 			delete(rc.uplinks, c.action)
 		}
 		rc.ledgers.leave(c.ledger)
-	}
-	rc.mu.Unlock()
-	for _, c := range clients {
-		rc.giveBack(c.app, c.places())
-		rc.registry.Remove(c.owner)
 	}
 }
 

@@ -23,7 +23,17 @@ type daemon struct {
 	path     string
 	registry *Registry
 	server   *wire.Server
+	receiver *receiver
 	missed   atomic.Int32
+
+	mu      sync.Mutex // guards refused
+	refused map[Refusal]int
+}
+
+func (d *daemon) refusals(reason Refusal) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refused[reason]
 }
 
 func startDaemon(t *testing.T) *daemon {
@@ -37,7 +47,15 @@ func startDaemon(t *testing.T) *daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ServeClients(d.server, d.registry, ClientOptions{Missed: func(string) { d.missed.Add(1) }})
+	d.refused = map[Refusal]int{}
+	d.receiver = serveClients(d.server, d.registry, ClientOptions{
+		Missed: func(string) { d.missed.Add(1) },
+		Refused: func(reason Refusal) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.refused[reason]++
+		},
+	})
 	d.server.Handle("sync", func(_ *wire.Conn, _ json.RawMessage, reply func(any)) { reply(1) })
 	var served sync.WaitGroup
 	served.Go(func() { _ = d.server.Serve() })
@@ -65,6 +83,14 @@ type worker struct {
 // join connects a worker whose gauges are answered by values: a value, or nil for silence.
 func (d *daemon) join(t *testing.T, app, id string, values map[string]any) *worker {
 	t.Helper()
+	w := d.dial(t, app, id, values)
+	w.send("METRIC_DISCOVER_KEY_PANDORA_METRIC", map[string]string{"appName": app, "clientId": id})
+	return w
+}
+
+// dial is join without an announcement.
+func (d *daemon) dial(t *testing.T, app, id string, values map[string]any) *worker {
+	t.Helper()
 	w := &worker{t: t, app: app, id: id}
 	conn, err := wire.Dial(t.Context(), d.path, func(_ *wire.Conn, action string, data json.RawMessage, reply func(any)) {
 		var m struct{ MetricKey, Type string }
@@ -84,7 +110,6 @@ func (d *daemon) join(t *testing.T, app, id string, values map[string]any) *work
 	}
 	w.Conn = conn
 	t.Cleanup(func() { conn.Close(); <-conn.Done() })
-	w.send("METRIC_DISCOVER_KEY_PANDORA_METRIC", map[string]string{"appName": app, "clientId": id})
 	return w
 }
 
