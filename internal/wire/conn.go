@@ -17,10 +17,14 @@ import (
 const (
 	// maxQueue bounds the bytes that wait for a peer that does not read; one frame always fits an empty queue.
 	maxQueue = 16 << 20
+	// maxOffered is where a message that others have for a peer is refused.
+	maxOffered = maxQueue / 2
 	// writeTimeout is how long a peer may leave one write unfinished.
 	writeTimeout = 10 * time.Second
 	// drainTimeout is how long Close lets queued frames go out.
 	drainTimeout = time.Second
+	// maxWaiting bounds the requests to one peer that wait for an answer.
+	maxWaiting = 10_000
 	// DefaultTimeout is how long Request waits when its context has no deadline.
 	DefaultTimeout = 20 * time.Second
 )
@@ -32,6 +36,8 @@ var (
 	ErrClosed = errors.New("connection closed")
 	// ErrSlowPeer is wrapped by Send and Request when the peer reads too slowly; the connection is then closed.
 	ErrSlowPeer = errors.New("peer does not read")
+	// ErrBusy is wrapped by Offer and Ask when the peer has enough to do; the message was not sent.
+	ErrBusy = errors.New("peer is busy")
 )
 
 // Handler is called for each frame that is not an answer. data is nil where the frame has none. reply answers the
@@ -55,14 +61,20 @@ type Conn struct {
 	draining bool
 	cause    error // why the socket was closed; nil while it is open
 	lastID   uint32
-	pending  map[uint32]chan json.RawMessage
+	pending  map[uint32]*pending
+}
+
+// pending is a request that waits for its answer.
+type pending struct {
+	done  func(json.RawMessage, error)
+	timer *time.Timer // nil without a timeout of its own
 }
 
 func newConn(raw net.Conn, id uint64, log *zap.Logger) *Conn {
 	c := &Conn{
 		id: id, raw: raw, log: log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		pending: map[uint32]chan json.RawMessage{},
+		pending: map[uint32]*pending{},
 	}
 	if uc, ok := raw.(*net.UnixConn); ok {
 		if peer, err := socket.PeerOf(uc); err == nil {
@@ -102,7 +114,68 @@ func (c *Conn) Send(action string, data any) error {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
-	return c.send(id, action, data)
+	return c.send(id, action, data, true)
+}
+
+// Offer is Send that refuses, with an error that wraps ErrBusy, where the peer does not read as fast as others write to it.
+func (c *Conn) Offer(action string, data any) error {
+	c.mu.Lock()
+	id := c.nextIDLocked()
+	c.mu.Unlock()
+	return c.send(id, action, data, false)
+}
+
+// Ask offers a message and calls done once: with the data of the answer, or an error that wraps ErrTimeout, or ErrClosed at
+// once when the connection ends. done must be quick and may be called before Ask returns nil; when Ask returns an error it
+// is not called at all.
+func (c *Conn) Ask(action string, data any, timeout time.Duration, done func(json.RawMessage, error)) error {
+	id, err := c.expect(done)
+	if err != nil {
+		return fmt.Errorf("request %q: %w", action, err)
+	}
+	if err := c.send(id, action, data, false); err != nil {
+		if c.take(id) != nil {
+			return err
+		}
+		return nil // the end of the connection was told
+	}
+	c.mu.Lock()
+	if p := c.pending[id]; p != nil {
+		p.timer = time.AfterFunc(timeout, func() {
+			if p := c.take(id); p != nil {
+				p.done(nil, fmt.Errorf("request %q: %w", action, ErrTimeout))
+			}
+		})
+	}
+	c.mu.Unlock()
+	return nil
+}
+
+// expect makes a request that waits, and its packet id.
+func (c *Conn) expect(done func(json.RawMessage, error)) (uint32, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return 0, ErrClosed
+	}
+	if len(c.pending) >= maxWaiting {
+		return 0, fmt.Errorf("%w: %d requests wait for its answers", ErrBusy, len(c.pending))
+	}
+	id := c.nextIDLocked()
+	c.pending[id] = &pending{done: done}
+	return id, nil
+}
+
+// take ends the wait for an answer; nil when it had ended before.
+func (c *Conn) take(id uint32) *pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pending[id]
+	delete(c.pending, id)
+	if p != nil && p.timer != nil {
+		p.timer.Stop()
+	}
+	return p
 }
 
 // Request sends a message and returns the data of the answer, nil if the answer has none. It ends with an error that
@@ -115,24 +188,25 @@ func (c *Conn) Request(ctx context.Context, action string, data any) (json.RawMe
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
 		defer cancel()
 	}
-	answer := make(chan json.RawMessage, 1)
-	c.mu.Lock()
-	id := c.nextIDLocked()
-	c.pending[id] = answer
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		delete(c.pending, id)
-		c.mu.Unlock()
-	}()
-	if err := c.send(id, action, data); err != nil {
+	type result struct {
+		data json.RawMessage
+		err  error
+	}
+	answer := make(chan result, 1)
+	id, err := c.expect(func(data json.RawMessage, err error) { answer <- result{data, err} })
+	if err != nil {
+		return nil, fmt.Errorf("request %q: %w", action, err)
+	}
+	defer c.take(id)
+	if err := c.send(id, action, data, true); err != nil {
 		return nil, err
 	}
 	select {
-	case data := <-answer:
-		return data, nil
-	case <-c.stop:
-		return nil, fmt.Errorf("request %q: %w", action, ErrClosed)
+	case r := <-answer:
+		if r.err != nil {
+			return nil, fmt.Errorf("request %q: %w", action, r.err)
+		}
+		return r.data, nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return nil, fmt.Errorf("request %q: %w", action, ErrTimeout)
@@ -166,8 +240,8 @@ func (c *Conn) nextIDLocked() uint32 {
 	}
 }
 
-// send queues one frame. A peer that has let the queue fill up is cut off.
-func (c *Conn) send(id uint32, action string, data any) error {
+// send queues one frame. A peer that has let the queue fill up is cut off; without must the frame is refused well before.
+func (c *Conn) send(id uint32, action string, data any, must bool) error {
 	bytes, err := encodeFrame(id, action, data)
 	if err != nil {
 		return err
@@ -177,12 +251,19 @@ func (c *Conn) send(id uint32, action string, data any) error {
 		c.mu.Unlock()
 		return fmt.Errorf("send %q: %w", action, ErrClosed)
 	}
-	full := c.queued > 0 && c.queued+len(bytes) > maxQueue
+	limit := maxQueue
+	if !must {
+		limit = maxOffered
+	}
+	full := c.queued > 0 && c.queued+len(bytes) > limit
 	if !full {
 		c.queue = append(c.queue, bytes)
 		c.queued += len(bytes)
 	}
 	c.mu.Unlock()
+	if full && !must {
+		return fmt.Errorf("send %q: %w: it does not read what it is sent", action, ErrBusy)
+	}
 	if full {
 		c.cut(ErrSlowPeer)
 		return fmt.Errorf("send %q: %w", action, ErrSlowPeer)
@@ -202,14 +283,23 @@ func (c *Conn) wakeWriter() {
 func (c *Conn) cut(cause error) {
 	c.mu.Lock()
 	first := c.cause == nil
+	var waiting map[uint32]*pending
 	if first {
 		c.cause = cause
 		c.queue, c.queued = nil, 0
+		waiting, c.pending = c.pending, map[uint32]*pending{}
 		close(c.stop)
 	}
 	c.mu.Unlock()
-	if first {
-		_ = c.raw.Close()
+	if !first {
+		return
+	}
+	_ = c.raw.Close()
+	for _, p := range waiting {
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+		p.done(nil, ErrClosed)
 	}
 }
 
@@ -257,19 +347,15 @@ func (c *Conn) reply(f frame, data any) {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
-	if err := c.send(id, replyPrefix+strconv.FormatUint(uint64(f.id), 10), data); err != nil {
+	if err := c.send(id, replyPrefix+strconv.FormatUint(uint64(f.id), 10), data, true); err != nil {
 		c.log.Debug("answer dropped", zap.String("action", f.action), zap.Int("pid", c.pid), zap.Error(err))
 	}
 }
 
 // deliver hands an answer to the waiting Request; a late one is dropped.
 func (c *Conn) deliver(id uint32, data json.RawMessage) {
-	c.mu.Lock()
-	answer := c.pending[id]
-	delete(c.pending, id)
-	c.mu.Unlock()
-	if answer != nil {
-		answer <- data
+	if p := c.take(id); p != nil {
+		p.done(data, nil)
 	}
 }
 

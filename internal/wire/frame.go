@@ -21,6 +21,9 @@ const (
 	replyPrefix = "response_callback_"
 	// maxPacketID is where packet ids start again at 1, as in the original.
 	maxPacketID = 1 << 30
+	// actionMember and dataMember are around the action in a body.
+	actionMember = `{"action":"`
+	dataMember   = `","data":`
 	// keepBuffer is the largest read buffer that is kept between two frames.
 	keepBuffer = 64 << 10
 )
@@ -47,8 +50,11 @@ func (f frame) answers() (uint32, bool) {
 }
 
 // encodeFrame returns the bytes of one frame. A nil data gives a body without data; to send a JSON null, pass
-// json.RawMessage("null").
+// json.RawMessage("null"). A json.RawMessage is sent as it is.
 func encodeFrame(id uint32, action string, data any) ([]byte, error) {
+	if raw, ok := data.(json.RawMessage); ok && len(raw) > 0 && plain(action) {
+		return rawFrame(id, action, raw)
+	}
 	body := struct {
 		Action string `json:"action"`
 		Data   any    `json:"data,omitempty"`
@@ -60,7 +66,18 @@ func encodeFrame(id uint32, action string, data any) ([]byte, error) {
 	if err := enc.Encode(body); err != nil {
 		return nil, fmt.Errorf("encode message %q: %w", action, err)
 	}
-	frame := out.Bytes()[:out.Len()-1] // without the encoder's newline
+	return header(out.Bytes()[:out.Len()-1], id, action) // without the encoder's newline
+}
+
+// rawFrame makes a frame of data that is JSON already, as that of a message that is passed on.
+func rawFrame(id uint32, action string, data json.RawMessage) ([]byte, error) {
+	frame := make([]byte, headerSize, headerSize+len(actionMember)+len(action)+len(dataMember)+len(data)+1)
+	frame = append(append(append(frame, actionMember...), action...), dataMember...)
+	return header(append(append(frame, data...), '}'), id, action)
+}
+
+// header fills in the header of a frame.
+func header(frame []byte, id uint32, action string) ([]byte, error) {
 	size := len(frame) - headerSize
 	if size > MaxFrame {
 		return nil, fmt.Errorf("encode message %q: %d bytes, a frame can have %d", action, size, MaxFrame)
@@ -68,6 +85,37 @@ func encodeFrame(id uint32, action string, data any) ([]byte, error) {
 	binary.BigEndian.PutUint32(frame[1:], id)
 	binary.BigEndian.PutUint32(frame[5:], uint32(size))
 	return frame, nil
+}
+
+// plain reports whether a text needs no escapes in JSON.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// parseBody takes a body apart. Nearly all have the same form, which is looked at once instead of twice.
+func parseBody(body []byte) (action string, data json.RawMessage, ok bool) {
+	rest, ok := bytes.CutPrefix(body, []byte(actionMember))
+	if !ok {
+		return "", nil, false
+	}
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || !plain(string(rest[:end])) {
+		return "", nil, false
+	}
+	action, rest = string(rest[:end]), rest[end:]
+	if string(rest) == `"}` {
+		return action, nil, true
+	}
+	rest, ok = bytes.CutPrefix(rest, []byte(dataMember))
+	if !ok || len(rest) == 0 || rest[len(rest)-1] != '}' || !json.Valid(rest[:len(rest)-1]) {
+		return "", nil, false
+	}
+	return action, bytes.Clone(rest[:len(rest)-1]), true
 }
 
 // frameReader reads frames from a stream. It is used by one goroutine.
@@ -100,6 +148,9 @@ func (fr *frameReader) next() (frame, error) {
 			err = io.ErrUnexpectedEOF
 		}
 		return frame{}, err
+	}
+	if action, data, ok := parseBody(fr.body.Bytes()); ok {
+		return frame{id: id, action: action, data: data}, nil
 	}
 	var body struct {
 		Action *string         `json:"action"`
