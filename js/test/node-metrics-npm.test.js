@@ -3,11 +3,12 @@
 // Our pandora-metrics beside npm's: the same names, and on them the same methods. `make deps` installs npm's.
 
 const assert = require('node:assert');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { folder } = require('./node-helper');
+const { Daemon } = require('./node-daemon');
+const { folder, until } = require('./node-helper');
 
 const NPM = path.resolve(__dirname, '../../.cache/clients/node_modules/pandora-metrics');
 
@@ -106,4 +107,51 @@ test('names are spelled as npm\'s package does', (t) => {
     env: { ...process.env, PANDORA_TMP_DIR: folder() }, encoding: 'utf8',
   }));
   assert.deepStrictEqual(list(path.resolve(__dirname, '../node/metrics'), path.resolve(__dirname, '../node/facade/env.js')), list(NPM, path.resolve(NPM, '../pandora-env')));
+});
+
+test('npm\'s package gets over a daemon that comes late and one that goes', async (t) => {
+  if (!fs.existsSync(NPM)) {
+    t.skip(`${NPM} is missing: run make deps`);
+    return;
+  }
+  const dir = folder();
+  const code = `
+    require(process.argv[2]).EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'demo' });
+    const metrics = require(process.argv[1]);
+    require(process.argv[3]).adopt(metrics);
+    class Remote extends metrics.HealthIndicator {
+      constructor() { super(); this.name = 'remote'; }
+      async doCheck(builder) { builder.up(); }
+    }
+    new Remote().initialize();
+    const client = metrics.MetricsClient.getInstance();
+    client.register('g', 'gauge', { getValue: () => 7 });
+    const counter = client.getCounter('g', 'count');
+    counter.inc(1);
+    process.stdin.on('data', () => counter.inc(2)).on('end', () => setTimeout(() => process.stdin.destroy(), 10));
+    console.log('> up');`;
+  const child = spawn(process.execPath, ['--no-deprecation', '-e', code, NPM, path.resolve(NPM, '../pandora-env'), path.resolve(__dirname, '../node/metrics/adopt.js')], {
+    env: { ...process.env, PANDORA_TMP_DIR: dir }, stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => { child.once('exit', (exit) => resolve(exit)); });
+  await new Promise((resolve) => { child.stdout.once('data', resolve); });
+  for (const counted of [1, 2]) {
+    const daemon = new Daemon(dir);
+    await daemon.listen();
+    const { id, data } = await daemon.next(({ action }) => action === 'METRIC_DISCOVER_KEY_', 'indicator');
+    daemon.reply(id, {});
+    assert.deepStrictEqual([data.indicatorName, data.group, data.type], ['remote', 'health', 'singleton']);
+    const frames = () => daemon.packets.filter(({ action, data: each }) => /METRIC_DISCOVER_KEY_PANDORA_METRIC/.test(action) || each?.name)
+      .map(({ data: each }) => (each.action ? `${each.action} ${each.name.split('@')[0]} ${each.value ?? ''}` : 'client'));
+    await until(() => frames().includes(`METRIC_UPDATE count ${counted}`), 'update');
+    // The registration comes before what was counted meanwhile.
+    assert.deepStrictEqual([...new Set(frames())].slice(0, 3), ['client', 'METRIC_CREATE gauge ', 'METRIC_CREATE count ']);
+    const asked = await daemon.ask(`MESSENGER_DOWNLINK_demo_health_${data.clientId}`, {});
+    assert.deepStrictEqual(asked.data, [{ key: 'remote', data: 'UP', scope: 'APP' }]);
+    await daemon.close();
+    if (counted === 1) child.stdin.write('x');
+  }
+  // Nothing of it keeps the process alive, though it tries to connect for ever.
+  child.stdin.end();
+  assert.strictEqual(await ended, 0);
 });
