@@ -4,6 +4,7 @@
 
 const os = require('node:os');
 const path = require('node:path');
+const { inspect } = require('node:util');
 const { createReconciler } = require('../shared/reconciler');
 const { createNodeHost } = require('./host');
 const { unwrap } = require('../shared/entry');
@@ -11,14 +12,16 @@ const { loadFrom } = require('./entry');
 const { useTransformer } = require('./languages');
 const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');
-const { setEnvironment } = require('./facade/current');
+const { setEnvironment, enter } = require('./facade/current');
 const { Services } = require('./service/reconciler');
+const { StartTime } = require('./service/time');
 
 /**
  * @typedef {object} Options what the guard says in PANDORA_WORKER
  * @property {string} appName
  * @property {string} appDir
- * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null}} process
+ * @property {{processName: string, entryFile?: string, entryFileBaseDir: string | null,
+ *   policy?: {startTimeoutMs?: number, stopTimeoutMs?: number}}} process
  * @property {number} worker the slot number
  * @property {boolean} [dev]
  * @property {{logger?: import('./logger/services').ServiceLoggerConfig, hook?: any}} [config] what the global configuration
@@ -70,6 +73,18 @@ async function classOf(r, entry, label) {
 }
 
 /**
+ * @param {any} Class
+ * @param {string} label for errors
+ * @returns {string[]}
+ */
+function staticDependencies(Class, label) {
+  const own = Class.dependencies;
+  if (own === undefined || own === null) return [];
+  if (Array.isArray(own) && own.every((name) => typeof name === 'string')) return own;
+  throw problem(`${label}: its class's static dependencies expects an array of names of services, got ${inspect(own, { depth: 1 })}`);
+}
+
+/**
  * @param {any} representation
  * @param {'service' | 'applet'} unit
  * @param {any} r
@@ -81,8 +96,8 @@ async function define(representation, unit, r) {
   if (entry.kind === 'builtin') Class = require('./logger/service').LoggerService;
   else if (entry.kind === 'cluster') Class = clusterClass(entry, r.appDir);
   else Class = await classOf(r, entry, `${unit} "${name}"`);
-  const own = entry.kind === 'cluster' ? ['all'] : Class.dependencies;
-  const dependencies = [...new Set([...(Array.isArray(own) ? own : []), ...representation.dependencies])];
+  const own = entry.kind === 'cluster' ? ['all'] : staticDependencies(Class, `${unit} "${name}"`);
+  const dependencies = [...new Set([...own, ...representation.dependencies])];
   return { representation, name, Class, dependencies };
 }
 
@@ -102,6 +117,30 @@ function serviceLoggers({ appName, process: { processName }, dev, config }) {
   return (serviceName, form) => {
     make ??= require('./logger/services').serviceLoggers({ logsDir: logsDir(), appName, processName, dev, config: config?.logger });
     return make(serviceName, form);
+  };
+}
+
+/**
+ * @param {any} r
+ * @returns {string[]} names of the services of the process agent; none if nothing makes it run
+ */
+function inAgent(r) {
+  const units = [...r.definitions.services, ...r.definitions.applets];
+  const runs = r.processOf('agent')?.entryFile !== undefined || units.some(({ category }) => ['agent', 'all'].includes(category));
+  return runs ? r.servicesOf('agent').map((/** @type {any} */ { serviceName }) => serviceName) : [];
+}
+
+/**
+ * @param {Options} options
+ * @returns {() => any} the hub of this process, made when first asked for
+ */
+function hubOf({ appName, process: { processName }, worker }) {
+  /** @type {any} */
+  let hub;
+  const file = './hub'; // read when needed: many applications publish nothing, so it is not installed as a part of this
+  return () => {
+    hub ??= require(file).createHub({ appName, processName, worker });
+    return hub;
   };
 }
 
@@ -127,7 +166,8 @@ async function configuratorClass(r, representations) {
 function createWorker(options, { onStoppable, onDrift }) {
   const { appName, appDir, evaluation } = options;
   useTransformer(options.transform);
-  const { processName } = options.process;
+  const { processName, policy } = options.process;
+  const time = new StartTime(policy?.startTimeoutMs);
   const files = require('./logger/files').logFiles();
   /** @type {Services | null} */
   let services = null;
@@ -152,20 +192,24 @@ function createWorker(options, { onStoppable, onDrift }) {
     const environment = new Environment({ appName, appDir, processName, pandoraLogsDir: logsDir() });
     setEnvironment(environment);
     /** @type {import('./service/context').ProcessFacts} */
-    const facts = { appName, appDir, processName, environment };
+    const facts = { appName, appDir, processName, environment, getHub: hubOf(options) };
     const Configurator = await configuratorClass(r, [...serviceList, ...appletList]);
     if (Configurator) {
       const env = typeof environment.get === 'function' ? environment.get('env') : undefined;
       facts.configurator = new Configurator({ appName, appDir, processName, env, environment });
-      facts.config = await facts.configurator.getAllProperties();
+      facts.config = await time.wait('the configurator has not given its properties', () => facts.configurator.getAllProperties());
     }
-    return new Services({
+    const made = new Services({
       services: await Promise.all(serviceList.map((each) => define(each, 'service', r))),
       applets: await Promise.all(appletList.map((each) => define(each, 'applet', r))),
       facts,
       makeLogger: serviceLoggers(options),
       onStoppable,
+      inAgent: () => inAgent(r),
+      policy,
     });
+    enter({ context: made.context, environment, hub: facts.getHub });
+    return made;
   }
 
   return {
@@ -178,7 +222,7 @@ function createWorker(options, { onStoppable, onDrift }) {
       if (!stopping) await services.start();
       if (stopping) return false;
       const { entryFile, entryFileBaseDir } = options.process;
-      if (entryFile) await loadFrom(entryFileBaseDir ?? appDir, entryFile);
+      if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile));
       return !stopping;
     },
 

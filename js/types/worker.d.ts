@@ -16,6 +16,35 @@ export interface ServiceContext extends Omit<ProcessContext, 'config' | 'configu
   /** Writes to the application's service.log. */
   readonly logger: ServiceLogger;
   readonly processContext: ProcessContext;
+  /** What leads to everything else; a service of the first form is constructed with it. */
+  readonly serviceCore: ServiceCore;
+  readonly representation: any;
+  getHub(): Hub;
+  getProxy<T = any>(target: string | ObjectDescription, options?: { timeout?: number }): Promise<T & ObjectProxy>;
+  publishObject(target: string | ObjectDescription, object: any): Promise<void>;
+  /** Publishes the service in the hub under its name. */
+  publish(): Promise<void>;
+}
+
+/** What a service of the first form is constructed with, and has as `this.core` afterwards. */
+export interface ServiceCore {
+  readonly serviceName: string;
+  readonly config: any;
+  readonly context: ProcessContext;
+  readonly logger: ServiceLogger;
+  readonly deps: Record<string, any>;
+  readonly representation: any;
+  readonly workMode: 'agent' | 'worker';
+  getDependency<T = any>(name: string): T;
+  getService<T = any>(name?: string): T;
+  /** Calls a method of the service; in a proxy, of the one in the agent. */
+  invoke<T = any>(name: string, args?: any[]): Promise<T>;
+  /** Hands the listener to handleSubscribe() of the service; from a proxy, of the one in the agent. */
+  subscribe(reg: any, listener: (event: any) => void): Promise<any>;
+  unsubscribe(reg: any, listener?: (event: any) => void): Promise<any>;
+  publish(): Promise<void>;
+  getMessengerClient(): any;
+  getMessengerServer(): any;
 }
 
 /** ServiceContext under its name of 1.x. */
@@ -110,6 +139,30 @@ export class GlobalConfigProcessor {
   mergeProperties(properties: object): void;
   getloadedConfigPath(): string[];
   clearProperties(): void;
+}
+
+/** What an applet's constructor is given. */
+export interface AppletOptions {
+  readonly appletName: string;
+  readonly category: string;
+  readonly config: any;
+  readonly context: ProcessContext;
+}
+
+export class Applet {
+  constructor(options?: AppletOptions);
+  readonly options?: AppletOptions;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Its start() resolves when the server listens, its stop() when no connection is left. */
+export abstract class HTTPApplet extends Applet {
+  type: string;
+  server?: import('node:http').Server;
+  abstract createServer(): import('node:http').Server;
+  /** The variable PORT, else 6001. */
+  getPort(): number | string;
 }
 
 export class DefaultConfigurator {

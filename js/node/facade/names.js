@@ -25,6 +25,7 @@ const OWN = {
     'MetricsCollectPeriodConfig', 'MessageSender', 'MetricsClientUtil', 'LoggerMessageCollector',
   ],
   '../configurator': ['DefaultConfigurator'],
+  '../applets': ['Applet', 'HTTPApplet'],
 };
 
 /** @type {Record<string, string[]>} what only an application's own copy of a package has */

@@ -1,6 +1,7 @@
 'use strict';
 
-// What services, applets and their config functions are given. Members are own properties, as applications list them.
+// What services, applets and their config functions are given. Members are own properties, as applications list them, and
+// work without their object.
 
 /**
  * @typedef {object} ProcessFacts
@@ -8,6 +9,7 @@
  * @property {string} appDir
  * @property {string} processName
  * @property {import('../../shared/environment').Environment} environment
+ * @property {() => any} getHub the hub of this process, made when first asked for
  * @property {any} [config] all properties of the configurator
  * @property {any} [configurator] undefined without one
  */
@@ -16,8 +18,29 @@
  * @typedef {object} Lookup
  * @property {(name: string) => any} getService throws for a name that is unknown or has no instance yet
  * @property {(name: string) => any} getServiceClass null for an unknown name
- * @property {(name: string) => any} getApplet throws for an unknown name
+ * @property {(name: string) => any} getApplet null for an unknown name
  */
+
+/**
+ * @param {any} target
+ * @returns {any} the description of an object in the hub
+ */
+const describe = (target) => (typeof target === 'string' ? { name: target } : target);
+
+/**
+ * Defines a member that is read each time. It may be set, as every other.
+ * @param {any} object
+ * @param {string} key
+ * @param {() => any} get
+ */
+function live(object, key, get) {
+  Object.defineProperty(object, key, {
+    enumerable: true,
+    configurable: true,
+    get,
+    set: (value) => Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true }),
+  });
+}
 
 /**
  * What belongs to the process. `config` and `configurator` are there if the application has a configurator.
@@ -26,93 +49,60 @@
  * @returns {any}
  */
 function processContext(facts, lookup) {
+  const { environment, getHub } = facts;
+  /** @type {any} */
   const context = {
     appName: facts.appName,
     appDir: facts.appDir,
     processName: facts.processName,
-    env: typeof facts.environment.get === 'function' ? facts.environment.get('env') : undefined,
-    environment: facts.environment,
+  };
+  live(context, 'env', () => (typeof environment.get === 'function' ? environment.get('env') : undefined));
+  Object.assign(context, {
+    environment,
     getService: lookup.getService,
     getServiceClass: lookup.getServiceClass,
-  };
-  if (facts.configurator === undefined) return context;
-  return { ...context, config: facts.config, configurator: facts.configurator, getApplet: lookup.getApplet };
-}
-
-/**
- * Defines a member that is made when first read.
- * @param {any} object
- * @param {string} key
- * @param {() => any} make
- */
-function lazy(object, key, make) {
-  /** @type {{value: any} | undefined} */
-  let made;
-  Object.defineProperty(object, key, {
-    enumerable: true,
-    configurable: true,
-    get: () => (made ??= { value: make() }).value,
+    getHub,
+    getProxy: async (/** @type {any} */ target, /** @type {any} */ options) => getHub().getProxy(describe(target), options),
+    publishObject: async (/** @type {any} */ target, /** @type {any} */ object) => getHub().publish(object, describe(target)),
   });
-}
-
-/**
- * @typedef {object} ServiceFacts
- * @property {any} context the process context
- * @property {any} representation the service as the procfile defined it
- * @property {string} serviceName
- * @property {any} config
- * @property {Record<string, any>} dependencies instances by name
- * @property {() => any} makeLogger
- * @property {() => any} getInstance
- */
-
-/**
- * The argument of a service's constructor in the first form: `constructor(core)`, also `this.core` once constructed.
- * @param {ServiceFacts} facts
- * @returns {any}
- */
-function serviceCore(facts) {
-  const core = {
-    context: facts.context,
-    representation: facts.representation,
-    serviceName: facts.serviceName,
-    config: facts.config,
-    deps: facts.dependencies,
-    workMode: facts.context.processName === 'agent' ? 'agent' : 'worker',
-    getDependency: (/** @type {string} */ name) => facts.dependencies[name],
-    getService: (/** @type {string} */ name) => (name === undefined ? facts.getInstance() : facts.context.getService(name)),
-  };
-  lazy(core, 'logger', facts.makeLogger);
-  return core;
+  if (facts.configurator === undefined) return context;
+  return Object.assign(context, { config: facts.config, configurator: facts.configurator, getApplet: lookup.getApplet });
 }
 
 /**
  * The argument of a service's constructor in the 1.x form: `constructor(context)`.
- * @param {ServiceFacts} facts
- * @param {any} core
+ * @param {import('./core').ServiceCore} core
  * @returns {any}
  */
-function serviceContext(facts, core) {
-  const { context } = facts;
-  const accessor = {
+function serviceContext(core) {
+  const process = core.context;
+  /** @type {any} */
+  const context = {
     serviceCore: core,
-    processContext: context,
-    appName: context.appName,
-    appDir: context.appDir,
-    processName: context.processName,
-    env: context.env,
-    environment: context.environment,
-    getService: context.getService,
-    getServiceClass: context.getServiceClass,
-    dependencies: facts.dependencies,
-    representation: facts.representation,
-    serviceName: facts.serviceName,
-    config: facts.config,
-    getDependency: core.getDependency,
+    processContext: process,
+    appName: process.appName,
+    appDir: process.appDir,
+    processName: process.processName,
   };
-  // The core makes it: both name the same logger.
-  lazy(accessor, 'logger', () => core.logger);
-  return accessor;
+  live(context, 'env', () => process.env);
+  Object.assign(context, {
+    environment: process.environment,
+    hub: undefined, // there in 1.x, and never set
+    getService: process.getService,
+    getServiceClass: process.getServiceClass,
+    getHub: process.getHub,
+    publishObject: process.publishObject,
+    getProxy: process.getProxy,
+  });
+  live(context, 'logger', () => core.logger);
+  return Object.assign(context, {
+    dependencies: core.dependencies,
+    representation: core.representation,
+    serviceName: core.serviceName,
+    config: core.config,
+    publish: () => core.publish(),
+    getDependency: (/** @type {string} */ name) => core.getDependency(name),
+  });
 }
 
-module.exports = { processContext, serviceCore, serviceContext };
+module.exports = { processContext, serviceContext };

@@ -39,21 +39,20 @@ function weights(nodes) {
     if (chain.includes(name)) fail(`Service name: ${name} in a cyclic dependency chain: ${path.join(' -> ')}`);
     const node = byName.get(name);
     if (!node) fail(`Could not found service id: ${name}`);
-    const { dependencies } = /** @type {Node} */ (node);
-    if (dependencies.includes(ALL) && chain.length > 0) {
-      fail(`Reserved service name '${ALL}' not allowed to contains within a dependency chain: ${[...path, ALL].join(' -> ')}`);
-    }
     const known = done.get(name);
     if (known !== undefined) return known;
-    let weight = dependencies.includes(ALL) ? Infinity : 1;
-    for (const dependency of dependencies) {
-      if (dependency !== ALL) weight = Math.max(weight, 1 + weigh(dependency, path));
+    let weight = 1;
+    for (const dependency of /** @type {Node} */ (node).dependencies) {
+      if (dependency === ALL && chain.length > 0) {
+        fail(`Reserved service name '${ALL}' not allowed to contains within a dependency chain: ${[...path, ALL].join(' -> ')}`);
+      }
+      weight = Math.max(weight, dependency === ALL ? Infinity : 1 + weigh(dependency, path));
     }
-    done.set(name, weight);
+    // One that depends on 'all' is looked at again: what leads to it is an error.
+    if (weight !== Infinity) done.set(name, weight);
     return weight;
   }
-  for (const node of nodes) weigh(node.name, []);
-  return done;
+  return new Map(nodes.map(({ name }) => [name, weigh(name, [])]));
 }
 
 /**

@@ -2,9 +2,11 @@
 
 // Starts and stops the services and applets of one process.
 
+const { inspect } = require('node:util');
 const { order, ALL } = require('./order');
-const { processContext, serviceCore, serviceContext } = require('./context');
-const { enter } = require('../facade/current');
+const { processContext, serviceContext } = require('./context');
+const { ServiceCore } = require('./core');
+const { StartTime, stopTime } = require('./time');
 
 /**
  * @typedef {object} Definition a service or applet as the procfile defines it, with its class
@@ -15,7 +17,7 @@ const { enter } = require('../facade/current');
  */
 
 /**
- * @typedef {Definition & {config: any, instance: any, started: boolean}} Unit
+ * @typedef {Definition & {config: any, core: ServiceCore | null, instance: any, started: boolean}} Unit
  */
 
 /**
@@ -25,6 +27,8 @@ const { enter } = require('../facade/current');
  * @property {import('./context').ProcessFacts} facts
  * @property {(serviceName: string, form?: string) => any} makeLogger
  * @property {() => void} onStoppable called once, when the first service or applet with a stop() exists
+ * @property {() => string[]} [inAgent] names of the services that the process agent of the application runs
+ * @property {{startTimeoutMs?: number, stopTimeoutMs?: number}} [policy] of the process
  */
 
 /**
@@ -46,35 +50,51 @@ function resolveConfig(representation, context) {
 }
 
 /**
+ * What was thrown, as something that can be shown and has a message.
+ * @param {any} error
+ * @param {string} what was done
+ * @returns {any}
+ */
+function toldError(error, what) {
+  if (error instanceof Error || typeof error?.message === 'string') return error;
+  return Object.assign(problem(`${what} failed with ${inspect(error, { depth: 2 }).slice(0, 2000)}, which is no Error`), { cause: error });
+}
+
+/** @param {Definition} unit */
+const label = (unit) => `${unit.representation.unit} "${unit.name}"`;
+
+/**
  * The services and applets of one process. Constructing it constructs none of them.
  */
 class Services {
   /** How many services and applets have a stop(), the built-in logger left out. */
   stoppable = 0;
 
+  /** Between the agent and the other processes. @type {import('./link').Link | undefined} */
+  #link;
+
   /** Set once stopping: nothing starts any more. @type {Promise<Error | null> | null} */
   #stopping = null;
 
   /**
    * @param {Options} options
-   * @throws when dependencies are unknown or cyclic, and whatever a config function throws
+   * @throws when dependencies are unknown or cyclic
    */
   constructor(options) {
     this.options = options;
+    this.time = new StartTime(options.policy?.startTimeoutMs);
+    const unit = (/** @type {Definition} */ each) => ({ ...each, config: {}, core: null, instance: null, started: false });
     /** @type {Unit[]} */
-    this.services = options.services.map((each) => ({ ...each, config: {}, instance: null, started: false }));
+    this.services = options.services.map(unit);
     /** @type {Unit[]} */
-    this.applets = options.applets.map((each) => ({ ...each, config: {}, instance: null, started: false }));
-    this.byName = new Map(this.services.map((unit) => [unit.name, unit]));
+    this.applets = options.applets.map(unit);
+    this.byName = new Map(this.services.map((each) => [each.name, each]));
     this.context = processContext(options.facts, {
       getService: (name) => this.#instance(name),
       getServiceClass: (name) => this.byName.get(name)?.Class ?? null,
-      getApplet: (name) => this.#applet(name),
+      getApplet: (name) => this.applets.find((each) => each.name === name)?.instance ?? null,
     });
-    enter({ context: this.context, environment: options.facts.environment, hub: () => this.context.getHub() });
     this.sequence = order(this.services);
-    // All config functions run before anything is constructed.
-    for (const unit of [...this.services, ...this.applets]) unit.config = resolveConfig(unit.representation, this.context);
   }
 
   /** @param {string} name */
@@ -85,24 +105,23 @@ class Services {
     return unit.instance;
   }
 
-  /** @param {string} name */
-  #applet(name) {
-    const unit = this.applets.find((each) => each.name === name);
-    if (!unit?.instance) throw problem(`Could not found applet: ${name}`);
-    return unit.instance;
-  }
-
-  /** Applets are constructed, services constructed and started one by one, then applets started. */
+  /**
+   * Applets are constructed; the config functions of all services run, in the order of their start; services are
+   * constructed and started one by one, then applets started.
+   */
   async start() {
     for (const unit of this.applets) this.#constructApplet(unit);
     for (const unit of this.sequence.start) {
+      this.#try(unit, 'config()', () => { unit.config = resolveConfig(unit.representation, this.context); });
+    }
+    for (const unit of this.sequence.start) {
       if (this.#stopping) return;
       this.#constructService(unit);
-      await startUnit(unit);
+      await this.#start(unit);
     }
     for (const unit of this.applets) {
       if (this.#stopping) return;
-      await startUnit(unit);
+      await this.#start(unit);
     }
   }
 
@@ -116,35 +135,66 @@ class Services {
     return this.#stopping;
   }
 
+  /**
+   * @param {Unit} unit
+   * @param {string} what
+   * @param {() => void} run
+   */
+  #try(unit, what, run) {
+    try {
+      run();
+    } catch (error) {
+      throw toldError(error, `${label(unit)}: ${what}`);
+    }
+  }
+
   /** @param {Unit} unit */
   #constructApplet(unit) {
     const { category } = unit.representation;
-    unit.instance = new unit.Class({ appletName: unit.name, category, config: unit.config, context: this.context });
+    this.#try(unit, 'config()', () => { unit.config = resolveConfig(unit.representation, this.context); });
+    this.#try(unit, 'its constructor', () => {
+      unit.instance = new unit.Class({ appletName: unit.name, category, config: unit.config, context: this.context });
+    });
     this.#constructed(unit);
   }
 
   /** @param {Unit} unit */
   #constructService(unit) {
-    const dependencies = Object.fromEntries(unit.dependencies
-      .filter((name) => name !== ALL)
-      .map((name) => [name, this.#instance(name)]));
+    const { representation, Class } = unit;
     const facts = {
       context: this.context,
-      representation: unit.representation,
-      serviceName: unit.name,
-      config: unit.config,
-      dependencies,
-      makeLogger: () => this.options.makeLogger(unit.name, unit.representation.form),
-      getInstance: () => unit.instance,
+      representation: {
+        serviceName: unit.name,
+        category: representation.category,
+        dependencies: unit.dependencies,
+        config: unit.config,
+        configResolver: representation.configResolver ?? undefined,
+        publishToHub: representation.publishToHub,
+        serviceEntry: Class,
+      },
+      Class,
+      dependencies: Object.fromEntries(unit.dependencies.filter((name) => name !== ALL).map((name) => [name, this.#instance(name)])),
+      makeLogger: () => this.options.makeLogger(unit.name, representation.form),
+      messengerServer: () => this.#linked().server(),
+      messengerClient: () => this.#linked().client(),
     };
-    const core = serviceCore(facts);
-    if (unit.representation.form === 'single') {
-      unit.instance = new unit.Class(core);
-      unit.instance.core = core;
-    } else {
-      unit.instance = new unit.Class(serviceContext(facts, core));
-    }
+    const first = representation.form === 'single';
+    const core = first && typeof Class.getProxy === 'function' ? this.#linked().core(facts) : new ServiceCore(facts);
+    unit.core = core;
+    this.#try(unit, 'its constructor', () => {
+      const Impl = core.getImplClass();
+      unit.instance = new Impl(first ? core : serviceContext(core));
+      if (first) unit.instance.core = core;
+    });
+    core.impl = unit.instance;
     this.#constructed(unit);
+  }
+
+  /** @returns {import('./link').Link} */
+  #linked() {
+    const { facts: { appName, processName }, inAgent } = this.options;
+    this.#link ??= new (require('./link').Link)({ appName, processName, inAgent: new Set(inAgent?.()) });
+    return this.#link;
   }
 
   /** @param {Unit} unit */
@@ -154,31 +204,46 @@ class Services {
     if (this.stoppable === 1) this.options.onStoppable();
   }
 
+  /** @param {Unit} unit */
+  async #start(unit) {
+    const { core, instance } = unit;
+    // Set before start() runs: what it has begun, stop() may have to end.
+    unit.started = true;
+    try {
+      await this.time.wait(`${label(unit)} has not started`, () => (core ? core.start() : instance.start?.()));
+      if (core && unit.representation.publishToHub && !this.#stopping) {
+        await this.time.wait(`${label(unit)} has not been published`, () => core.publish());
+      }
+    } catch (error) {
+      throw toldError(error, `${label(unit)}: start()`);
+    }
+  }
+
   /**
    * @param {Unit[]} units
    * @returns {Promise<Error | null>} the first error; every unit is stopped all the same
    */
   async #stopUnits(units) {
+    const { processName } = this.options.facts;
     let first = null;
+    let current = '';
+    const inTime = stopTime(this.options.policy?.stopTimeoutMs, (within) => console.error(`${current} has not stopped ${within}; the process ${process.pid} ends without it`));
+    await this.#link?.leave();
     for (const unit of units) {
       if (!unit.started) continue;
       unit.started = false;
+      current = label(unit);
       try {
-        if (typeof unit.instance.stop === 'function') await unit.instance.stop();
+        await (unit.core ?? unit.instance).stop?.();
       } catch (error) {
-        console.error(`Stop of ${unit.name} in process ${this.options.facts.processName}:`, error);
-        first = first ?? (error instanceof Error ? error : new Error(String(error)));
+        console.error(`Stop of ${unit.name} in process ${processName}:`, error);
+        first = first ?? (error instanceof Error ? error : toldError(error, `${current}: stop()`));
       }
     }
+    this.#link?.close();
+    inTime();
     return first;
   }
-}
-
-/** @param {Unit} unit */
-async function startUnit(unit) {
-  // Set before start() runs: what it has begun, stop() may have to end.
-  unit.started = true;
-  if (typeof unit.instance.start === 'function') await unit.instance.start();
 }
 
 module.exports = { Services };
