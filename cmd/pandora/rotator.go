@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -19,12 +20,19 @@ import (
 // loggerAction is the one action of the logger socket, in both directions.
 const loggerAction = "LOGGER_INTERNAL"
 
+// returnTime is how long after its start a daemon expects the clients of the last one.
+const returnTime = 30 * time.Second
+
 // logRotation is the socket that loggers have their files rotated by: they send strategies and heartbeats, and are told
 // to open their files again.
 type logRotation struct {
 	server  *wire.Server
 	rotator *rotate.Rotator
-	log     *zap.Logger
+	// kept is the file with what the next daemon goes on with.
+	kept string
+	// returning is until when clients of the last daemon come back.
+	returning time.Time
+	log       *zap.Logger
 
 	mu    sync.Mutex // guards conns
 	conns map[*wire.Conn]struct{}
@@ -45,15 +53,56 @@ func newLogRotation(dir string, log *zap.Logger) (*logRotation, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logRotation{server: server, log: log, conns: map[*wire.Conn]struct{}{}}
-	l.rotator = rotate.NewRotator(l.reload, rotatedOtherwise, log)
+	l := &logRotation{server: server, log: log, kept: filepath.Join(dir, "loggers.json"), conns: map[*wire.Conn]struct{}{}}
+	l.rotator = rotate.NewRotator(rotate.RotatorOptions{Renamed: l.reload, Owned: rotatedOtherwise, Save: l.save, Log: log})
+	l.restore()
 	server.Handle(loggerAction, l.receive)
+	server.OnOpen(l.opened)
 	server.OnClose(func(c *wire.Conn) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.conns, c)
 	})
 	return l, nil
+}
+
+// opened notes a connection. The clients of the last daemon may have missed that their files were renamed.
+func (l *logRotation) opened(c *wire.Conn) {
+	l.mu.Lock()
+	l.conns[c] = struct{}{}
+	l.mu.Unlock()
+	if time.Now().Before(l.returning) {
+		l.tell(c)
+	}
+}
+
+// restore goes on with what the last daemon has kept.
+func (l *logRotation) restore() {
+	data, err := os.ReadFile(l.kept)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = l.rotator.Restore(data)
+	}
+	if err != nil {
+		l.log.Warn("rotation of loggers' files not taken over from the last daemon", zap.Error(err))
+	}
+	if len(l.rotator.Files()) > 0 {
+		l.returning = time.Now().Add(returnTime)
+	}
+}
+
+// save keeps what the next daemon goes on with.
+func (l *logRotation) save(data []byte) {
+	temp := l.kept + ".new"
+	err := os.WriteFile(temp, data, 0o600)
+	if err == nil {
+		err = os.Rename(temp, l.kept)
+	}
+	if err != nil {
+		l.log.Warn("rotation of loggers' files not kept for the next daemon", zap.Error(err))
+	}
 }
 
 // rotatedOtherwise reports whether pandora writes a file and rotates it itself.
@@ -69,9 +118,6 @@ func rotatedOtherwise(file string) bool {
 
 // receive takes one message of a client.
 func (l *logRotation) receive(c *wire.Conn, data json.RawMessage, reply func(any)) {
-	l.mu.Lock()
-	l.conns[c] = struct{}{}
-	l.mu.Unlock()
 	var message loggerMessage
 	if err := json.Unmarshal(data, &message); err != nil {
 		l.log.Debug("logger message not read", zap.Int("pid", c.PeerPID()), zap.Error(err))
@@ -105,9 +151,14 @@ func (l *logRotation) reload() {
 	}
 	l.mu.Unlock()
 	for _, c := range conns {
-		if err := c.Send(loggerAction, loggerMessage{Type: "logger-reload"}); err != nil {
-			l.log.Debug("logger not told to reload", zap.Int("pid", c.PeerPID()), zap.Error(err))
-		}
+		l.tell(c)
+	}
+}
+
+// tell tells one client to open its files again.
+func (l *logRotation) tell(c *wire.Conn) {
+	if err := c.Send(loggerAction, loggerMessage{Type: "logger-reload"}); err != nil {
+		l.log.Debug("logger not told to reload", zap.Int("pid", c.PeerPID()), zap.Error(err))
 	}
 }
 

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -17,25 +18,76 @@ const beatCheck = 10 * time.Second
 // longestDay is longer than any day, also one in which summer time ends.
 const longestDay = 26 * time.Hour
 
+// RotatorOptions are what NewRotator needs.
+type RotatorOptions struct {
+	// Renamed is called after files were renamed, from Run.
+	Renamed func()
+	// Owned reports whether a file must not be rotated, because it is already.
+	Owned func(file string) bool
+	// Save is called with what the next rotator can Restore, from Run, a few seconds after it has changed.
+	Save func(data []byte)
+	Log  *zap.Logger
+}
+
 // Rotator rotates the files of loggers by the strategies that their processes send. It renames; whoever writes has to open
-// the file again. All methods may be called concurrently.
+// the file again. All methods may be called concurrently, but Restore, which comes before Run.
 type Rotator struct {
-	// renamed is called when files were renamed.
-	renamed func()
-	// owned reports whether a file is rotated in another way.
-	owned func(file string) bool
-	log   *zap.Logger
+	RotatorOptions
 	// wake tells Run that there is a first strategy.
 	wake chan struct{}
 
-	mu  sync.Mutex // guards all
+	mu  sync.Mutex // guards everything below
 	all strategies
+	// changed is true when it is to be saved.
+	changed bool
+	// midnight is when files are rotated next, by an earlier rotator; zero when there was none.
+	midnight time.Time
 }
 
-// NewRotator makes a rotator without strategies. renamed is called after files were renamed, from Run; owned reports
-// whether a file must not be rotated, because it is already.
-func NewRotator(renamed func(), owned func(file string) bool, log *zap.Logger) *Rotator {
-	return &Rotator{renamed: renamed, owned: owned, log: log, wake: make(chan struct{}, 1)}
+// NewRotator makes a rotator without strategies.
+func NewRotator(o RotatorOptions) *Rotator {
+	return &Rotator{RotatorOptions: o, wake: make(chan struct{}, 1)}
+}
+
+// kept is what one rotator leaves to the next. Not every client tells its strategies again to another daemon, but all send
+// heartbeats.
+type kept struct {
+	Midnight   time.Time         `json:"midnight"`
+	Strategies []json.RawMessage `json:"strategies"`
+}
+
+// Restore takes over what an earlier rotator has saved. What was to be rotated meanwhile is rotated when Run begins.
+func (r *Rotator) Restore(data []byte) error {
+	var k kept
+	if err := json.Unmarshal(data, &k); err != nil {
+		return fmt.Errorf("restore rotation strategies: %w", err)
+	}
+	for _, s := range k.Strategies {
+		if err := r.Add(s); err != nil {
+			return fmt.Errorf("restore rotation strategies: %w", err)
+		}
+	}
+	r.midnight = k.Midnight
+	return nil
+}
+
+// saveChanged saves what has changed.
+func (r *Rotator) saveChanged(midnight time.Time) {
+	r.mu.Lock()
+	changed := r.changed || !r.midnight.Equal(midnight)
+	r.changed, r.midnight = false, midnight
+	k := kept{Midnight: midnight, Strategies: []json.RawMessage{}}
+	if changed {
+		for _, h := range r.all {
+			data, _ := json.Marshal(h.Strategy) // texts and numbers
+			k.Strategies = append(k.Strategies, data)
+		}
+	}
+	r.mu.Unlock()
+	if changed {
+		data, _ := json.Marshal(k)
+		r.Save(data)
+	}
 }
 
 // Marked reports whether a file is the output of workers, which the supervisor rotates itself.
@@ -50,7 +102,7 @@ func (r *Rotator) Add(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if r.owned(s.File) {
+	if r.Owned(s.File) {
 		return fmt.Errorf("rotation strategy %s: %q is rotated by pandora itself", s.UUID, s.File)
 	}
 	now := time.Now()
@@ -64,6 +116,7 @@ func (r *Rotator) Add(data []byte) error {
 		return fmt.Errorf("rotation strategy %s: there are %d already, no more are taken", s.UUID, maxStrategies)
 	}
 	r.all = append(r.all, held{Strategy: s, beat: now})
+	r.changed = true
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -112,22 +165,35 @@ func (r *Rotator) Run(ctx context.Context) {
 			return
 		case <-r.wake:
 		}
-		// The loop below ends when the last strategy is gone.
-		now := time.Now()
-		plan := schedule{midnight: NextMidnight(now), looked: now}
-		timer := time.NewTimer(0)
-		for more := true; more; {
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return
-			case <-timer.C:
-			}
-			more = r.step(&plan)
-			// The clock of the machine may be set, and rest while it sleeps: the day is asked for again and again.
-			timer.Reset(max(0, min(beatCheck, time.Until(plan.midnight))))
+		r.rotate(ctx)
+	}
+}
+
+// rotate rotates until the last strategy is gone or ctx ends.
+func (r *Rotator) rotate(ctx context.Context) {
+	now := time.Now()
+	plan := schedule{midnight: NextMidnight(now), looked: now}
+	r.mu.Lock()
+	if !r.midnight.IsZero() && r.midnight.Before(plan.midnight) {
+		plan.midnight = r.midnight
+	}
+	r.mu.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer func() { r.saveChanged(plan.midnight) }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
 		}
-		timer.Stop()
+		if !r.step(&plan) {
+			plan.midnight = time.Time{}
+			return
+		}
+		r.saveChanged(plan.midnight)
+		// The clock of the machine may be set, and rest while it sleeps: the day is asked for again and again.
+		timer.Reset(max(0, min(beatCheck, time.Until(plan.midnight))))
 	}
 }
 
@@ -137,10 +203,11 @@ func (r *Rotator) step(plan *schedule) bool {
 	r.mu.Lock()
 	kept, expired := r.all.expire(now)
 	r.all = kept
+	r.changed = r.changed || len(expired) > 0
 	byDate, bySize := kept.of(ByDate), kept.of(BySize)
 	r.mu.Unlock()
 	for _, h := range expired {
-		r.log.Warn("log is rotated no more, its process is silent", zap.String("path", h.File), zap.Duration("after", heartbeatLimit))
+		r.Log.Warn("log is rotated no more, its process is silent", zap.String("path", h.File), zap.Duration("after", heartbeatLimit))
 	}
 	renamed := 0
 	if plan.midnight.Sub(now) > longestDay {
@@ -158,7 +225,7 @@ func (r *Rotator) step(plan *schedule) bool {
 		renamed += r.bySize(bySize)
 	}
 	if renamed > 0 {
-		r.renamed()
+		r.Renamed()
 	}
 	return len(kept) > 0
 }
@@ -168,7 +235,7 @@ func (r *Rotator) byDate(list []Strategy, day time.Time) (renamed int) {
 		to, err := rotateByDate(s.File, day)
 		r.failed(err)
 		if to != "" {
-			r.log.Info("log rotated", zap.String("path", s.File), zap.String("to", to))
+			r.Log.Info("log rotated", zap.String("path", s.File), zap.String("to", to))
 			renamed++
 		}
 	}
@@ -180,7 +247,7 @@ func (r *Rotator) bySize(list []Strategy) (renamed int) {
 		done, err := rotateBySize(s)
 		r.failed(err)
 		if done {
-			r.log.Info("log rotated", zap.String("path", s.File), zap.String("to", numbered(s.File, 1)))
+			r.Log.Info("log rotated", zap.String("path", s.File), zap.String("to", numbered(s.File, 1)))
 			renamed++
 		}
 	}
@@ -191,8 +258,8 @@ func (r *Rotator) bySize(list []Strategy) (renamed int) {
 func (r *Rotator) failed(err error) {
 	switch {
 	case errors.Is(err, errForeign):
-		r.log.Info("log not rotated", zap.Error(err))
+		r.Log.Info("log not rotated", zap.Error(err))
 	case err != nil:
-		r.log.Warn("log not rotated", zap.Error(err))
+		r.Log.Warn("log not rotated", zap.Error(err))
 	}
 }

@@ -198,11 +198,23 @@ func strategy(uuid, file, more string) []byte {
 }
 
 // running runs a rotator inside a bubble of virtual time; count tells how often it has told of new names.
-func running(t *testing.T) (r *Rotator, count func() int, end func()) {
+func running(t *testing.T, restored []byte, save func([]byte)) (r *Rotator, count func() int, end func()) {
 	t.Helper()
 	var mu sync.Mutex
 	n := 0
-	r = NewRotator(func() { mu.Lock(); defer mu.Unlock(); n++ }, func(file string) bool { return strings.HasSuffix(file, "/ours") }, zap.NewNop())
+	r = NewRotator(RotatorOptions{
+		Renamed: func() { mu.Lock(); defer mu.Unlock(); n++ }, Owned: func(file string) bool { return strings.HasSuffix(file, "/ours") },
+		Save: func(data []byte) {
+			if save != nil {
+				save(data)
+			}
+		}, Log: zap.NewNop(),
+	})
+	if restored != nil {
+		if err := r.Restore(restored); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Run(ctx) })
@@ -222,7 +234,7 @@ func TestRotatorByDate(t *testing.T) {
 	file := filepath.Join(dir, "f")
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(NextMidnight(time.Now())) + 22*time.Hour)
-		r, count, end := running(t)
+		r, count, end := running(t, nil, nil)
 		defer end()
 		today := time.Now().Format(time.DateOnly)
 		beating := func(d time.Duration) {
@@ -253,8 +265,9 @@ func TestRotatorByDate(t *testing.T) {
 		}
 		tomorrow := time.Now().Format(time.DateOnly)
 		beating(24 * time.Hour)
-		if got, want := content(t, dir), []string{"f." + today + "=first day\n", "f." + tomorrow + "=second day\n"}; count() != 2 || !slices.Equal(got, want) {
-			t.Fatalf("a day later: told %d times, files %q, want %q", count(), got, want)
+		told := count()
+		if got, want := content(t, dir), []string{"f." + today + "=first day\n", "f." + tomorrow + "=second day\n"}; told != 2 || !slices.Equal(got, want) {
+			t.Fatalf("a day later: told %d times, files %q, want %q", told, got, want)
 		}
 	})
 }
@@ -263,7 +276,7 @@ func TestRotatorBySize(t *testing.T) {
 	dir := tree(t, map[string]string{"f": "0123456789"})
 	file := filepath.Join(dir, "f")
 	synctest.Test(t, func(t *testing.T) {
-		r, count, end := running(t)
+		r, count, end := running(t, nil, nil)
 		defer end()
 		if err := r.Add(strategy("one", file, `,"type":"size","maxFileSize":10,"maxFiles":2,"rotateDuration":1000`)); err != nil {
 			t.Fatal(err)
@@ -290,7 +303,7 @@ func TestRotatorBySize(t *testing.T) {
 
 func TestRotatorForgetsTheSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _, end := running(t)
+		r, _, end := running(t, nil, nil)
 		defer end()
 		if err := errors.Join(r.Add(strategy("one", "/a", "")), r.Add(strategy("two", "/b", ""))); err != nil {
 			t.Fatal(err)
@@ -327,7 +340,7 @@ func TestRotatorForgetsTheSilent(t *testing.T) {
 }
 
 func TestRotatorIsBounded(t *testing.T) {
-	r := NewRotator(func() {}, func(string) bool { return false }, zap.NewNop())
+	r := NewRotator(RotatorOptions{Owned: func(string) bool { return false }})
 	for i := range maxStrategies {
 		if err := r.Add(strategy(fmt.Sprint(i), "/a", "")); err != nil {
 			t.Fatal(err)
@@ -350,4 +363,55 @@ func FuzzParseStrategy(f *testing.F) {
 			t.Errorf("%q gave %+v", data, s)
 		}
 	})
+}
+
+func TestTheNextRotatorGoesOn(t *testing.T) {
+	dir := tree(t, map[string]string{"f": "first day\n"})
+	file := filepath.Join(dir, "f")
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(NextMidnight(time.Now())) + 23*time.Hour)
+		today := time.Now().Format(time.DateOnly)
+		var saved []byte
+		r, _, end := running(t, nil, func(data []byte) { saved = data })
+		if err := errors.Join(r.Add(strategy("one", file, "")), r.Add(strategy("two", "/b", `,"type":"size","maxFiles":3,"maxFileSize":7,"rotateDuration":120000`))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		end()
+		if !strings.Contains(string(saved), file) {
+			t.Fatalf("saved %s", saved)
+		}
+		// Nobody is there at midnight. Who comes after finds what was to be done, and a client that only sends heartbeats.
+		time.Sleep(2 * time.Hour)
+		r, count, end := running(t, saved, func(data []byte) { saved = data })
+		told := count()
+		if got, want := content(t, dir), []string{"f." + today + "=first day\n"}; told != 1 || !slices.Equal(got, want) {
+			t.Errorf("after midnight: told %d times, files %q, want %q", told, got, want)
+		}
+		for range 5 {
+			time.Sleep(2 * time.Minute)
+			r.Beat("one")
+		}
+		synctest.Wait()
+		if got := r.Files(); len(got) != 1 || got[file] != ByDate {
+			t.Errorf("rotated: %v", got)
+		}
+		end()
+		if strings.Contains(string(saved), "/b") || !strings.Contains(string(saved), file) {
+			t.Errorf("saved %s", saved)
+		}
+		time.Sleep(time.Minute)
+		r, _, end = running(t, saved, func(data []byte) { saved = data })
+		defer end()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if want := `{"midnight":"0001-01-01T00:00:00Z","strategies":[]}`; len(r.Files()) != 0 || string(saved) != want {
+			t.Errorf("in the end %v, saved %s", r.Files(), saved)
+		}
+	})
+	for _, bad := range []string{"", "7", `{"strategies":[{}]}`, `{"midnight":"noon"}`} {
+		if err := NewRotator(RotatorOptions{}).Restore([]byte(bad)); err == nil {
+			t.Errorf("%q was restored", bad)
+		}
+	}
 }

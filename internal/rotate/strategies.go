@@ -79,6 +79,14 @@ func ParseStrategy(data []byte) (Strategy, error) {
 	return s, nil
 }
 
+// MarshalJSON writes a strategy as ParseStrategy reads it.
+func (s Strategy) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"uuid": s.UUID, "type": s.Type, "file": s.File, "rotateDuration": s.Interval.Milliseconds(),
+		"maxFiles": s.MaxFiles, "maxFileSize": s.MaxFileSize,
+	})
+}
+
 // within brings a number of JSON between two limits.
 func within(x, low, high float64) float64 { return math.Max(low, math.Min(high, math.Trunc(x))) }
 

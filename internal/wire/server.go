@@ -53,6 +53,7 @@ type Server struct {
 	mu       sync.Mutex // guards everything below
 	exact    map[string]Handler
 	matchers []matcher
+	onOpen   []func(c *Conn)
 	onClose  []func(c *Conn)
 	conns    map[*Conn]struct{}
 	lastID   uint64
@@ -89,6 +90,13 @@ func (s *Server) HandleFunc(match func(action string) bool, h func(c *Conn, acti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.matchers = append(s.matchers, matcher{match, h})
+}
+
+// OnOpen adds a function that is called once for each new connection, before its first handler.
+func (s *Server) OnOpen(f func(c *Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onOpen = append(s.onOpen, f)
 }
 
 // OnClose adds a function that is called once for each connection that has ended, after its last handler.
@@ -139,7 +147,11 @@ func (s *Server) accept(raw net.Conn) {
 	c := newConn(raw, s.lastID, s.log)
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
+	onOpen := s.onOpen
 	s.mu.Unlock()
+	for _, f := range onOpen {
+		f(c)
+	}
 	go s.serveConn(c)
 }
 
