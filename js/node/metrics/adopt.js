@@ -54,8 +54,10 @@ function tend(connection) {
   Object.defineProperty(connection, 'shouldUnref', { value: true });
   let telling = false;
   connection._connect = (/** @type {any} */ done) => {
+    const first = !connection._ready;
     connect.call(connection, () => {
       done?.();
+      if (first) return; // all of it is waiting
       // Each message that is sent takes waiting ones with it; these come after.
       const waiting = connection._queue;
       connection._queue = [];
