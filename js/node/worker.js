@@ -61,7 +61,7 @@ async function classOf(r, entry, label) {
   try {
     value = r.resolve(entry);
   } catch (error) {
-    if (!['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'].includes(error?.code) || entry.path === '') throw error;
+    if (!['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'PANDORA_TOP_LEVEL_AWAIT'].includes(error?.code) || entry.path === '') throw error;
     value = await loadFrom(entry.baseDir, entry.path);
   }
   value = unwrap(value);
@@ -160,10 +160,11 @@ async function configuratorClass(r, representations) {
 /**
  * Prepares a worker; nothing of the application but its procfile runs yet.
  * @param {Options} options
- * @param {{onStoppable: () => void, onDrift: (found: object) => void}} hooks onDrift: this evaluation of the procfile
- *   differs from the one that the application is run by
+ * @param {{onStoppable: () => void, onDrift: (found: object) => void, onExit?: (error: Error) => void}} hooks onDrift:
+ *   this evaluation of the procfile differs from the one that the application is run by; onExit: something ends the
+ *   process while it starts
  */
-function createWorker(options, { onStoppable, onDrift }) {
+function createWorker(options, { onStoppable, onDrift, onExit = () => {} }) {
   const { appName, appDir, evaluation } = options;
   useTransformer(options.transform);
   const { processName, policy } = options.process;
@@ -172,6 +173,7 @@ function createWorker(options, { onStoppable, onDrift }) {
   /** @type {Services | null} */
   let services = null;
   let stopping = false;
+  let loading = false;
 
   async function bind() {
     const r = createReconciler({
@@ -212,17 +214,28 @@ function createWorker(options, { onStoppable, onDrift }) {
     return made;
   }
 
+  /** @param {number} code */
+  function exitedEarly(code) {
+    if (stopping) return;
+    const { entryFile } = options.process;
+    const what = loading ? `the entry ${entryFile}` : services?.doing || 'the procfile, or what it is made of,';
+    onExit(Object.assign(new Error(`${what} called process.exit(${code}) before the worker was ready`), { code: 'PANDORA_EXIT' }));
+  }
+
   return {
     /**
      * Starts everything and loads the entry; rejects with whatever was thrown on the way.
      * @returns {Promise<boolean>} false if a stop came between
      */
     async start() {
+      process.on('exit', exitedEarly);
       services = await bind();
       if (!stopping) await services.start();
       if (stopping) return false;
       const { entryFile, entryFileBaseDir } = options.process;
+      loading = Boolean(entryFile);
       if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile));
+      process.removeListener('exit', exitedEarly);
       return !stopping;
     },
 

@@ -70,6 +70,9 @@ class Services {
   /** How many services and applets have a stop(), the built-in logger left out. */
   stoppable = 0;
 
+  /** What runs, for whoever has to say where a start ended. */
+  doing = '';
+
   /** Between the agent and the other processes. @type {import('./link').Link | undefined} */
   #link;
 
@@ -141,6 +144,7 @@ class Services {
    * @param {() => void} run
    */
   #try(unit, what, run) {
+    this.doing = `${label(unit)}: ${what}`;
     try {
       run();
     } catch (error) {
@@ -209,6 +213,7 @@ class Services {
     const { core, instance } = unit;
     // Set before start() runs: what it has begun, stop() may have to end.
     unit.started = true;
+    this.doing = `${label(unit)}: start()`;
     try {
       await this.time.wait(`${label(unit)} has not started`, () => (core ? core.start() : instance.start?.()));
       if (core && unit.representation.publishToHub && !this.#stopping) {

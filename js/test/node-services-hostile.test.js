@@ -1,0 +1,90 @@
+'use strict';
+
+// Services that misbehave: the worker fails with a reason that says which one, and how.
+
+const assert = require('node:assert');
+const { test } = require('node:test');
+const { folder, launch, failure, stop, until } = require('./node-helper');
+
+test('what is wrong with a service is told with its name', async (t) => {
+  const cases = [
+    ['class { constructor() { throw new RangeError("no room"); } }', 'no room'],
+    ['class { constructor() { throw undefined; } }', 'service "a": its constructor failed with undefined, which is no Error'],
+    ['class { start() { return Promise.reject(); } }', 'service "a": start() failed with undefined, which is no Error'],
+    ['class { async start() { throw "just text"; } }', "service \"a\": start() failed with 'just text', which is no Error"],
+    ['class { async start() { throw Object.freeze({ code: 7 }); } }', 'service "a": start() failed with { code: 7 }, which is no Error'],
+    ['class { async start() { throw Object.create(null); } }', 'service "a": start() failed with [Object: null prototype] {}, which is no Error'],
+    ['class { async start() { throw Object.freeze(new TypeError("cold")); } }', 'cold'],
+    ['class { async start() { throw { message: "as from a hub" }; } }', 'as from a hub'],
+    ['class { get start() { throw new Error("a getter"); } }', 'a getter'],
+    ['class { start() { process.exit(3); } }', 'service "a": start() called process.exit(3) before the worker was ready', 3],
+    ['class { async start() { await null; process.exit(0); } }', 'service "a": start() called process.exit(0) before the worker was ready', 0],
+    ['class { constructor() { process.exit(4); } }', 'service "a": its constructor called process.exit(4) before the worker was ready', 4],
+    ["class { static get dependencies() { return 'logger'; } }",
+      'service "a": its class\'s static dependencies expects an array of names of services, got \'logger\''],
+    ['class { static get dependencies() { return 7; } }', 'service "a": its class\'s static dependencies expects an array of names of services, got 7'],
+    ["class { static get dependencies() { throw new Error('no dependencies today'); } }", 'no dependencies today'],
+    ['class { start() { return new Promise(() => {}); } }', 'service "a" has not started within 1s'],
+    ['class { start() { return { then() {} }; } }', 'service "a" has not started within 1s'],
+    ['() => {}', /is not a constructor/],
+  ];
+  for (let at = 0; at < cases.length; at += 6) {
+    await Promise.all(cases.slice(at, at + 6).map(([entry, message, code = 1]) => t.test(String(message), async () => {
+      const dir = folder({
+        'a.js': `module.exports = ${entry};`,
+        'procfile.js': "module.exports = (pandora) => { pandora.service('a', './a'); };",
+      });
+      const worker = launch(dir, { definition: { policy: { startTimeoutMs: 1000 } } });
+      const { error } = await until(() => worker.messages.find(({ act }) => act === 'error'), `error of ${entry} (${worker.output})`);
+      if (typeof message === 'string') assert.strictEqual(error.message, message);
+      else assert.match(error.message, message);
+      assert.deepStrictEqual(await worker.end(), { code, signal: null });
+    })));
+  }
+});
+
+test('an entry that ends the process, and one that never ends', async () => {
+  const exits = launch(folder({ 'app.js': 'setImmediate(() => {}); process.exit(5);' }), { entryFile: './app.js' });
+  const { error } = await until(() => exits.messages.find(({ act }) => act === 'error'), 'error');
+  assert.strictEqual(error.message, 'the entry ./app.js called process.exit(5) before the worker was ready');
+  assert.match(error.stack, /app\.js:1/);
+  assert.deepStrictEqual(await exits.end(), { code: 5, signal: null });
+  const late = await failure(folder({ 'app.mjs': 'await new Promise(() => {});' }),
+    { entryFile: './app.mjs', definition: { policy: { startTimeoutMs: 1000 } } });
+  assert.strictEqual(late.message, 'the entry ./app.mjs has not been loaded within 1s');
+});
+
+test('a configurator that never answers', async () => {
+  const late = await failure(folder({
+    'procfile.js': 'module.exports = (pandora) => { pandora.configurator(class { getAllProperties() { return new Promise(() => {}); } }); pandora.service(class A {}).category("worker"); };',
+  }), { definition: { policy: { startTimeoutMs: 1000 } } });
+  assert.strictEqual(late.message, 'the configurator has not given its properties within 1s');
+});
+
+test('a stop that never ends is named', async () => {
+  const worker = launch(folder({
+    'procfile.js': "module.exports = (pandora) => { pandora.service('stuck', class { stop() { return new Promise(() => {}); } }); };",
+  }), { definition: { policy: { stopTimeoutMs: 100 } } });
+  await worker.next('ready');
+  worker.send('shutdown');
+  await until(() => /service "stuck" has not stopped within 100ms; the process \d+ ends without it/.test(worker.output), 'line');
+  worker.child.disconnect();
+  await worker.end();
+});
+
+test('a service may put its own hands on process.emit', async () => {
+  const worker = launch(folder({
+    'procfile.js': `
+      class A {
+        start() {
+          const { emit } = process;
+          process.emit = function (name, ...rest) { A.seen = (A.seen || 0) + 1; return emit.call(this, name, ...rest); };
+        }
+        stop() { console.log('> stop ' + (A.seen > 0)); }
+      }
+      module.exports = (pandora) => { pandora.service('a', A); };`,
+  }));
+  await worker.next('ready');
+  await stop(worker);
+  assert.deepStrictEqual(worker.lines(), ['stop true']);
+});
