@@ -90,6 +90,7 @@ function boot(lane) {
   const worker = require('./worker').createWorker(options, {
     onStoppable: () => stopOnSignals(worker, options.process.processName),
     onDrift: (found) => lane.send('drift', found),
+    onExit: (error) => { if (!ended) lane.send('error', { error: describeError(error) }); },
   });
   answer(lane, worker, drain);
 
