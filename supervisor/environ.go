@@ -63,6 +63,8 @@ func environment(spec SpawnSpec) ([]string, error) {
 	if _, set := env["NODE_ENV"]; !set && spec.Plan.Dev {
 		env["NODE_ENV"] = "local"
 	}
+	// What npm's dorapan requires, unless the process says otherwise; what the shell says is another installation's.
+	env["PANDORA_HOME"] = filepath.Join(spec.Plan.JSDir, "node", "facade")
 	maps.Copy(env, spec.Process.Env)
 	// Of a worker that pandora itself may have been called from.
 	delete(env, "NODE_UNIQUE_ID")
@@ -71,8 +73,6 @@ func environment(spec SpawnSpec) ([]string, error) {
 		"NODE_APP_INSTANCE": strconv.Itoa(spec.Worker),
 		"PANDORA_CWD":       spec.Plan.Cwd, "PANDORA_DIR": spec.Plan.Home, "PANDORA_TMP_DIR": spec.Plan.RunDir,
 		"PANDORA_LOGS_DIR": spec.Plan.LogsDir, "PANDORA_WORKER": string(options),
-		// What npm's dorapan requires.
-		"PANDORA_HOME": filepath.Join(spec.Plan.JSDir, "node", "facade"),
 	})
 	delete(env, "PANDORA_DEV")
 	if spec.Plan.Dev {

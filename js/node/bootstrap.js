@@ -52,7 +52,8 @@ function adjustProcess(representation) {
   process.argv[1] = representation.entryFile || __filename;
   Object.assign(process.env, {
     PANDORA_CURRENT_WRAP_LEVEL: '1', PANDORA_DO_NOT_FOLLOW_NPM: 'true', PANDORA_DO_NOT_FOLLOW_SHEBANG: 'true',
-    PANDORA_PROCESS_REPRESENTATION: JSON.stringify(representation),
+    // Seen from inside, a process is one.
+    PANDORA_PROCESS_REPRESENTATION: JSON.stringify({ ...representation, scale: 1 }),
   });
 }
 

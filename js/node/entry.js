@@ -8,6 +8,12 @@ const { pathToFileURL } = require('node:url');
 const { hookImports } = require('./facade/hook');
 const { isModuleFile, needsImport, prepareRequest } = require('./languages');
 
+/** @returns {boolean} whether import() may load TypeScript: Node does by itself, or with a loader that the application brings */
+function importsTypeScript() {
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  return Boolean(/** @type {any} */ (process.features).typescript) || /(?:^|\s)--(?:import|loader|experimental-loader)\b/.test(options);
+}
+
 /**
  * Loads what request names as seen from baseDir, exactly as a module in that folder would.
  * @param {string} baseDir
@@ -23,8 +29,7 @@ async function loadFrom(baseDir, request) {
     try {
       return require(request);
     } catch (error) {
-      // Node's own TypeScript, where it has one, can wait for a module.
-      const waits = error?.code === 'PANDORA_TOP_LEVEL_AWAIT' && /** @type {any} */ (process.features).typescript;
+      const waits = error?.code === 'PANDORA_TOP_LEVEL_AWAIT' && importsTypeScript();
       if (!waits && !needsImport(error, file)) throw error;
     }
   }

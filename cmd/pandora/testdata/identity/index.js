@@ -1,0 +1,3 @@
+'use strict';
+
+require('./dump').dump('folder', module);
