@@ -393,15 +393,18 @@ func (c *client) update(m frame) error {
 // merge applies what a client has counted. What comes with the announcement of a metric that is not known of this
 // client was counted at another daemon's time, anything else just now.
 func (c *client) merge(m frame, now bool) error {
-	var args []json.RawMessage
-	if err := json.Unmarshal(m.Value, &args); err != nil || len(args) != 1 {
+	// The frame was valid JSON, so an array begins and ends so; what has two elements will be no state. Decoding it would
+	// go through all samples twice more.
+	state := trim(m.Value)
+	if len(state) < 2 || state[0] != '[' {
 		return fmt.Errorf("state %.40s: expected an array of one state", m.Value)
 	}
+	state = state[1 : len(state)-1]
 	id := m.Type + partSeparator + m.Name
 	c.mu.Lock()
 	targets := c.targets[id]
 	c.mu.Unlock()
-	return c.ledger.merge(id, targets, args[0], now)
+	return c.ledger.merge(id, targets, state, now)
 }
 
 // read returns the values of all gauges, at most a second old. It implements batch.

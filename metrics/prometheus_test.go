@@ -3,6 +3,7 @@ package metrics
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -156,11 +157,21 @@ func FuzzPrometheus(f *testing.F) {
 	f.Add("g", "worker.info", "worker_info_value")
 	f.Fuzz(func(t *testing.T, group, one, two string) {
 		r := NewRegistry()
+		category, _ := json.Marshal(one)
+		args := []json.RawMessage{json.RawMessage("5"), category}
 		_ = r.AddGauge(1, group, ParseName(one), constant(1))
 		_ = r.AddGauge(1, group, ParseName(two), constant(2))
 		for i, name := range []string{two, one} {
 			if c, err := r.Counter(1, group+strings.Repeat("x", i), ParseName(name)); err == nil {
 				c.Inc(1)
+			}
+			for k, kind := range []string{typeMeter, typeHistogram, typeTimer, typeCompass} {
+				m, err := r.targetOf(1, kind, group+strings.Repeat("y", k*i), ParseName(name))
+				if err != nil {
+					continue
+				}
+				_ = m.call(map[string]string{typeMeter: "mark", typeCompass: "record"}[kind], args)
+				_ = m.call("update", args)
 			}
 			if h, err := r.histogram(group+"h", ParseName(name), DefaultBuckets()); err == nil {
 				h.observe(1, 1)

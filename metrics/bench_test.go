@@ -1,0 +1,194 @@
+package metrics
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+func BenchmarkUpdate(b *testing.B) {
+	counter, meter := NewBucketCounter(time.Minute), NewMeter(time.Minute)
+	histogram, timer, compass := NewHistogram(time.Minute, ReservoirDecaying), NewTimer(time.Minute, ReservoirDecaying), NewFastCompass(time.Minute)
+	for name, update := range map[string]func(v float64){
+		"Counter": func(float64) { counter.Inc(1) }, "Meter": func(float64) { meter.Mark(1) },
+		"Histogram": histogram.Update, "Timer": timer.Update,
+		"FastCompass": func(v float64) { compass.Record(v, "success") },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			v := 1.0
+			for b.Loop() {
+				v = v*1.1 + 1
+				if v > 1e6 {
+					v = 1
+				}
+				update(v)
+			}
+		})
+	}
+}
+
+// newBenchClient is a client with one metric of a type, in a registry.
+func newBenchClient(b *testing.B, kind string) *client {
+	m, err := NewRegistry().targetOf(1, kind, "g", NewName("n"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &client{ledger: newLedger(), targets: map[string][]target{kind + partSeparator + NewName("n").String(): {m}}}
+}
+
+// message is the body of a frame.
+func message(kind, method string, value any) []byte {
+	body, err := json.Marshal(map[string]any{"action": "MESSENGER_UPLINK_demo_metrics_abcdefghij", "data": map[string]any{
+		"action": "METRIC_UPDATE", "name": NewName("n").String(), "type": kind, "method": method, "value": []any{value}, "clientId": "abcdefghij",
+	}})
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// receive is what the daemon does with the body of a frame.
+func receive(b *testing.B, c *client, body []byte) {
+	var envelope struct {
+		Action string          `json:"action"`
+		Data   json.RawMessage `json:"data"`
+	}
+	var m frame
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		b.Fatal(err)
+	}
+	if err := json.Unmarshal(envelope.Data, &m); err != nil {
+		b.Fatal(err)
+	}
+	if err := c.update(m); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkTotals: a frame each 100 ms carries whatever a counter has counted. The metric core is the part of a core that
+// a worker with 100 counters takes, of which each counts 10,000 times a second: a million together.
+func BenchmarkTotals(b *testing.B) {
+	c := newBenchClient(b, typeCounter)
+	bodies := make([][]byte, 1000)
+	for i := range bodies {
+		bodies[i] = message(typeCounter, methodMerge, i*1000)
+	}
+	i := 0
+	for b.Loop() {
+		receive(b, c, bodies[i%len(bodies)])
+		i++
+	}
+	perFrame := float64(b.Elapsed().Nanoseconds()) / float64(i)
+	b.ReportMetric(100*perFrame*100*10/1e9, "%core/1M-inc/s")
+}
+
+// BenchmarkSamples: 50,000 samples a second are 5,000 in a frame each 100 ms.
+func BenchmarkSamples(b *testing.B) {
+	const inFrame = 5000
+	c := newBenchClient(b, typeTimer)
+	bodies := make([][]byte, 100)
+	for i := range bodies {
+		samples := make([]float64, inFrame)
+		for n := range samples {
+			samples[n] = rand.ExpFloat64() * 100
+		}
+		bodies[i] = message(typeTimer, methodMerge, map[string]any{"seq": 0, "count": inFrame, "sum": 100 * inFrame, "samples": samples})
+	}
+	i := 0
+	for b.Loop() {
+		c.ledger = newLedger() // the frame is new
+		receive(b, c, bodies[i%len(bodies)])
+		i++
+	}
+	perSample := float64(b.Elapsed().Nanoseconds()) / float64(i) / inFrame
+	b.ReportMetric(perSample, "ns/sample")
+	b.ReportMetric(100*perSample*50_000/1e9, "%core/50k-samples/s")
+}
+
+// BenchmarkCalls: npm's client sends a frame for each call.
+func BenchmarkCalls(b *testing.B) {
+	for kind, method := range map[string]string{typeCounter: "inc", typeTimer: "update"} {
+		b.Run(kind, func(b *testing.B) {
+			b.ReportAllocs()
+			c, body := newBenchClient(b, kind), message(kind, method, 12.5)
+			for b.Loop() {
+				receive(b, c, body)
+			}
+		})
+	}
+}
+
+// BenchmarkMemory tells the bytes that a registered metric takes, after 10,000 events each.
+func BenchmarkMemory(b *testing.B) {
+	const n = 200
+	for _, kind := range []string{typeCounter, typeMeter, typeHistogram, typeTimer, typeCompass} {
+		b.Run(kind, func(b *testing.B) {
+			var size float64
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				r := NewRegistry()
+				for i := range n {
+					m, err := r.targetOf(1, kind, "g", NewName(fmt.Sprint("metric", i)).Tagged(map[string]string{"appName": "demo"}))
+					if err != nil {
+						b.Fatal(err)
+					}
+					call := map[string]string{typeCounter: "inc", typeMeter: "mark", typeCompass: "record"}[kind]
+					if call == "" {
+						call = "update"
+					}
+					for range 2000 {
+						_ = m.call(call, []json.RawMessage{json.RawMessage("5"), json.RawMessage(`"success"`)})
+					}
+				}
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				size = float64(after.HeapAlloc-before.HeapAlloc) / n
+				runtime.KeepAlive(r)
+			}
+			b.ReportMetric(size, "B/metric")
+		})
+	}
+}
+
+// BenchmarkScrape reads 10,000 counters.
+func BenchmarkScrape(b *testing.B) {
+	r := NewRegistry()
+	for i := range 10_000 {
+		c, err := r.BucketCounter(1, "g", NewName("counter").Tagged(map[string]string{"appName": "demo", "n": fmt.Sprint(i)}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.Inc(float64(i))
+	}
+	b.Run("text", func(b *testing.B) {
+		for b.Loop() {
+			if err := r.WritePrometheus(b.Context(), io.Discard, expfmt.NewFormat(expfmt.TypeTextPlain), ""); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("json", func(b *testing.B) {
+		for b.Loop() {
+			if err := json.NewEncoder(io.Discard).Encode(r.Snapshot(b.Context(), "")); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkParseName(b *testing.B) {
+	name := NewName("some.name").Tagged(map[string]string{"appName": "demo", "t": strings.Repeat("x", 20)}).String()
+	for b.Loop() {
+		ParseName(name)
+	}
+}
