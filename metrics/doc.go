@@ -9,16 +9,19 @@
 //	err = r.WritePrometheus(ctx, w, expfmt.NegotiateIncludingOpenMetrics(req.Header), "")
 //
 // The registry is the truth. A metric has a group, a name (dotted key, tags, level) and owners; it goes with its last
-// owner. Counters are kept here; gauges are read when someone asks, those of workers over the message socket, all
+// owner, and comes back with what it had counted when someone registers its name again. Counters, meters, histograms,
+// timers and compasses are kept here; gauges are read when someone asks, those of workers over the message socket, all
 // workers at once and each at most once a second. Who filters by application also gets what has no tag appName.
+// docs/metrics.md has the types, their rows and their bounds, docs/metrics-client.md the frames of workers.
 //
 // # Names in the text
 //
 // A dotted key becomes pandora_ and the key with everything but letters, digits and underscores replaced by
-// underscores; a key that begins with "pandora." is not prefixed again. Counters end in _total. A gauge or histogram
-// whose name would end in _total, _count, _sum, _bucket, _created or _info gets _value behind it. A name that a
-// gauge has already gets _counter or _histogram behind it. Of two series with the same name and labels the one registered later is
-// shown, so that nothing appears twice. Only numbers are shown: no strings, objects or NaN.
+// underscores; a key that begins with "pandora." is not prefixed again. Counters and meters end in _total, timers and
+// compasses in _seconds; the averages of meters and timers are gauges that end in _rate. A gauge or histogram whose name
+// would end in _total, _count, _sum, _bucket, _created or _info gets _value behind it. A name that another type has
+// already gets _counter, _summary, _gauge or _histogram behind it. Of two series with the same name and labels the one
+// registered later is shown, so that nothing appears twice. Only numbers are shown: no strings, objects or NaN.
 //
 // Tags become labels, replaced in the same way, with their values unchanged: appName is app; a label that Prometheus
 // reserves gets tag_ before it. Users' groups appear as the label group; system, node and pandora do not. Where process
@@ -36,6 +39,5 @@
 // Concurrency: all functions and methods may be called concurrently. No goroutine outlives the call that started it,
 // except tally's own behind NewScope, which its closer ends.
 //
-// The package serves no HTTP, writes no files and keeps no history. Of the types that workers create it keeps gauges
-// and counters.
+// The package serves no HTTP, writes no files and keeps no history.
 package metrics
