@@ -99,7 +99,9 @@ func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
 	if err != nil {
 		return err
 	}
-	home = c.withLogs(home, spec)
+	if spec.LogsDir != "" && home.WithLogs(spec.LogsDir).Prepare() == nil {
+		home = c.withLogs(home, spec) // elsewhere logs go to the usual folder
+	}
 	log, closeLog, err := openLog(home.DaemonLog(), daemonLevel(spec))
 	if err != nil {
 		return err

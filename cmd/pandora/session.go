@@ -47,9 +47,13 @@ func (c *cli) plainHome() (state.Home, error) {
 	return home, home.Check()
 }
 
-// withLogs is the plain home with the logs where a daemon has them.
+// withLogs is the plain home with the logs where a daemon has them, as long as that folder exists: one that is gone must
+// not be in the way of the next start.
 func (c *cli) withLogs(home state.Home, spec *state.Daemon) state.Home {
 	if spec == nil || spec.LogsDir == "" || c.getenv("PANDORA_LOGS_DIR") != "" {
+		return home
+	}
+	if info, err := os.Stat(spec.LogsDir); err != nil || !info.IsDir() {
 		return home
 	}
 	return home.WithLogs(spec.LogsDir)
