@@ -76,7 +76,8 @@ func (r *decayingReservoir) add(now time.Time, value, times float64) {
 	if now.Sub(r.start) > rescaleAfter {
 		r.rescale(now)
 	}
-	weight := decayingAlpha*now.Sub(r.start).Seconds() + math.Log(times)
+	// In whole seconds, so that what comes together counts the same.
+	weight := decayingAlpha*math.Floor(now.Sub(r.start).Seconds()) + math.Log(times)
 	v := decayingValue{value, float32(weight + rand.ExpFloat64()), float32(weight)}
 	if len(r.heap) < r.limit {
 		r.heap = append(r.heap, v)
