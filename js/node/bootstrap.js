@@ -13,6 +13,8 @@ const { createLane, describeError } = require('./lane');
 
 /** How long a stopping application without services may go on after its channel was closed. */
 const FAREWELL_MS = 5000;
+/** How long a worker that has failed to start may take to stop what has started; its guard waits a little longer. */
+const LEAVE_MS = 1500;
 /** A signal sent before the channel was closed may be delivered a moment after. */
 const SIGNAL_LAG_MS = 100;
 /** Uncaught errors that the application handles are told no more often than this. */
@@ -62,14 +64,18 @@ function adjustProcess(representation) {
  */
 function boot(lane) {
   let ended = false;
-  /** @param {any} error */
-  function fail(error) {
+  /**
+   * @param {any} error
+   * @param {() => Promise<any>} [leave] what is done before the end, for a moment
+   */
+  function fail(error, leave = async () => {}) {
     if (ended) return;
     ended = true;
+    const end = () => process.exit(1);
     console.error(error);
     console.error('An error occurred during the start of ProcessBootstrap.');
-    lane.send('error', { error: describeError(error) }, () => process.exit(1));
-    setTimeout(() => process.exit(1), 1000);
+    lane.send('error', { error: describeError(error) }, () => leave().then(end, end));
+    setTimeout(end, LEAVE_MS);
   }
   /** @param {any} error */
   function onUncaught(error) {
@@ -104,7 +110,7 @@ function boot(lane) {
     lane.send('ready', { services: worker.stoppable() });
     clearTimeout(monitor);
     startMonitor(options);
-  }).catch(fail);
+  }).catch((error) => fail(error, worker.stop)); // services that have started have their stop, as in Pandora.js
 }
 
 /** @param {import('./errors').ErrorPayload} payload */

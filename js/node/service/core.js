@@ -26,7 +26,7 @@ class ServiceCore {
   constructor(facts) {
     this.#facts = facts;
     /** The service, once constructed. @type {any} */
-    this.impl = null;
+    this.impl = undefined;
   }
 
   get context() { return this.#facts.context; }
@@ -35,7 +35,7 @@ class ServiceCore {
 
   get serviceName() { return this.#facts.representation.serviceName; }
 
-  get config() { return this.#facts.representation.config; }
+  get config() { return this.#facts.representation.config || {}; }
 
   get dependencies() { return this.#facts.dependencies; }
 

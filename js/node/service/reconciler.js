@@ -17,7 +17,7 @@ const { StartTime, stopTime } = require('./time');
  */
 
 /**
- * @typedef {Definition & {config: any, core: ServiceCore | null, instance: any, started: boolean}} Unit
+ * @typedef {Definition & {given: any, config: any, core: ServiceCore | null, instance: any, started: boolean}} Unit
  */
 
 /**
@@ -39,14 +39,14 @@ function problem(message) {
 }
 
 /**
- * The result of the config function, else the literal, else {}.
- * @param {any} representation
+ * The result of the config function, else the literal; {} if that is nothing.
+ * @param {Unit} unit
  * @param {any} context
- * @returns {any}
  */
-function resolveConfig(representation, context) {
-  const { config, configResolver } = representation;
-  return (typeof configResolver === 'function' ? configResolver(context, config) : config) || {};
+function resolveConfig(unit, context) {
+  const { config, configResolver } = unit.representation;
+  unit.given = typeof configResolver === 'function' ? configResolver(context, config) : config;
+  unit.config = unit.given || {};
 }
 
 /**
@@ -86,7 +86,7 @@ class Services {
   constructor(options) {
     this.options = options;
     this.time = new StartTime(options.policy?.startTimeoutMs);
-    const unit = (/** @type {Definition} */ each) => ({ ...each, config: {}, core: null, instance: null, started: false });
+    const unit = (/** @type {Definition} */ each) => ({ ...each, given: {}, config: {}, core: null, instance: null, started: false });
     /** @type {Unit[]} */
     this.services = options.services.map(unit);
     /** @type {Unit[]} */
@@ -115,7 +115,7 @@ class Services {
   async start() {
     for (const unit of this.applets) this.#constructApplet(unit);
     for (const unit of this.sequence.start) {
-      this.#try(unit, 'config()', () => { unit.config = resolveConfig(unit.representation, this.context); });
+      this.#try(unit, 'config()', () => resolveConfig(unit, this.context));
     }
     for (const unit of this.sequence.start) {
       if (this.#stopping) return;
@@ -155,7 +155,7 @@ class Services {
   /** @param {Unit} unit */
   #constructApplet(unit) {
     const { category } = unit.representation;
-    this.#try(unit, 'config()', () => { unit.config = resolveConfig(unit.representation, this.context); });
+    this.#try(unit, 'config()', () => resolveConfig(unit, this.context));
     this.#try(unit, 'its constructor', () => {
       unit.instance = new unit.Class({ appletName: unit.name, category, config: unit.config, context: this.context });
     });
@@ -171,7 +171,7 @@ class Services {
         serviceName: unit.name,
         category: representation.category,
         dependencies: unit.dependencies,
-        config: unit.config,
+        config: unit.given,
         configResolver: representation.configResolver ?? undefined,
         publishToHub: representation.publishToHub,
         serviceEntry: Class,
@@ -220,6 +220,7 @@ class Services {
         await this.time.wait(`${label(unit)} has not been published`, () => core.publish());
       }
     } catch (error) {
+      unit.started = false;
       throw toldError(error, `${label(unit)}: start()`);
     }
   }
