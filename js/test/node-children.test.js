@@ -3,6 +3,7 @@
 const assert = require('node:assert');
 const path = require('node:path');
 const { test } = require('node:test');
+const { Daemon } = require('./node-daemon');
 const { folder, launch, stop, until } = require('./node-helper');
 
 /** Says, on one line, what a process sees of itself; with an argument 'deep' also what a child of it sees. */
@@ -165,5 +166,32 @@ test('the workers of a cluster of its own have a context and drain with the proc
     await worker.next('drained');
     if (!env.PANDORA_WRAP_MAX_DEPTH) await worker.printed('closed');
     await stop(worker);
+  }
+});
+
+test('what a child complains of is reported as of its own, unless the configuration is against it', async () => {
+  const dir = folder({
+    'procfile.js': "module.exports = (pandora) => { pandora.fork('app', './app.js'); };",
+    'child.js': "console.error(new Error('a complaint')); process.stdin.resume();",
+    'app.js': `
+      const child = require('child_process').spawn(process.execPath, ['child.js'], { stdio: ['pipe', 'inherit', 'inherit'] });
+      child.on('exit', () => console.log('> end'));
+      console.log('> child ' + child.pid);
+      process.on('message', () => child.stdin.end());`,
+  });
+  for (const wanted of [true, false]) {
+    const daemon = new Daemon(dir);
+    await daemon.listen();
+    const worker = launch(dir, { name: 'app', entryFile: './app.js', config: { hook: { global: { enabled: wanted } } } });
+    await worker.next('ready');
+    const pid = Number((await until(() => worker.lines()[0], 'the pid of the child')).split(' ')[1]);
+    const of = (packet) => packet.action.startsWith('MESSENGER_UPLINK_demo_error_') && packet.data.pid === pid;
+    if (wanted) assert.strictEqual((await daemon.next(of, 'a report')).data.message, 'a complaint');
+    else await until(() => daemon.connections > 1, 'the connection of the child');
+    assert.strictEqual(daemon.packets.some(of), wanted);
+    worker.child.send('end it');
+    await worker.printed('end');
+    await stop(worker);
+    await daemon.close();
   }
 });
