@@ -9,6 +9,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
+const { order } = require('../node/service/order');
 const { folder, launch, stop, until, Guarded } = require('./node-helper');
 
 const RECORDED = path.join(__dirname, 'node-services-original.json');
@@ -215,4 +216,43 @@ test('the original still says what is recorded', { skip }, async (t) => {
   for (const name of Object.keys(CASES)) {
     await t.test(name, async () => assert.deepStrictEqual(await original(name), recorded[name]));
   }
+});
+
+test('any graph of services has the order, or the error, that it has in the original', { skip }, () => {
+  process.env.HOME = folder(); // nothing of the original is written to a real one
+  const { ServiceReconciler } = require(path.resolve(path.dirname(ORIGINAL), '../service/ServiceReconciler.js'));
+  let seed = Date.now() % 2 ** 31;
+  const first = seed;
+  const random = (below) => {
+    seed = (seed * 1103515245 + 12345) % 2 ** 31;
+    return Math.floor((seed / 2 ** 31) * below);
+  };
+  const outcome = (run) => { try { return run(); } catch (error) { return error.message; } };
+  const seen = { orders: 0, errors: 0 };
+  for (let round = 0; round < 3000; round += 1) {
+    const size = 1 + random(8);
+    const names = Array.from({ length: size }, (_, at) => `s${at}`);
+    const nodes = names.map((name, at) => {
+      // Mostly on those before it, in a shuffled list; now and then on anything at all.
+      const dependencies = names.filter((_, other) => (other < at ? random(3) === 0 : random(40) === 0));
+      if (random(8) === 0) dependencies.push('all');
+      if (random(60) === 0) dependencies.push('nowhere');
+      return { name, dependencies: dependencies.sort(() => random(3) - 1) };
+    }).sort(() => random(3) - 1);
+    const theirs = outcome(() => {
+      const r = new ServiceReconciler({}, {});
+      for (const { name, dependencies } of nodes) r.receiveServiceRepresentation({ serviceName: name, dependencies });
+      const list = (how) => r.getOrderedServiceIdSet(how).map(({ id }) => id).join();
+      return `${list('asc')} ${list('desc')}`;
+    });
+    const ours = outcome(() => {
+      const { start, stop: end } = order(nodes);
+      const list = (all) => all.map(({ name }) => name).join();
+      return `${list(start)} ${list(end)}`;
+    });
+    assert.strictEqual(ours, theirs, `seed ${first}: ${JSON.stringify(nodes)}`);
+    if (/^[s\d, ]+$/.test(theirs)) seen.orders += 1;
+    else seen.errors += 1;
+  }
+  assert.ok(seen.orders > 500 && seen.errors > 500, JSON.stringify(seen));
 });
