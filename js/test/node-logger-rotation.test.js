@@ -43,6 +43,15 @@ test('strategies are told, kept alive, and told again to another daemon', async 
   await first.ask('LOGGER_INTERNAL', { type: 'logger-reload', payload: { uuid: 'late' } });
   await first.ask('LOGGER_INTERNAL', null);
   assert.deepStrictEqual(reloads, [undefined, 'late']);
+  // One that was refused is told again, one that is known is not.
+  const sent = (uuid) => first.packets.filter(({ data }) => data?.payload?.strategy?.uuid === uuid);
+  first.reply(sent('late')[0].id, { error: { message: 'there are too many' } });
+  first.reply(sent('early')[0].id, { error: { message: 'Strategy uuid early already has' } });
+  await until(() => sent('late').length === 2, 'refused strategy again');
+  first.reply(sent('late')[1].id, { error: null, result: 'ok' });
+  const before = first.packets.length;
+  await until(() => first.packets.length > before + 6, 'more heartbeats');
+  assert.deepStrictEqual([sent('early').length, sent('late').length], [1, 2]);
   await first.close();
   const second = await daemonIn(dir);
   await until(() => strategies(second).length === 2, 'strategies for the second daemon');

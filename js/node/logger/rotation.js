@@ -33,10 +33,17 @@ function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
   /** @type {Messenger | undefined} */
   let messenger;
   let connected = false;
+  /** Those the daemon did not want, such as when it has too many. @type {Set<Strategy>} */
+  const refused = new Set();
 
   /** @param {Strategy} strategy */
   function tell(strategy) {
-    messenger?.send(ACTION, { type: 'logger-send-strategy', payload: { strategy } });
+    refused.delete(strategy);
+    messenger?.request(ACTION, { type: 'logger-send-strategy', payload: { strategy } }).then((answer) => {
+      const error = answer?.error;
+      // A daemon that knows a strategy already says so, and goes on as before.
+      if (error && !/ already has$/.test(error.message)) refused.add(strategy);
+    }, () => {}); // without an answer all is told again at the next connection
   }
 
   function connect() {
@@ -44,7 +51,6 @@ function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
     messenger.handle(ACTION, (message) => {
       if (message?.type === 'logger-reload') reload(message.payload?.uuid);
     });
-    // A daemon that knows a strategy already says so, and goes on as before.
     messenger.onConnect(() => {
       connected = true;
       for (const strategy of strategies) tell(strategy);
@@ -53,7 +59,10 @@ function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
     setInterval(() => {
       // All is told again at the next connection: heartbeats need not wait for it.
       if (!connected) return;
-      for (const { uuid } of strategies) messenger?.send(ACTION, { type: 'logger-heartbeat', payload: { uuid } });
+      for (const strategy of strategies) {
+        if (refused.has(strategy)) tell(strategy);
+        else messenger?.send(ACTION, { type: 'logger-heartbeat', payload: { uuid: strategy.uuid } });
+      }
     }, heartbeatTime).unref();
   }
 
