@@ -4,6 +4,7 @@
 // Loading costs a wrapper around net.Server's listen and close; the rest happens when a drain begins.
 
 const net = require('node:net');
+const { OWN } = require('./own');
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** How often idle connections are looked for while draining. */
@@ -180,7 +181,7 @@ function wrapListen(servers) {
     if (!servers.has(this)) track(this, servers);
   }
   net.Server.prototype.listen = /** @type {any} */ (/** @this {any} @param {any[]} args */ function (...args) {
-    if (!watched.has(this)) {
+    if (!watched.has(this) && !this[OWN]) {
       watched.add(this);
       this.on('listening', onListening);
     }

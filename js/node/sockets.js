@@ -6,6 +6,7 @@
 
 const { errorMonitor } = require('node:events');
 const net = require('node:net');
+const { OWN } = require('./own');
 
 /** Names the inherited descriptors, as JSON: {key: descriptor}. */
 const VARIABLE = 'PANDORA_SOCKETS';
@@ -120,7 +121,7 @@ function watchSockets(lane, leaving, plain) {
     // A worker of a cluster has its handle from the primary by now, unless it wants one for itself.
     const shared = Boolean(this._handle);
     const tcp = typeof port === 'number' && port >= 0 && (addressType === 4 || addressType === 6 || addressType === undefined || addressType === null);
-    if (tcp && port === 0 && !plain && !shared) {
+    if (this[OWN] || (tcp && port === 0 && !plain && !shared)) {
       // A port of its own, another in each process: nobody waits for it, and nothing is exclusive about it.
       return Reflect.apply(listen2, this, [address, port, addressType, backlog, fd, flags]);
     }

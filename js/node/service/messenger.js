@@ -6,6 +6,7 @@
 const { EventEmitter } = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
+const { OWN } = require('../own');
 const { encode, FrameParser } = require('../wire/frames');
 
 const REPLY = 'response_callback_';
@@ -120,6 +121,7 @@ class MessengerServer extends EventEmitter {
     super();
     this.socketPath = socketPath;
     this.server = net.createServer((socket) => this.#connect(socket));
+    Object.assign(this.server, { [OWN]: true });
     this.server.unref();
   }
 
@@ -145,7 +147,7 @@ class MessengerServer extends EventEmitter {
     fs.rmSync(beside, { force: true });
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(beside, () => {
+      this.server.listen({ path: beside, exclusive: true }, () => { // also in a worker of a cluster
         this.server.removeListener('error', reject);
         resolve(undefined);
       });
