@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,18 +18,28 @@ type bucket struct {
 }
 
 // buckets is a ring of the latest intervals in which something happened. Whoever holds it guards it. It takes no memory
-// for buckets before the first event.
+// for buckets before the first event, nor for sums before the first one that is not zero.
 type buckets struct {
-	width int64 // seconds
-	kept  int
-	ring  []bucket
-	last  int // the newest one
+	width int32 // seconds
+	kept  int16
+	last  int16 // the newest one
+	ring  []counted
+	sums  []float64
+}
+
+// counted is one place of the ring.
+type counted struct {
+	start int64 // -1 for none
+	count float64
 }
 
 // newBuckets keeps n buckets; a width below a second counts as one.
 func newBuckets(width time.Duration, n int) buckets {
-	return buckets{width: max(1, int64(width/time.Second)), kept: n}
+	return buckets{width: int32(min(max(1, width/time.Second), math.MaxInt32)), kept: int16(n)}
 }
+
+// seconds is the width.
+func (b *buckets) seconds() int64 { return int64(b.width) }
 
 // bucketStart is when the interval began that holds the given second.
 func bucketStart(second, width int64) int64 { return second - second%width }
@@ -37,9 +49,9 @@ func lastComplete(second, width int64) int64 { return bucketStart(second-width, 
 
 // add counts in the bucket of now. When the clock has been set back, what was counted in the future is forgotten.
 func (b *buckets) add(now time.Time, count, sum float64) {
-	start := bucketStart(now.Unix(), b.width)
+	start := bucketStart(now.Unix(), b.seconds())
 	if b.ring == nil {
-		b.ring = make([]bucket, b.kept)
+		b.ring = make([]counted, b.kept)
 		for i := range b.ring {
 			b.ring[i].start = -1
 		}
@@ -48,23 +60,40 @@ func (b *buckets) add(now time.Time, count, sum float64) {
 		if b.ring[b.last].start <= start {
 			break
 		}
-		b.ring[b.last] = bucket{start: -1}
+		b.clear(-1)
 		b.last = (b.last + b.kept - 1) % b.kept
 	}
 	if b.ring[b.last].start < start {
 		b.last = (b.last + 1) % b.kept
-		b.ring[b.last] = bucket{start: start}
+		b.clear(start)
 	}
 	b.ring[b.last].count += count
-	b.ring[b.last].sum += sum
+	if sum != 0 && b.sums == nil {
+		b.sums = make([]float64, b.kept)
+	}
+	if b.sums != nil {
+		b.sums[b.last] += sum
+	}
+}
+
+// clear begins the newest bucket, or with -1 makes it none.
+func (b *buckets) clear(start int64) {
+	b.ring[b.last] = counted{start: start}
+	if b.sums != nil {
+		b.sums[b.last] = 0
+	}
 }
 
 // list returns the buckets that began in [from, to], seconds since 1970, the newest first. Where nothing happened there
 // is none.
 func (b *buckets) list(from, to int64) []bucket {
 	var found []bucket
-	for i := range b.ring {
-		one := b.ring[(b.last+b.kept-i)%b.kept]
+	for n := range b.ring {
+		i := (int(b.last) + len(b.ring) - n) % len(b.ring)
+		one := bucket{start: b.ring[i].start, count: b.ring[i].count}
+		if b.sums != nil {
+			one.sum = b.sums[i]
+		}
 		if one.start >= from && one.start <= to && one.start >= 0 {
 			found = append(found, one)
 		}
@@ -167,7 +196,9 @@ func (c *BucketCounter) Buckets(from time.Time) []Bucket {
 }
 
 // Width is how long a bucket lasts.
-func (c *BucketCounter) Width() time.Duration { return time.Duration(c.buckets.width) * time.Second }
+func (c *BucketCounter) Width() time.Duration {
+	return time.Duration(c.buckets.seconds()) * time.Second
+}
 
 func (c *BucketCounter) rest() {}
 
@@ -187,6 +218,6 @@ func (c *BucketCounter) collect(to *collector, name Name) {
 // copy returns a ring to read without the lock.
 func (b *buckets) copy() buckets {
 	c := *b
-	c.ring = append([]bucket(nil), b.ring...)
+	c.ring, c.sums = slices.Clone(b.ring), slices.Clone(b.sums)
 	return c
 }

@@ -104,21 +104,21 @@ func (to *collector) quantiles(n Name, s Snapshot, factor float64) {
 
 // instant emits the last complete bucket.
 func (to *collector) instant(n Name, b buckets) {
-	last := b.at(lastComplete(to.now.Unix(), b.width))
+	last := b.at(lastComplete(to.now.Unix(), b.seconds()))
 	to.add(n.Resolve("bucket_count"), last.start*1000, last.count, KindDelta, int(b.width))
 	to.qps(n, b)
 }
 
 // qps emits the events per second of the last complete bucket.
 func (to *collector) qps(n Name, b buckets) {
-	last := b.at(lastComplete(to.now.Unix(), b.width))
+	last := b.at(lastComplete(to.now.Unix(), b.seconds()))
 	to.add(n.Resolve("qps"), last.start*1000, last.count/float64(b.width), KindGauge, int(b.width))
 }
 
 // completed emits every bucket that has become complete since the report before, the newest first. Each appears in
 // exactly one of the reports that follow each other.
 func (to *collector) completed(n Name, b buckets) {
-	from, until := to.span(b.width)
+	from, until := to.span(b.seconds())
 	for _, one := range b.list(from, until) {
 		to.add(n.Resolve("bucket_count"), one.start*1000, one.count, KindDelta, int(b.width))
 	}

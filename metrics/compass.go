@@ -96,7 +96,8 @@ type compassView struct {
 
 func (f *FastCompass) collect(to *collector, name Name) {
 	f.mu.Lock()
-	width := newBuckets(f.width, 0).width
+	empty := newBuckets(f.width, 0)
+	width := empty.seconds()
 	views := make([]compassView, 0, len(f.categories))
 	for _, c := range f.categories {
 		views = append(views, compassView{c.name, c.buckets.copy()})

@@ -83,7 +83,7 @@ func (h *Histogram) Snapshot() Snapshot {
 
 func (h *Histogram) snapshotLocked(now time.Time) Snapshot {
 	if h.values == nil {
-		b := h.buckets.at(lastComplete(now.Unix(), h.buckets.width))
+		b := h.buckets.at(lastComplete(now.Unix(), h.buckets.seconds()))
 		return bucketSnapshot{b.count, b.sum}
 	}
 	return h.values.snapshot(now)

@@ -3,8 +3,8 @@ package metrics
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,6 +17,8 @@ const (
 	maxGroups = 1024
 	// maxResting bounds the metrics of workers that are remembered without an owner.
 	maxResting = 4096
+	// maxInterned bounds the tags that are looked up for sharing.
+	maxInterned = 4096
 )
 
 // Owner is who keeps a metric alive: the daemon, or one connection of a worker.
@@ -32,13 +34,21 @@ type Registry struct {
 	owner    Owner
 	interval time.Duration // the reporters'
 	// shared finds the metrics of workers, by sharedKey. Those that nobody owns wait in resting, the latest last.
-	shared  map[string]*shared
+	shared  map[sharedKey]*shared
 	resting *list.List
+	// tags finds the tags that many metrics have in common, by how they are serialised.
+	tags map[string]map[string]string
+}
+
+// sharedKey is a type and a serialised name.
+type sharedKey struct {
+	kind kind
+	key  string
 }
 
 // shared is one metric of workers, in whatever groups.
 type shared struct {
-	key     string
+	key     sharedKey
 	metric  metric
 	entries int
 	rests   *list.Element // nil while there are entries
@@ -116,7 +126,7 @@ type batch interface {
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{interval: DefaultReporterInterval, shared: map[string]*shared{}, resting: list.New()}
+	return &Registry{interval: DefaultReporterInterval, shared: map[sharedKey]*shared{}, resting: list.New(), tags: map[string]map[string]string{}}
 }
 
 // SetReporterInterval caps the widths of the buckets of metrics that are made from now on, see Level.Period.
@@ -162,7 +172,7 @@ func (r *Registry) addGauge(groupName string, name Name, s source) error {
 	}
 	switch e := g.index[key].(type) {
 	case nil:
-		e2 := &gaugeEntry{name: name, key: key, sources: []source{s}}
+		e2 := &gaugeEntry{name: r.internLocked(name, key), key: key, sources: []source{s}}
 		g.index[key] = e2
 		g.gauges = append(g.gauges, e2)
 	case *gaugeEntry:
@@ -243,16 +253,21 @@ func keep[M metric](r *Registry, owner Owner, groupName string, name Name, k kin
 	}
 	switch e := g.index[key].(type) {
 	case nil:
-		made := &entry{name: name, key: key, kind: k, owners: []Owner{owner}}
+		made := &entry{name: r.internLocked(name, key), key: key, kind: k, owners: []Owner{owner}}
 		if owner == Daemon {
 			made.metric = make(name.Level.Period(r.interval))
 		} else {
-			made.shared = r.shareLocked(fmt.Sprintf("%T %s", none, key), func() metric { return make(name.Level.Period(r.interval)) })
+			made.shared = r.shareLocked(sharedKey{k, key}, func() metric { return make(name.Level.Period(r.interval)) })
 			made.metric = made.shared.metric
+		}
+		m, ok := made.metric.(M)
+		if !ok {
+			r.leaveLocked(made.shared)
+			return none, g.clash(key, k.String())
 		}
 		g.index[key] = made
 		g.kept[k] = append(g.kept[k], made)
-		return made.metric.(M), nil
+		return m, nil
 	case *entry:
 		m, ok := e.metric.(M)
 		if !ok {
@@ -266,8 +281,25 @@ func keep[M metric](r *Registry, owner Owner, groupName string, name Name, k kin
 	return none, g.clash(key, k.String())
 }
 
+// internLocked returns the name in memory that it has in common with its serialised form, and with other names. r.mu is
+// held.
+func (r *Registry) internLocked(name Name, key string) Name {
+	name.Key = key[:len(name.Key)]
+	tags := key[len(name.Key):strings.LastIndex(key, partSeparator)]
+	known, ok := r.tags[tags]
+	if !ok {
+		if len(r.tags) >= maxInterned {
+			clear(r.tags) // those in use stay where they are used
+		}
+		known = name.Tags
+		r.tags[tags] = known
+	}
+	name.Tags = known
+	return name
+}
+
 // shareLocked returns the metric of workers with that key, made if there is none, for one more entry. r.mu is held.
-func (r *Registry) shareLocked(key string, make func() metric) *shared {
+func (r *Registry) shareLocked(key sharedKey, make func() metric) *shared {
 	s := r.shared[key]
 	if s == nil {
 		s = &shared{key: key, metric: make()}

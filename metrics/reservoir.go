@@ -80,6 +80,9 @@ func (r *decayingReservoir) add(now time.Time, value, times float64) {
 	weight := decayingAlpha*math.Floor(now.Sub(r.start).Seconds()) + math.Log(times)
 	v := decayingValue{value, float32(weight + rand.ExpFloat64()), float32(weight)}
 	if len(r.heap) < r.limit {
+		if len(r.heap) == cap(r.heap) {
+			r.heap = append(make([]decayingValue, 0, min(r.limit, 4+2*cap(r.heap))), r.heap...)
+		}
 		r.heap = append(r.heap, v)
 		r.up()
 	} else if v.key > r.heap[0].key {
