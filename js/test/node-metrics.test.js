@@ -80,6 +80,7 @@ test('periods of levels', () => {
   assert.deepStrictEqual([config.configGlobalPeriod(10) && periods(), config.getCachedTimeForLevel('TRIVIAL'), config.getCachedTimeForLevel('?')],
     [[5, 10, 10, 10, 10], 120, 60]);
   assert.strictEqual(config.configGlobalPeriod(-1).period('MINOR'), 60);
+  assert.strictEqual(metrics.MetricsCollectPeriodConfig.getInstance(), metrics.MetricsCollectPeriodConfig.getInstance());
 });
 
 test('one client, one metric of a name; what is counted goes as totals', async () => {

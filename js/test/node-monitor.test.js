@@ -191,3 +191,45 @@ test('a messenger does not keep its process alive, with or without a daemon', as
   await daemon.next(({ action }) => action === 'a', 'message');
   await daemon.close();
 });
+
+test('what cannot be written as JSON is told to who sends it, and harms nobody', async () => {
+  const dir = folder();
+  const daemon = new Daemon(dir);
+  const messenger = new Messenger(daemon.path);
+  const circle = {};
+  circle.circle = circle;
+  const warned = new Promise((resolve) => { process.once('warning', resolve); });
+  messenger.send('before', circle);
+  const before = assert.rejects(messenger.request('before', circle), TypeError);
+  messenger.handle('ask', () => circle);
+  await daemon.listen();
+  await until(() => messenger.connected, 'connection');
+  assert.strictEqual((await warned).code, 'PANDORA_MESSAGE');
+  await before;
+  assert.throws(() => messenger.send('after', circle), TypeError);
+  await assert.rejects(messenger.request('after', 1n), TypeError);
+  assert.strictEqual((await daemon.ask('ask')).data, undefined);
+  assert.strictEqual(daemon.connections, 1);
+  messenger.close();
+  await daemon.close();
+});
+
+test('requests: replies, timeouts, and the end of a connection', async () => {
+  const dir = folder();
+  const daemon = new Daemon(dir);
+  const messenger = new Messenger(daemon.path);
+  await assert.rejects(messenger.request('early', 1, 20), { name: 'MessengerRequestTimeoutError', message: 'target no response in 20ms' });
+  const queued = messenger.request('queued', 2);
+  await daemon.listen();
+  const packet = await daemon.next(({ action }) => action === 'queued', 'queued request');
+  assert.ok(!daemon.packets.some(({ action }) => action === 'early'));
+  daemon.reply(packet.id, { fine: true });
+  assert.deepStrictEqual(await queued, { fine: true });
+  let ended = 0;
+  messenger.onDisconnect(() => { ended += 1; });
+  const lost = assert.rejects(messenger.request('lost', 3, 50), { message: 'target no response in 50ms' });
+  await daemon.close();
+  await lost;
+  await until(() => ended === 1 && !messenger.connected, 'end');
+  messenger.close();
+});

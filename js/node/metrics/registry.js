@@ -163,8 +163,13 @@ class MetricsCollectPeriodConfig {
     this.fillLevelPeriodMap();
   }
 
+  /** @returns {MetricsCollectPeriodConfig} with the interval of the reporters as in the global configuration */
   static getInstance() {
-    MetricsCollectPeriodConfig.instance ??= new MetricsCollectPeriodConfig();
+    if (!MetricsCollectPeriodConfig.instance) {
+      MetricsCollectPeriodConfig.instance = new MetricsCollectPeriodConfig();
+      const { reporterInterval } = require('../facade/config').GlobalConfigProcessor.getInstance().getAllProperties();
+      if (Number.isFinite(reporterInterval)) MetricsCollectPeriodConfig.instance.configGlobalPeriod(reporterInterval);
+    }
     return MetricsCollectPeriodConfig.instance;
   }
 

@@ -9,6 +9,8 @@ const MAX_SAMPLES = 8192;
 /** Samples of all metrics while they wait: 2 MB. */
 const MAX_HELD = 262144;
 const MAX_CATEGORIES = 20;
+/** Longer names of categories are cut. */
+const MAX_CATEGORY = 256;
 
 /** How many samples wait in this process. */
 const held = { count: 0 };
@@ -191,7 +193,7 @@ const METHODS = {
   [MetricType.FASTCOMPASS]: (/** @type {Categories} */ total) => ({
     record(duration, category) {
       const number = typeof duration === 'number' ? duration : Number(duration ?? NaN);
-      if (number >= 0 && number < Infinity && category !== undefined && category !== null) total.add(number, String(category));
+      if (number >= 0 && number < Infinity && category !== undefined && category !== null) total.add(number, String(category).slice(0, MAX_CATEGORY));
     },
   }),
 };

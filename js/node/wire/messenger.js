@@ -20,6 +20,7 @@ const REQUEST_MS = 20_000;
  * @property {any} data
  * @property {string | undefined} [reply] the action of its reply, once it is sent
  * @property {(data: any) => void} [resolve] takes the reply
+ * @property {(error: any) => void} [reject] takes the reason why there is none
  */
 
 /** One connection to the daemon, made anew whenever it ends. */
@@ -49,7 +50,8 @@ class Messenger {
   }
 
   /**
-   * Sends a message that expects no reply; queues it while there is no connection.
+   * Sends a message that expects no reply; queues it while there is no connection. It is an error to send what cannot be
+   * written as JSON.
    * @param {string} action
    * @param {any} data
    */
@@ -80,17 +82,30 @@ class Messenger {
    */
   request(action, data, timeoutMs = REQUEST_MS) {
     return new Promise((resolve, reject) => {
-      const message = { action, data, /** @type {string | undefined} */ reply: undefined, resolve: (/** @type {any} */ value) => {
-        clearTimeout(timer);
-        resolve(value);
-      } };
+      /** @type {Message} */
+      const message = {
+        action,
+        data,
+        resolve: (value) => {
+          clearTimeout(timer);
+          resolve(value);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
       const timer = setTimeout(() => {
         if (message.reply) this.#waiting.delete(message.reply);
         const queued = this.#queue.indexOf(message);
         if (queued >= 0) this.#queue.splice(queued, 1);
         reject(Object.assign(new Error(`target no response in ${timeoutMs}ms`), { name: 'MessengerRequestTimeoutError', code: 'PANDORA_TIMEOUT' }));
       }, timeoutMs).unref();
-      this.#post(message);
+      try {
+        this.#post(message);
+      } catch (error) {
+        message.reject?.(error);
+      }
     });
   }
 
@@ -165,7 +180,15 @@ class Messenger {
     for (const listener of this.#listeners) listener();
     const unsent = this.#queue;
     this.#queue = [];
-    for (const message of unsent) this.#write(message);
+    for (const message of unsent) {
+      try {
+        this.#write(message);
+      } catch (error) {
+        // Who sent it has long gone on.
+        if (message.reject) message.reject(error);
+        else process.emitWarning(`pandora: a message was not sent, ${message.action}: ${error?.message ?? error}`, { code: 'PANDORA_MESSAGE' });
+      }
+    }
     socket.uncork();
   }
 
