@@ -218,6 +218,7 @@ test('requests: replies, timeouts, and the end of a connection', async () => {
   const dir = folder();
   const daemon = new Daemon(dir);
   const messenger = new Messenger(daemon.path);
+  const alive = setInterval(() => {}, 1000); // nothing of a messenger keeps this process alive
   await assert.rejects(messenger.request('early', 1, 20), { name: 'MessengerRequestTimeoutError', message: 'target no response in 20ms' });
   const queued = messenger.request('queued', 2);
   await daemon.listen();
@@ -231,5 +232,6 @@ test('requests: replies, timeouts, and the end of a connection', async () => {
   await daemon.close();
   await lost;
   await until(() => ended === 1 && !messenger.connected, 'end');
+  clearInterval(alive);
   messenger.close();
 });
