@@ -13,8 +13,10 @@
 // order of its frames; those of different connections run at once. A handler that waits holds up its connection, so a
 // Request to the same connection belongs into another goroutine.
 //
+// A Hub on top of a Server passes messages between its clients, by what they are known by.
+//
 // A malformed frame ends its connection; a peer that does not read is cut off when its bounded queue is full; neither
-// harms the server or other peers. The package does not know what the messages mean.
+// harms the server or other peers. Beside those of the hub the package does not know what messages mean.
 package wire
 
 import (
