@@ -49,9 +49,11 @@ class StartTime {
     const late = new Promise((_resolve, reject) => {
       timers.push(
         later(SLOW_MS, () => console.warn(`${what} for ${show(SLOW_MS)}; the process ${process.pid} waits for it, ${show(this.limitMs)} at most`)),
-        later(before(this.limitMs) - process.uptime() * 1000, () => reject(Object.assign(
-          new Error(`${what} within ${show(this.limitMs)}`), { code: 'PANDORA_START_TIMEOUT' },
-        ))),
+        later(before(this.limitMs) - process.uptime() * 1000, () => {
+          const error = new Error(`${what} within ${show(this.limitMs)}`);
+          error.stack = `${error.name}: ${error.message}`; // the timer's says nothing
+          reject(Object.assign(error, { code: 'PANDORA_START_TIMEOUT' }));
+        }),
       );
     });
     try {
