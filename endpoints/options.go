@@ -9,6 +9,9 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"time"
+
+	"github.com/pandora-go/pandora/metrics"
 )
 
 // The names of the EndPoints, in the order /daemon lists them.
@@ -26,6 +29,7 @@ const (
 	defaultRate = 80
 	// defaultCheckURL is what the original ships; no application listens there, so it counts as not configured.
 	defaultCheckURL = "http://127.1:6001"
+	maxInterval     = 24 * time.Hour
 )
 
 // Options are the actuator's settings.
@@ -40,6 +44,8 @@ type Options struct {
 	LegacyStatus bool
 	// EndPoints are the settings by EndPoint name: daemon, health, info, process, metrics.
 	EndPoints map[string]EndPointOptions
+	// ReporterInterval caps how long the buckets of metrics are.
+	ReporterInterval time.Duration
 
 	health healthOptions
 }
@@ -74,8 +80,8 @@ func DefaultOptions() Options {
 // Address is host:port, for net.Listen.
 func (o Options) Address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
 
-// DecodeOptions reads actuator.http.{enabled,host,port,legacyStatus} and actuator.endPoint.<name>.{enabled,initConfig}
-// of the merged global configuration, a JSON object. Missing keys have the original's defaults, unknown keys are left
+// DecodeOptions reads actuator.http.{enabled,host,port,legacyStatus}, actuator.endPoint.<name>.{enabled,initConfig} and
+// reporterInterval of the merged global configuration, a JSON object. Missing keys have the original's defaults, unknown keys are left
 // alone, and a value that cannot be meant is an error that names its key. Empty data means all defaults.
 func DecodeOptions(config json.RawMessage) (Options, error) {
 	o := Options{Enabled: true, Host: defaultHost, Port: defaultPort, EndPoints: map[string]EndPointOptions{}}
@@ -103,8 +109,27 @@ func DecodeOptions(config json.RawMessage) (Options, error) {
 			return Options{}, err
 		}
 	}
+	if o.ReporterInterval, err = decodeInterval(root); err != nil {
+		return Options{}, err
+	}
 	o.health, err = decodeHealth(o.EndPoints[nameHealth].InitConfig)
 	return o, err
+}
+
+// decodeInterval reads reporterInterval, in seconds. As in the original a negative one means the default.
+func decodeInterval(root section) (time.Duration, error) {
+	raw, ok := root.value("reporterInterval")
+	if !ok {
+		return metrics.DefaultReporterInterval, nil
+	}
+	seconds, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || seconds >= 0 && seconds < 1 || seconds > maxInterval.Seconds() {
+		return 0, root.wrong("reporterInterval", raw, "a number of seconds from 1 to 86400")
+	}
+	if seconds < 0 {
+		return metrics.DefaultReporterInterval, nil
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
 }
 
 func (o *Options) decodeHTTP(web section) error {

@@ -5,18 +5,19 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDecodeOptions(t *testing.T) {
 	o, err := DecodeOptions(json.RawMessage(`{
-		"reporter": {"file": {"enabled": true}}, "actuator": {"x": 1,
+		"reporterInterval": 10, "reporter": {"file": {"enabled": true}}, "actuator": {"x": 1,
 		"http": {"port": "0", "host": "::1", "legacyStatus": 1, "other": []},
 		"endPoint": {"error": {"enabled": true}, "info": {"enabled": 0}, "process": null, "daemon": {"initConfig": {"a": 1e2}},
 			"health": {"initConfig": {"port": {"checkUrl": "http://localhost:1/x"}, "disk_space": {"rate": 0, "path": "/srv"}, "mine": {"b": [1]}}}}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.Enabled || o.Address() != "[::1]:0" || !o.LegacyStatus {
+	if o.ReporterInterval != 10*time.Second || !o.Enabled || o.Address() != "[::1]:0" || !o.LegacyStatus {
 		t.Errorf("http: %+v", o)
 	}
 	want := map[string]EndPointOptions{
@@ -38,7 +39,7 @@ func TestDecodeOptions(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	for _, config := range []string{``, `{}`, `null`, `{"actuator":null}`, `{"actuator":{"http":{"port":7002,"host":null},"endPoint":{"health":{"initConfig":{"port":{"checkUrl":"http://127.1:6001"}}}}}}`} {
+	for _, config := range []string{``, `{}`, `null`, `{"reporterInterval":null}`, `{"reporterInterval":-1}`, `{"reporterInterval":60}`, `{"actuator":null}`, `{"actuator":{"http":{"port":7002,"host":null},"endPoint":{"health":{"initConfig":{"port":{"checkUrl":"http://127.1:6001"}}}}}}`} {
 		o, err := DecodeOptions(json.RawMessage(config))
 		if err != nil {
 			t.Fatal(err)
@@ -56,25 +57,28 @@ func TestDefaults(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	health := func(s string) string { return `{"actuator":{"endPoint":{"health":{"initConfig":` + s + `}}}}` }
 	for config, want := range map[string]string{
-		`[`:                                      "is not an object",
-		`7`:                                      `"(the whole)": 7 is not an object`,
-		`{"actuator":7}`:                         `"actuator": 7 is not an object`,
-		`{"actuator":{"http":[]}}`:               `"actuator.http"`,
-		`{"actuator":{"http":{"port":70000}}}`:   `"actuator.http.port": 70000 is not valid; give an integer from 0`,
-		`{"actuator":{"http":{"port":-1}}}`:      `"actuator.http.port"`,
-		`{"actuator":{"http":{"port":1.5}}}`:     `"actuator.http.port"`,
-		`{"actuator":{"http":{"port":"x"}}}`:     `"actuator.http.port"`,
-		`{"actuator":{"http":{"host":5}}}`:       `"actuator.http.host"`,
-		`{"actuator":{"http":{"host":"a b"}}}`:   `"actuator.http.host"`,
-		`{"actuator":{"endPoint":{"info":"x"}}}`: `"actuator.endPoint.info"`,
-		`{"actuator":{"endPoint":{"info":{"initConfig":3}}}}`:              `"actuator.endPoint.info.initConfig"`,
-		health(`{"disk_space":{"rate":101}}`):                              `health.initConfig.disk_space.rate"`,
-		health(`{"disk_space":{"rate":"x"}}`):                              `a percentage from 0 to 100`,
-		health(`{"disk_space":{"path":"rel"}}`):                            `an absolute path`,
-		health(`{"disk_space":[]}`):                                        `initConfig.disk_space"`,
-		health(`{"port":{"checkUrl":5}}`):                                  `port.checkUrl"`,
-		health(`{"port":{"checkUrl":"ftp://x"}}`):                          `a URL with http or https`,
-		health(`{"port":{"checkUrl":"http://"}}`):                          `a URL with http or https`,
+		`{"reporterInterval":0}`:                              `"reporterInterval": 0 is not valid; give a number of seconds from 1`,
+		`{"reporterInterval":"60"}`:                           `"reporterInterval"`,
+		`{"reporterInterval":86401}`:                          `"reporterInterval"`,
+		`[`:                                                   "is not an object",
+		`7`:                                                   `"(the whole)": 7 is not an object`,
+		`{"actuator":7}`:                                      `"actuator": 7 is not an object`,
+		`{"actuator":{"http":[]}}`:                            `"actuator.http"`,
+		`{"actuator":{"http":{"port":70000}}}`:                `"actuator.http.port": 70000 is not valid; give an integer from 0`,
+		`{"actuator":{"http":{"port":-1}}}`:                   `"actuator.http.port"`,
+		`{"actuator":{"http":{"port":1.5}}}`:                  `"actuator.http.port"`,
+		`{"actuator":{"http":{"port":"x"}}}`:                  `"actuator.http.port"`,
+		`{"actuator":{"http":{"host":5}}}`:                    `"actuator.http.host"`,
+		`{"actuator":{"http":{"host":"a b"}}}`:                `"actuator.http.host"`,
+		`{"actuator":{"endPoint":{"info":"x"}}}`:              `"actuator.endPoint.info"`,
+		`{"actuator":{"endPoint":{"info":{"initConfig":3}}}}`: `"actuator.endPoint.info.initConfig"`,
+		health(`{"disk_space":{"rate":101}}`):                 `health.initConfig.disk_space.rate"`,
+		health(`{"disk_space":{"rate":"x"}}`):                 `a percentage from 0 to 100`,
+		health(`{"disk_space":{"path":"rel"}}`):               `an absolute path`,
+		health(`{"disk_space":[]}`):                           `initConfig.disk_space"`,
+		health(`{"port":{"checkUrl":5}}`):                     `port.checkUrl"`,
+		health(`{"port":{"checkUrl":"ftp://x"}}`):             `a URL with http or https`,
+		health(`{"port":{"checkUrl":"http://"}}`):             `a URL with http or https`,
 		health(`{"port":{"checkUrl":"` + strings.Repeat("é", 200) + `"}}`): `…`,
 	} {
 		_, err := DecodeOptions(json.RawMessage(config))

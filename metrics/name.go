@@ -31,10 +31,10 @@ func ParseLevel(s string) Level {
 	return Normal
 }
 
-// Period is the bucket width of metrics of this level, at most the reporters' interval. An interval below zero counts
+// Period is the bucket width of metrics of this level, at most the reporters' interval. An interval that is not above zero counts
 // as DefaultReporterInterval.
 func (l Level) Period(reporterInterval time.Duration) time.Duration {
-	if reporterInterval < 0 {
+	if reporterInterval <= 0 {
 		reporterInterval = DefaultReporterInterval
 	}
 	base := 60 * time.Second

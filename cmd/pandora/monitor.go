@@ -21,9 +21,10 @@ import (
 const countInterval = time.Second
 
 // monitor is the observing half of a daemon, or of dev: the sockets that workers report to, the metrics, and the
-// endpoints that show them; and what else workers ask of it, the rotation of their logs.
+// endpoints that show them; and what else workers ask of it, their hub and the rotation of their logs.
 type monitor struct {
 	wire        *wire.Server
+	hub         *wire.Server
 	rotation    *logRotation
 	server      *endpoints.Server
 	instruments *metrics.Instruments
@@ -41,6 +42,7 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 		return nil, err
 	}
 	registry := metrics.NewRegistry()
+	registry.SetReporterInterval(options.ReporterInterval)
 	if err := metrics.AddSystem(registry, metrics.SystemOptions{}); err != nil {
 		_ = w.Close()
 		return nil, err
@@ -58,11 +60,25 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
 	})
 	endpoints.Attach(w, m.server)
+	if m.hub, err = newHub(filepath.Dir(path), log.Named("hub")); err != nil {
+		m.close()
+		return nil, err
+	}
 	if m.rotation, err = newLogRotation(filepath.Dir(path), log.Named("rotation")); err != nil {
 		m.close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// newHub listens on the socket of the hub.
+func newHub(dir string, log *zap.Logger) (*wire.Server, error) {
+	server, err := wire.Listen(filepath.Join(dir, "pandorajs_pandora_msg_hub.sock"), log)
+	if err != nil {
+		return nil, err
+	}
+	wire.NewHub(server, log)
+	return server, nil
 }
 
 // workerStates are all the states of a worker.
@@ -81,6 +97,11 @@ func (m *monitor) run(ctx context.Context) {
 	wg.Go(func() {
 		if err := m.wire.Serve(); err != nil && ctx.Err() == nil {
 			m.log.Error("metric socket failed", zap.Error(err))
+		}
+	})
+	wg.Go(func() {
+		if err := m.hub.Serve(); err != nil && ctx.Err() == nil {
+			m.log.Error("hub socket failed", zap.Error(err))
 		}
 	})
 	wg.Go(func() { m.rotation.run(ctx) })
@@ -135,6 +156,9 @@ func (m *monitor) count(restarts map[[2]string]int) {
 func (m *monitor) close() {
 	m.once.Do(func() {
 		_ = m.wire.Close()
+		if m.hub != nil {
+			_ = m.hub.Close()
+		}
 		if m.rotation != nil {
 			m.rotation.close()
 		}
