@@ -26,7 +26,8 @@ function environments() {
       EnvironmentUtil() { this.ready = false; },
       BaseEnvironment(variables) { this.variables = { ...variables }; },
       DefaultEnvironment: Object.assign(function (variables) {
-        this.variables.env = new shared.DefaultEnvironment(variables).get('env');
+        const { env, pandoraLogsDir } = new shared.DefaultEnvironment(variables).variables;
+        Object.assign(this.variables, { env, pandoraLogsDir });
       }, { forward: (args) => args }),
     },
     methods: {

@@ -46,15 +46,21 @@ class BaseEnvironment {
   }
 }
 
-/** Variables env, appName, appDir, processName and pandoraLogsDir. */
+/** @returns {string} the folder that holds one folder of logs per application */
+function logsDir() {
+  return process.env.PANDORA_LOGS_DIR || require('path').join(require('os').homedir(), 'logs');
+}
+
+/** Variables env, appName, appDir, processName and pandoraLogsDir; env and pandoraLogsDir need not be given. */
 class DefaultEnvironment extends BaseEnvironment {
   /**
-   * @param {{appName: string, appDir: string, processName: string, pandoraLogsDir: string}} variables
+   * @param {Record<string, any>} [variables]
    */
-  constructor(variables) {
+  constructor(variables = {}) {
     super(variables);
     const name = process.env.NODE_ENV ?? '';
-    this.set('env', Object.hasOwn(NAMES, name) ? NAMES[name] : 'development');
+    if (!variables.env) this.set('env', Object.hasOwn(NAMES, name) ? NAMES[name] : 'development');
+    if (!variables.pandoraLogsDir) this.set('pandoraLogsDir', logsDir());
   }
 }
 

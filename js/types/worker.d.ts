@@ -170,6 +170,22 @@ export class DefaultConfigurator {
   getAllProperties(options?: { force?: boolean }): Record<string, any>;
 }
 
+// ---- applets of the first form
+
+export class Applet {
+  constructor(options?: any);
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Listens on PORT, 6001 by default. */
+export abstract class HTTPApplet extends Applet {
+  type: 'HTTP';
+  server: any;
+  abstract createServer(): any;
+  getPort(): number | string;
+}
+
 // ---- logs
 
 export interface LoggerConfig {
