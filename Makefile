@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle chaos lint bench loss clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos lint bench loss clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -71,7 +71,7 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix zoo oracle chaos ## test, the examples on every Node version of the matrix, the package zoo, the original, and chaos
+test-all: test matrix loaders zoo oracle chaos ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, and chaos
 
 chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor
@@ -90,6 +90,19 @@ matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v
 		PATH=$$bin:$$PATH PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora; \
 		PATH=$$bin:$$PATH $(GO) test -count=1 -timeout 10m ./internal/nodeipc ./internal/nodecluster; \
 		PATH=$$bin:$$PATH node --test js/test/*.test.js; \
+	done
+
+.cache/loaders/.installed: cmd/pandora/testdata/loaders/package-lock.json
+	mkdir -p .cache/loaders
+	cp cmd/pandora/testdata/loaders/package.json cmd/pandora/testdata/loaders/package-lock.json .cache/loaders/
+	cd .cache/loaders && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+loaders: .cache/loaders/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## entries and services in TypeScript and as ES modules, with ts-node and tsx, on every Node version
+	$(GO) test -count=1 -tags slow -timeout 5m -run 'TestLoaders$$' ./cmd/pandora
+	@set -e; for v in $(NODE_MATRIX); do \
+		echo "== Node $$v"; PATH=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin:$$PATH \
+			$(GO) test -count=1 -tags slow -timeout 5m -run 'TestLoaders$$' ./cmd/pandora; \
 	done
 
 .cache/node/%/.installed:

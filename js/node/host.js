@@ -3,18 +3,19 @@
 // The reconciler's host in Node: the common one, which also loads what Node by itself cannot.
 
 const path = require('node:path');
-const Module = /** @type {any} */ (require('node:module'));
+const { createRequire } = require('node:module');
 const { createHost } = require('../shared/host');
-const { isModuleFile, prepareFile, prepareRequest, requiresModules } = require('./languages');
+const { isModuleFile, prepareFile, prepareRequest } = require('./languages');
 
 /**
- * Some versions of Node load ES modules by require() where nobody can answer what those import: they are imported.
+ * An entry that is an ES module is imported, also where require() loads it: some versions of Node have nobody answer then
+ * what it imports, and loaders that applications bring along make CommonJS of it.
  * @param {string | null} baseDir
  * @param {string} request
  */
 function refuseModule(baseDir, request) {
-  if (baseDir === null || !requiresModules() || typeof Module.registerHooks === 'function') return;
-  const file = Module.createRequire(path.join(baseDir, 'procfile.js')).resolve(request);
+  if (baseDir === null) return;
+  const file = createRequire(path.join(baseDir, 'procfile.js')).resolve(request);
   if (!path.isAbsolute(file) || !isModuleFile(file)) return;
   throw Object.assign(new Error(`Must use import to load ES Module: ${file}`), { code: 'ERR_REQUIRE_ESM' });
 }
