@@ -325,3 +325,55 @@ test('a stop during the start ends what has begun and starts nothing more', asyn
     assert.deepStrictEqual(worker.messages, []);
   }
 });
+
+test('a service that is an ES module has its static dependencies', async () => {
+  const worker = launch(folder({
+    'procfile.js': `module.exports = (pandora) => {
+      pandora.service('module', './module.mjs').dependency('logger');
+      pandora.service('plain', class { start() { console.log('> plain'); } });
+    };`,
+    'module.mjs': `
+      export default class {
+        static get dependencies() { return ['plain']; }
+        constructor(context) { this.deps = Object.keys(context.dependencies); }
+        async start() { console.log('> module ' + this.deps); }
+      }`,
+  }));
+  await worker.next('ready');
+  assert.deepStrictEqual(worker.lines(), ['plain', 'module plain,logger']);
+  await stop(worker);
+});
+
+test('an HTTP applet listens on PORT, and its stop ends it', async () => {
+  const worker = launch(folder({
+    'procfile.js': `
+      module.exports = (pandora) => { pandora.applet('./web').category('worker').config({ text: 'okay' }); };`,
+    'web.js': `
+      const http = require('http');
+      const { HTTPApplet, Applet } = require('${path.resolve(__dirname, '../node/facade')}');
+      module.exports = class Web extends HTTPApplet {
+        createServer() { return http.createServer((request, response) => response.end(this.options.config.text)); }
+        async start() {
+          await super.start();
+          await super.start(); // again: a new server in the place of the old one
+          console.log('> ' + this.server.address().port + ' ' + this.type + ' ' + (this instanceof Applet) + ' ' + this.server.listening);
+        }
+        async stop() { const { server } = this; await super.stop(); await super.stop(); console.log('> closed ' + !server.listening); }
+      };`,
+  }), { env: { PORT: '0' } });
+  await worker.next('ready');
+  const [first, line] = worker.lines();
+  assert.strictEqual(first, 'closed true');
+  const [port, type, base, listening] = line.split(' ');
+  assert.deepStrictEqual([type, base, listening], ['HTTP', 'true', 'true']);
+  assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'okay');
+  await stop(worker);
+  assert.strictEqual(worker.lines()[2], 'closed true');
+
+  const bad = await failure(folder({
+    'procfile.js': `
+      const { HTTPApplet } = require('${path.resolve(__dirname, '../node/facade')}');
+      module.exports = (pandora) => { pandora.applet(class Web extends HTTPApplet {}).category('worker'); };`,
+  }));
+  assert.match(bad.message, /Web extends HTTPApplet: it expects a method createServer\(\)/);
+});
