@@ -217,3 +217,26 @@ test('publishObject and getProxy describe objects by name, and fail by rejecting
   util.setCurrentEnvironment({ get: () => 'other' });
   assert.strictEqual(facade.env, 'other');
 });
+
+test('applets and the configurator of the first form extend what the facade has', async () => {
+  const lines = await run({
+    'procfile.js': `
+      const { HTTPApplet, DefaultConfigurator } = require('pandora');
+      class Page extends HTTPApplet {
+        createServer() { return require('node:http').createServer(); }
+        getPort() { return 0; }
+        async start() { await super.start(); console.log('>', this.type, this.server.listening, require('dorapan').config.title); }
+      }
+      module.exports = (pandora) => { pandora.configurator(DefaultConfigurator); pandora.applet(Page).process('worker'); };`,
+    'config/config.js': "module.exports = { title: 'a title' };",
+  });
+  assert.deepStrictEqual(lines, ['HTTP true a title']);
+});
+
+test('an environment made by hand', () => {
+  const { DefaultEnvironment, BaseEnvironment } = require(FACADE);
+  const made = new DefaultEnvironment({ env: 'mine', appName: 'a' });
+  assert.deepStrictEqual([made.get('env'), made.match('mine'), made.get('appName'), path.basename(made.get('pandoraLogsDir'))], ['mine', true, 'a', 'logs']);
+  assert.ok(new DefaultEnvironment().get('env'));
+  assert.strictEqual(new BaseEnvironment().get('env'), undefined);
+});
