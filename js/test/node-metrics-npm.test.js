@@ -136,6 +136,7 @@ test('npm\'s package gets over a daemon that comes late and one that goes', asyn
     env: { ...process.env, PANDORA_TMP_DIR: dir }, stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise((resolve) => { child.once('exit', (exit) => resolve(exit)); });
+  t.after(() => child.kill());
   await new Promise((resolve) => { child.stdout.once('data', resolve); });
   for (const counted of [1, 2]) {
     const daemon = new Daemon(dir);
@@ -156,4 +157,58 @@ test('npm\'s package gets over a daemon that comes late and one that goes', asyn
   // Nothing of it keeps the process alive, though it tries to connect for ever.
   child.stdin.end();
   assert.strictEqual(await ended, 0);
+});
+
+test('our indicators and gauges answer the original\'s EndPoints', async (t) => {
+  if (!usable(t)) return;
+  const dir = folder();
+  const code = `
+    require(process.argv[2]).EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'DEFAULT_APP' });
+    const { HealthEndPoint, InfoEndPoint, CacheDuplexEndPoint, MetricsServerManager } = require(process.argv[1]);
+    const health = new HealthEndPoint();
+    health.setConfig({ remote: { up: false } });
+    health.initialize();
+    const errors = new (class extends CacheDuplexEndPoint { constructor() { super(); this.group = 'error'; } })();
+    errors.setConfig({ cacheSize: 10 });
+    errors.initialize();
+    const manager = MetricsServerManager.getInstance();
+    const ask = setInterval(async () => {
+      const rows = await health.invoke({ appName: 'demo' });
+      const gauges = manager.getGauges('g');
+      const gauge = gauges.size ? await [...gauges.values()][0].getValue() : undefined;
+      const told = await errors.invoke({ appName: 'demo' });
+      if (!rows || gauge === undefined || !told || told.length === 0) return;
+      clearInterval(ask);
+      const { message, appName } = told[0];
+      process.stdout.write(JSON.stringify({ rows, gauge, names: [...gauges.keys()], error: { message, appName } }), () => process.exit());
+    }, 20);
+    setTimeout(() => process.exit(1), 30000).unref();`;
+  const original = spawn(process.execPath, ['--no-deprecation', '-e', code, NPM, path.resolve(NPM, '../pandora-env')], {
+    env: { ...process.env, PANDORA_TMP_DIR: dir }, stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  original.stdout.on('data', (chunk) => { output += chunk; });
+  const answered = new Promise((resolve) => { original.once('close', resolve); });
+  await until(() => fs.existsSync(path.join(dir, 'pandorajs_pandora_metric.sock')), 'socket of the original');
+  const ours = spawn(process.execPath, ['-e', `
+    require(process.argv[2]).EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'demo' });
+    const metrics = require(process.argv[1]);
+    class Remote extends metrics.HealthIndicator {
+      name = 'remote';
+      async doCheck(builder, config) { if (config && !config.up) builder.down(); else return new Promise(() => {}); }
+    }
+    new Remote().initialize();
+    metrics.MetricsClientUtil.getMetricsClient().register('g', 'gauge', { getValue: async () => 'words' });
+    const errors = new metrics.ErrorIndicator();
+    errors.initialize();
+    setInterval(() => new metrics.MessageSender().send('LOGGER', { method: 'error', message: 'boom' }), 50);
+  `, path.resolve(__dirname, '../node/metrics'), path.resolve(__dirname, '../node/facade/env.js')], {
+    env: { ...process.env, PANDORA_TMP_DIR: dir }, stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  t.after(() => ours.kill());
+  assert.strictEqual(await answered, 0);
+  assert.deepStrictEqual(JSON.parse(output), {
+    rows: [{ key: 'remote', data: 'DOWN', scope: 'APP' }], gauge: 'words', names: ['gauge@%^appName%^&demo@%^NORMAL'],
+    error: { message: 'boom', appName: 'demo' },
+  });
 });
