@@ -198,14 +198,11 @@ test('what cannot be written as JSON is told to who sends it, and harms nobody',
   const messenger = new Messenger(daemon.path);
   const circle = {};
   circle.circle = circle;
-  const warned = new Promise((resolve) => { process.once('warning', resolve); });
-  messenger.send('before', circle);
-  const before = assert.rejects(messenger.request('before', circle), TypeError);
+  assert.throws(() => messenger.send('before', circle), TypeError);
+  await assert.rejects(messenger.request('before', circle), TypeError);
   messenger.handle('ask', () => circle);
   await daemon.listen();
   await until(() => messenger.connected, 'connection');
-  assert.strictEqual((await warned).code, 'PANDORA_MESSAGE');
-  await before;
   assert.throws(() => messenger.send('after', circle), TypeError);
   await assert.rejects(messenger.request('after', 1n), TypeError);
   assert.strictEqual((await daemon.ask('ask')).data, undefined);
@@ -228,7 +225,7 @@ test('requests: replies, timeouts, and the end of a connection', async () => {
   assert.deepStrictEqual(await queued, { fine: true });
   let ended = 0;
   messenger.onDisconnect(() => { ended += 1; });
-  const lost = assert.rejects(messenger.request('lost', 3, 50), { message: 'target no response in 50ms' });
+  const lost = assert.rejects(messenger.request('lost', 3), { code: 'PANDORA_MESSENGER_LOST' });
   await daemon.close();
   await lost;
   await until(() => ended === 1 && !messenger.connected, 'end');

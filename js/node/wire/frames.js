@@ -7,7 +7,7 @@ const HEADER_BYTES = 9;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
- * @param {number} id from 1
+ * @param {number} id from 1; 0 if it is not known yet
  * @param {string} action
  * @param {any} data left out if undefined
  * @returns {Buffer}
@@ -21,6 +21,15 @@ function encode(id, action, data) {
   frame.writeUInt32BE(length, 5);
   frame.write(body, HEADER_BYTES);
   return frame;
+}
+
+/**
+ * Numbers a frame that was encoded before its turn came.
+ * @param {Buffer} frame
+ * @param {number} id from 1
+ */
+function number(frame, id) {
+  frame.writeUInt32BE(id, 1);
 }
 
 /**
@@ -100,4 +109,4 @@ function parsePacket(id, text) {
   return { id, action: body.action, data: body.data };
 }
 
-module.exports = { encode, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };
+module.exports = { encode, number, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };

@@ -4,7 +4,7 @@
 // wait: what cannot be sent is queued within bounds, then dropped, the oldest first.
 
 const net = require('node:net');
-const { encode, FrameParser } = require('./frames');
+const { encode, number, FrameParser } = require('./frames');
 
 const RETRY_MS = 1000;
 const MAX_QUEUE = 1000;
@@ -16,12 +16,17 @@ const REQUEST_MS = 20_000;
 
 /**
  * @typedef {object} Message
- * @property {string} action
- * @property {any} data
+ * @property {Buffer} frame as it was when it was said, but for its number
  * @property {string | undefined} [reply] the action of its reply, once it is sent
  * @property {(data: any) => void} [resolve] takes the reply
- * @property {(error: any) => void} [reject] takes the reason why there is none
+ * @property {(error: Error) => void} [reject] is told that there will be none
  */
+
+/**
+ * @param {string} code
+ * @param {string} message
+ */
+const problem = (code, message) => Object.assign(new Error(message), { code });
 
 /** One connection to the daemon, made anew whenever it ends. */
 class Messenger {
@@ -32,13 +37,16 @@ class Messenger {
   #lastId = 0;
   /** @type {Message[]} */
   #queue = [];
+  #queuedBytes = 0;
+  /** @type {((connected: boolean) => void)[]} who waits for the end of an attempt to connect */
+  #settling = [];
   /** @type {Map<string, (data: any) => any>} */
   #handlers = new Map();
   /** @type {(() => void)[]} */
   #listeners = [];
   /** @type {(() => void)[]} */
   #farewells = [];
-  /** @type {Map<string, (data: any) => void>} who waits for a reply, by its action */
+  /** @type {Map<string, Message>} what waits for a reply, by its action */
   #waiting = new Map();
   /** How many messages were dropped so far. */
   dropped = 0;
@@ -50,13 +58,13 @@ class Messenger {
   }
 
   /**
-   * Sends a message that expects no reply; queues it while there is no connection. It is an error to send what cannot be
-   * written as JSON.
+   * Sends a message that expects no reply; queues it while there is no connection.
    * @param {string} action
    * @param {any} data
+   * @throws {Error} if data has no JSON
    */
   send(action, data) {
-    this.#post({ action, data });
+    this.#post({ frame: encode(0, action, data) });
   }
 
   /** @param {Message} message */
@@ -65,11 +73,30 @@ class Messenger {
       this.#write(message);
       return;
     }
-    if (this.#queue.length >= MAX_QUEUE) {
-      this.#queue.shift();
-      this.dropped += 1;
-    }
     this.#queue.push(message);
+    this.#queuedBytes += message.frame.length;
+    while (this.#queue.length > 1 && (this.#queue.length > MAX_QUEUE || this.#queuedBytes > MAX_UNSENT_BYTES)) {
+      this.#drop(this.#unqueue(0), `more than ${MAX_QUEUE} messages or ${MAX_UNSENT_BYTES} bytes wait for a connection`);
+    }
+  }
+
+  /**
+   * @param {number} at
+   * @returns {Message} that is in the queue no longer
+   */
+  #unqueue(at) {
+    const [message] = this.#queue.splice(at, 1);
+    this.#queuedBytes -= message.frame.length;
+    return message;
+  }
+
+  /**
+   * @param {Message} message
+   * @param {string} why
+   */
+  #drop(message, why) {
+    this.dropped += 1;
+    message.reject?.(problem('PANDORA_MESSENGER_FULL', `message dropped: ${why}`));
   }
 
   /**
@@ -83,30 +110,32 @@ class Messenger {
   request(action, data, timeoutMs = REQUEST_MS) {
     return new Promise((resolve, reject) => {
       /** @type {Message} */
-      const message = {
-        action,
-        data,
-        resolve: (value) => {
-          clearTimeout(timer);
-          resolve(value);
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
+      const message = { frame: encode(0, action, data) };
       const timer = setTimeout(() => {
         if (message.reply) this.#waiting.delete(message.reply);
         const queued = this.#queue.indexOf(message);
-        if (queued >= 0) this.#queue.splice(queued, 1);
-        reject(Object.assign(new Error(`target no response in ${timeoutMs}ms`), { name: 'MessengerRequestTimeoutError', code: 'PANDORA_TIMEOUT' }));
-      }, timeoutMs).unref();
-      try {
-        this.#post(message);
-      } catch (error) {
-        message.reject?.(error);
-      }
+        if (queued >= 0) this.#unqueue(queued);
+        reject(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${timeoutMs}ms`), { name: 'MessengerRequestTimeoutError' }));
+      }, timeoutMs);
+      timer.unref();
+      message.resolve = (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      };
+      message.reject = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      this.#post(message);
     });
+  }
+
+  /**
+   * @returns {Promise<boolean>} whether there is a connection, once the attempt is over that is being made
+   */
+  settled() {
+    if (this.#connected || !this.#socket) return Promise.resolve(this.#connected);
+    return new Promise((resolve) => this.#settling.push(resolve));
   }
 
   /** @returns {boolean} whether there is a connection now */
@@ -139,9 +168,12 @@ class Messenger {
     this.#farewells.push(listener);
   }
 
+  /** Ends it for good. What waits for a connection or a reply is told so. */
   close() {
     this.#closed = true;
     this.#socket?.destroy();
+    for (const message of this.#queue.splice(0)) message.reject?.(problem('PANDORA_MESSENGER_CLOSED', 'the messenger was closed'));
+    this.#queuedBytes = 0;
   }
 
   #open() {
@@ -166,8 +198,11 @@ class Messenger {
       const ended = this.#connected;
       this.#connected = false;
       this.#socket = null;
+      const lost = [...this.#waiting.values()];
       this.#waiting.clear(); // the next connection counts its packets anew
+      for (const message of lost) message.reject?.(problem('PANDORA_MESSENGER_LOST', 'the connection ended before the reply came'));
       if (ended) for (const listener of this.#farewells) listener();
+      this.#settle();
       if (!this.#closed) setTimeout(() => this.#open(), RETRY_MS).unref();
     });
   }
@@ -180,31 +215,29 @@ class Messenger {
     for (const listener of this.#listeners) listener();
     const unsent = this.#queue;
     this.#queue = [];
-    for (const message of unsent) {
-      try {
-        this.#write(message);
-      } catch (error) {
-        // Who sent it has long gone on.
-        if (message.reject) message.reject(error);
-        else process.emitWarning(`pandora: a message was not sent, ${message.action}: ${error?.message ?? error}`, { code: 'PANDORA_MESSAGE' });
-      }
-    }
+    this.#queuedBytes = 0;
+    for (const message of unsent) this.#write(message);
     socket.uncork();
+    this.#settle();
+  }
+
+  #settle() {
+    for (const resolve of this.#settling.splice(0)) resolve(this.#connected);
   }
 
   /** @param {Message} message */
   #write(message) {
     if (!this.#socket || this.#socket.writableLength > MAX_UNSENT_BYTES) {
-      this.dropped += 1;
+      this.#drop(message, `the other end has not read ${MAX_UNSENT_BYTES} bytes yet`);
       return;
     }
     this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
-    const frame = encode(this.#lastId, message.action, message.data);
+    number(message.frame, this.#lastId);
     if (message.resolve) {
       message.reply = REPLY + this.#lastId;
-      this.#waiting.set(message.reply, message.resolve);
+      this.#waiting.set(message.reply, message);
     }
-    this.#socket.write(frame);
+    this.#socket.write(message.frame);
   }
 
   /**
@@ -212,17 +245,17 @@ class Messenger {
    * @param {import('./frames').Packet} packet
    */
   async #receive(socket, { id, action, data }) {
-    const resolve = this.#waiting.get(action);
-    if (resolve) {
+    const asked = this.#waiting.get(action);
+    if (asked) {
       this.#waiting.delete(action);
-      resolve(data);
+      asked.resolve?.(data);
       return;
     }
     const handler = this.#handlers.get(action);
     if (!handler) return;
     /** @param {any} result */
     const answer = (result) => {
-      if (socket === this.#socket && this.#connected) this.#write({ action: REPLY + id, data: result });
+      if (socket === this.#socket && this.#connected) this.#write({ frame: encode(0, REPLY + id, result) });
     };
     try {
       answer(await handler(data));
