@@ -248,6 +248,7 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 	var in struct {
 		Act       string       `json:"act"`
 		Services  int          `json:"services"`
+		Inspector string       `json:"inspector"`
 		Addresses []string     `json:"addresses"`
 		Exclusive []string     `json:"exclusive"`
 		Key       string       `json:"key"`
@@ -256,6 +257,7 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		Error     *errorReport `json:"error"`
 		Origin    string       `json:"origin"`
 		Handled   bool         `json:"handled"`
+		Doing     string       `json:"doing"`
 		driftMessage
 	}
 	if err := json.Unmarshal(m.Raw, &in); err != nil {
@@ -274,7 +276,7 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 			c.abandonLater()
 		}
 		c.line(fmt.Sprintf("Process [name = %s, pid = %d] Started successfully!", c.spec.Process.ProcessName, c.pid))
-		c.events <- ChildEvent{Kind: ChildReady, Services: in.Services}
+		c.events <- ChildEvent{Kind: ChildReady, Services: in.Services, Inspector: short(in.Inspector, 300)}
 	case "error":
 		e := ChildEvent{Kind: ChildError}
 		if in.Error != nil {
@@ -282,6 +284,8 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 			e.Permanent = c.entryMissing(in.Error.Code, in.Error.Message)
 		}
 		c.events <- e
+	case "doing":
+		c.events <- ChildEvent{Kind: ChildDoing, Doing: short(in.Doing, 200)}
 	case "uncaught":
 		if in.Error != nil {
 			c.hear(said{report: in.Error, uncaught: short(in.Origin, 40), handled: in.Handled})

@@ -77,6 +77,8 @@ func (w *worker) endProbe() {
 func (w *worker) lateReason() string {
 	text := "was not ready within " + time.Since(w.status.SpawnedAt).Round(time.Millisecond).String() + " and was killed"
 	switch ready := w.policy.Ready; {
+	case w.waits.report && w.waits.doing != "":
+		text += ": it has not come back from " + w.waits.doing
 	case w.waits.report:
 	case w.waits.message:
 		text += fmt.Sprintf(": it did not send the message %v", ready.Message)

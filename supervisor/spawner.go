@@ -101,6 +101,8 @@ const (
 	ChildMessage
 	// ChildDrift: it evaluated the procfile to something else than the plan's graph.
 	ChildDrift
+	// ChildDoing: it runs code of the application that may take its time.
+	ChildDoing
 )
 
 // ChildEvent is one thing that a child tells.
@@ -108,10 +110,14 @@ type ChildEvent struct {
 	Kind ChildEventKind
 	// Services is the number of services whose stop matters, with ChildReady.
 	Services int
+	// Inspector is where a debugger attaches, with ChildReady; "" when nothing is to be debugged.
+	Inspector string
 	// Permanent is true with a ChildError that another try cannot mend.
 	Permanent bool
 	// Drift is what differs, with ChildDrift.
 	Drift *Drift
+	// Doing is what runs, with ChildDoing.
+	Doing string
 }
 
 // PermanentError is an error that another try cannot mend, as a missing Node.

@@ -68,6 +68,7 @@ type worker struct {
 type waits struct {
 	report, message bool
 	probe           bool
+	doing           string // what of the application it said to run last; "" when it said nothing
 	cancel          context.CancelFunc
 	probed          chan error
 }
@@ -167,7 +168,7 @@ func (w *worker) said(e ChildEvent) {
 		if w.stage != stageStarting || !w.waits.report {
 			return
 		}
-		w.services, w.waits.report = e.Services, false
+		w.services, w.waits.report, w.status.Inspector = e.Services, false, e.Inspector
 		w.answered = time.Now()
 		w.startProbe()
 		w.checkReady()
@@ -188,6 +189,8 @@ func (w *worker) said(e ChildEvent) {
 	case ChildError:
 		w.doomed = w.doomed || e.Permanent
 		w.handle(eventError)
+	case ChildDoing:
+		w.waits.doing = e.Doing
 	case ChildDrift:
 		w.status.Drift = e.Drift
 		w.s.noteDrift(w)
@@ -421,6 +424,7 @@ func (w *worker) spawn() {
 	}
 	w.child = child
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
+	w.status.Inspector = ""
 	w.status.Generation, w.status.Drift = spec.Generation, nil
 	w.services, w.because, w.sent = 0, "", ""
 	ready := w.policy.Ready

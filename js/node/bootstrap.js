@@ -3,8 +3,8 @@
 // The main script of every worker. The guard describes the worker in PANDORA_WORKER and speaks with it in the private
 // lane of the IPC channel:
 //
-//   to the guard:   ready {services}, error {error}, uncaught {origin, handled, error}, drift {digest, binding?, failure?}, drained, finish_shutdown {error?},
-//                   pong {id}
+//   to the guard:   ready {services}, error {error}, uncaught {origin, handled, error}, doing {doing},
+//                   drift {digest, binding?, failure?}, drained, finish_shutdown {error?}, pong {id}
 //   from the guard: drain {timeoutMs, graceMs, gently}, shutdown, ping
 //
 // When the channel breaks the process ends: without its guard nobody would count, stop or replace it.
@@ -60,6 +60,19 @@ function adjustProcess(representation) {
 }
 
 /**
+ * Where a debugger attaches, if one may. The port asked for may be another's, in a reload that of the process in whose
+ * place this one comes: then it is any.
+ * @returns {string | undefined}
+ */
+function inspectorUrl() {
+  const asked = process.execArgv.filter((each) => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(each)).pop();
+  if (asked === undefined) return undefined;
+  const inspector = require('node:inspector');
+  if (inspector.url() === undefined) inspector.open(0, /=(.+):\d+$/.exec(asked)?.[1].replace(/^\[|\]$/g, ''));
+  return inspector.url();
+}
+
+/**
  * @param {import('./lane').Lane} lane
  */
 function boot(lane) {
@@ -87,6 +100,7 @@ function boot(lane) {
   tellUncaught(lane, onUncaught);
   const options = readOptions();
   adjustProcess(options.process);
+  const inspector = inspectorUrl();
   require('./facade/hook').install({ ...options, processName: options.process.processName, workerCount: options.evaluation?.workerCount });
   require('./output').installOutput();
   const reports = require('./errors').installErrors({ hook: options.config?.hook, report: reportError });
@@ -97,6 +111,7 @@ function boot(lane) {
   const worker = require('./worker').createWorker(options, {
     onStoppable: () => stopOnSignals(worker, options.process.processName),
     onDrift: (found) => lane.send('drift', found),
+    onDoing: (doing) => lane.send('doing', { doing }),
     onExit: (error) => { if (!ended) lane.send('error', { error: describeError(error) }); },
   });
   answer(lane, worker, drain);
@@ -107,7 +122,7 @@ function boot(lane) {
     await new Promise((resolve) => setImmediate(resolve));
     if (ended || !started) return;
     process.removeListener('uncaughtException', onUncaught);
-    lane.send('ready', { services: worker.stoppable() });
+    lane.send('ready', { services: worker.stoppable(), ...(inspector ? { inspector } : {}) });
     clearTimeout(monitor);
     startMonitor(options);
   }).catch((error) => fail(error, worker.stop)); // services that have started have their stop, as in Pandora.js

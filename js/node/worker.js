@@ -160,11 +160,11 @@ async function configuratorClass(r, representations) {
 /**
  * Prepares a worker; nothing of the application but its procfile runs yet.
  * @param {Options} options
- * @param {{onStoppable: () => void, onDrift: (found: object) => void, onExit?: (error: Error) => void}} hooks onDrift:
- *   this evaluation of the procfile differs from the one that the application is run by; onExit: something ends the
- *   process while it starts
+ * @param {{onStoppable: () => void, onDrift: (found: object) => void, onExit?: (error: Error) => void, onDoing?: (what: string) => void}}
+ *   hooks onDrift: this evaluation of the procfile differs from the one that the application is run by; onExit: something ends
+ *   the process while it starts; onDoing: what of the application runs from now on
  */
-function createWorker(options, { onStoppable, onDrift, onExit = () => {} }) {
+function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoing = () => {} }) {
   const { appName, appDir, evaluation } = options;
   useTransformer(options.transform);
   const { processName, policy } = options.process;
@@ -207,6 +207,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {} }) {
       facts,
       makeLogger: serviceLoggers(options),
       onStoppable,
+      onDoing,
       inAgent: () => inAgent(r),
       policy,
     });
@@ -234,6 +235,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {} }) {
       if (stopping) return false;
       const { entryFile, entryFileBaseDir } = options.process;
       loading = Boolean(entryFile);
+      if (entryFile) onDoing(`the entry ${entryFile}`);
       if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile));
       process.removeListener('exit', exitedEarly);
       return !stopping;

@@ -71,10 +71,14 @@ class Guarded {
   constructor(child) {
     this.child = child;
     this.messages = [];
+    /** What of the application it said to run. */
+    this.doing = [];
     this.output = '';
     children.add(child);
     child.on('internalMessage', (message) => {
-      if (message.cmd === 'NODE_PANDORA') this.messages.push(message);
+      if (message.cmd !== 'NODE_PANDORA') return;
+      if (message.act === 'doing') this.doing.push(message.doing);
+      else this.messages.push(message);
     });
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => { this.output += text; });
     // Not 'close': it does not come for a child whose channel was closed from this side.

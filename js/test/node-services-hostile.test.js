@@ -49,6 +49,7 @@ test('an entry that ends the process, and one that never ends', async () => {
   assert.strictEqual(error.message, 'the entry ./app.js called process.exit(5) before the worker was ready');
   assert.match(error.stack, /app\.js:1/);
   assert.deepStrictEqual(await exits.end(), { code: 5, signal: null });
+  assert.deepStrictEqual(exits.doing, ['the entry ./app.js']);
   const late = await failure(folder({ 'app.mjs': 'await new Promise(() => {});' }),
     { entryFile: './app.mjs', definition: { policy: { startTimeoutMs: 1000 } } });
   assert.strictEqual(late.message, 'the entry ./app.mjs has not been loaded within 1s');

@@ -27,6 +27,7 @@ const { StartTime, stopTime } = require('./time');
  * @property {import('./context').ProcessFacts} facts
  * @property {(serviceName: string, form?: string) => any} makeLogger
  * @property {() => void} onStoppable called once, when the first service or applet with a stop() exists
+ * @property {(what: string) => void} [onDoing] told before a start(): one that keeps the event loop can be told of by nobody here
  * @property {() => string[]} [inAgent] names of the services that the process agent of the application runs
  * @property {{startTimeoutMs?: number, stopTimeoutMs?: number}} [policy] of the process
  */
@@ -214,6 +215,7 @@ class Services {
     // Set before start() runs: what it has begun, stop() may have to end.
     unit.started = true;
     this.doing = `${label(unit)}: start()`;
+    if (unit.representation.entry.kind !== 'builtin') this.options.onDoing?.(this.doing);
     try {
       await this.time.wait(`${label(unit)} has not started`, () => (core ? core.start() : instance.start?.()));
       if (core && unit.representation.publishToHub && !this.#stopping) {
