@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +56,8 @@ type ClientOptions struct {
 	Missed func(app string)
 	// Refused is called for each thing that was not taken; nil for nothing. It must not wait.
 	Refused func(Refusal)
+	// Worker tells which worker the process with that id is; nil where nobody knows. It must not wait.
+	Worker func(pid int) (process string, worker int, ok bool)
 }
 
 // ServeClients lets the workers that connect to server keep their metrics in r, from now until server is closed. When a
@@ -74,6 +77,9 @@ func serveClients(server Messenger, r *Registry, o ClientOptions) *receiver {
 	}
 	if o.Refused == nil {
 		o.Refused = func(Refusal) {}
+	}
+	if o.Worker == nil {
+		o.Worker = func(int) (string, int, bool) { return "", 0, false }
 	}
 	rc := &receiver{
 		registry: r, options: o, conns: map[uint64][]*client{}, uplinks: map[string]int{},
@@ -102,6 +108,7 @@ type receiver struct {
 // client is one MetricsClient in a worker, on one connection.
 type client struct {
 	app, id string
+	pid     int
 	// action is what it sends under.
 	action string
 	// request asks the worker.
@@ -118,6 +125,7 @@ type client struct {
 	registered map[string]bool
 	warned     map[Refusal]bool
 	last       *pull
+	labels     map[string]string // of the worker, nil before they are known
 }
 
 // pull is one reading of all gauges of a client.
@@ -158,7 +166,7 @@ func (rc *receiver) attach(conn *wire.Conn, app, id string) (*client, error) {
 		return nil, refuse(RefusedClient, "more than %d clients on one connection", maxConnClients)
 	}
 	c := &client{
-		app: app, id: id, action: action, request: conn.Request, receiver: rc,
+		app: app, id: id, pid: conn.PeerPID(), action: action, request: conn.Request, receiver: rc,
 		owner: rc.registry.NewOwner(), ledger: rc.ledgers.open(action, app, id),
 		gauges: map[string]string{}, targets: map[string][]target{}, registered: map[string]bool{}, warned: map[Refusal]bool{},
 	}
@@ -405,6 +413,25 @@ func (c *client) merge(m frame, now bool) error {
 	targets := c.targets[id]
 	c.mu.Unlock()
 	return c.ledger.merge(id, targets, state, now)
+}
+
+// worker implements batch. A process stays the worker that it is, but it may be known later than it speaks.
+func (c *client) worker() map[string]string {
+	c.mu.Lock()
+	labels := c.labels
+	c.mu.Unlock()
+	if labels != nil {
+		return labels
+	}
+	process, worker, ok := c.receiver.options.Worker(c.pid)
+	if !ok {
+		return nil
+	}
+	labels = map[string]string{"process": process, "worker": strconv.Itoa(worker)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.labels = labels
+	return labels
 }
 
 // read returns the values of all gauges, at most a second old. It implements batch.

@@ -24,8 +24,9 @@
 // registered later is shown, so that nothing appears twice. Only numbers are shown: no strings, objects or NaN.
 //
 // Tags become labels, replaced in the same way, with their values unchanged: appName is app; a label that Prometheus
-// reserves gets tag_ before it. Users' groups appear as the label group; system, node and pandora do not. Where process
-// and worker are known, the pid is left out and told by
+// reserves gets tag_ before it. Users' groups appear as the label group; system, node and pandora do not. A gauge appears
+// for each worker that has it, with the labels process and worker from its tags or as ClientOptions.Worker tells them; then
+// the pid is left out and told by
 //
 //	pandora_worker_info{app="shop",process="web",worker="1",pid="4711"} 1
 //

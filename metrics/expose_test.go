@@ -2,6 +2,9 @@ package metrics
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,4 +60,67 @@ func TestPrometheusTypes(t *testing.T) {
 		open := text(t, b.Registry, expfmt.TypeOpenMetrics, "")
 		contains(t, open, "# TYPE pandora_test_meter counter", "# TYPE pandora_test_timer_seconds summary")
 	})
+}
+
+// peer is a worker that tells its gauges.
+type peer struct {
+	labels map[string]string
+	values map[string]any
+}
+
+func (p *peer) read(context.Context) map[string]any { return p.values }
+func (p *peer) worker() map[string]string           { return p.labels }
+
+// TestGaugesOfEachWorker: the text has the gauge of every worker that is known, of two generations the newer one.
+func TestGaugesOfEachWorker(t *testing.T) {
+	r := NewRegistry()
+	plain, withPID, own := NewName("queue").Tagged(app("demo")), NewName("heap").Tagged(map[string]string{"pid": "7"}), NewName("own").Tagged(map[string]string{"worker": "w"})
+	for i, p := range []*peer{
+		{map[string]string{"process": "web", "worker": "0"}, map[string]any{plain.String(): 1, withPID.String(): 5, own.String(): 6}},
+		{map[string]string{"process": "web", "worker": "1"}, map[string]any{plain.String(): 2}},
+		{nil, map[string]any{plain.String(): 3}},
+		{nil, map[string]any{plain.String(): 4}},
+		{map[string]string{"process": "web", "worker": "1"}, map[string]any{plain.String(): 22}},
+		{map[string]string{"process": "web", "worker": "2"}, map[string]any{plain.String(): "text"}},
+	} {
+		for _, name := range []Name{plain, withPID, own} {
+			if err := r.addGauge("g", name, source{owner: Owner(i + 1), batch: p}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var out bytes.Buffer
+	parseText(t, r, &out)
+	contains(t, out.String(),
+		`pandora_queue{app="demo",group="g",process="web",worker="0"} 1`,
+		`pandora_queue{app="demo",group="g",process="web",worker="1"} 22`,
+		`pandora_queue{app="demo",group="g"} 3`,
+		`pandora_heap{group="g",process="web",worker="0"} 5`,
+		`pandora_worker_info{pid="7",process="web",worker="0"} 1`,
+		`pandora_own{group="g",worker="w"} 6`,
+	)
+	if n := strings.Count(out.String(), "\npandora_queue{"); n != 3 {
+		t.Errorf("%d series of the queue", n)
+	}
+	rows := must[[]Row](t)(r.NormalRows(t.Context(), "g", "demo"))
+	if len(rows) != 3 || rows[0].Value != 1 {
+		t.Errorf("rows %+v", rows)
+	}
+}
+
+func TestWorkerIsLookedUpUntilKnown(t *testing.T) {
+	asked := 0
+	rc := &receiver{options: ClientOptions{Worker: func(pid int) (string, int, bool) {
+		asked++
+		return "web", 3, pid == 7 && asked == 2
+	}}}
+	c := &client{pid: 7, receiver: rc}
+	if c.worker() != nil {
+		t.Error("known too early")
+	}
+	for range 3 {
+		if got := fmt.Sprint(c.worker()); got != "map[process:web worker:3]" || asked != 2 {
+			t.Errorf("%s after %d questions", got, asked)
+		}
+	}
 }

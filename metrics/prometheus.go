@@ -29,7 +29,7 @@ const namePrefix = "pandora_"
 // one of writing.
 func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expfmt.Format, app string) error {
 	families := families{}
-	all := r.collect(ctx, "", app, true)
+	all := r.collect(ctx, query{app: app, pull: true, each: true})
 	// By type, so that who gets a suffix in a clash of names does not hang on the order of registration.
 	for _, c := range all {
 		for _, s := range c.gauges {
@@ -125,7 +125,7 @@ func (f families) addGauge(group string, s Sample) {
 	f.add(name, help, kind, m)
 }
 
-// labels turns tags into sorted labels. Where the tags name process and worker, the pid, which changes with every
+// labels turns tags into sorted labels. Where process and worker are known, the pid, which changes with every
 // restart, is told by pandora_worker_info instead.
 func (f families) labels(group string, tags, extra map[string]string) []*dto.LabelPair {
 	all := map[string]string{}
@@ -135,7 +135,8 @@ func (f families) labels(group string, tags, extra map[string]string) []*dto.Lab
 	if name, ok := tags["appName"]; ok {
 		all[labelName("appName")] = name // before a tag that only looks like it
 	}
-	worker := tags["process"] != "" && tags["worker"] != ""
+	process, slot := cmp.Or(tags["process"], extra["process"]), cmp.Or(tags["worker"], extra["worker"])
+	worker := process != "" && slot != ""
 	for _, tag := range sortedKeys(tags) {
 		if tag == "appName" || tag == "pid" && worker {
 			continue
@@ -152,7 +153,7 @@ func (f families) labels(group string, tags, extra map[string]string) []*dto.Lab
 	if worker && tags["pid"] != "" {
 		f.add("pandora_worker_info", "The process that a worker is at the moment.", dto.MetricType_GAUGE, &dto.Metric{
 			Label: pairs(map[string]string{
-				"app": tags["appName"], "process": tags["process"], "worker": tags["worker"], "pid": tags["pid"],
+				"app": tags["appName"], "process": process, "worker": slot, "pid": tags["pid"],
 			}),
 			Gauge: &dto.Gauge{Value: new(1.0)},
 		})

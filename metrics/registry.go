@@ -122,6 +122,8 @@ type source struct {
 // batch reads all gauges of one peer together, by serialised name. One without a value is absent.
 type batch interface {
 	read(ctx context.Context) map[string]any
+	// worker is the labels process and worker of the peer, nil where they are not known.
+	worker() map[string]string
 }
 
 // NewRegistry returns an empty registry.
@@ -389,13 +391,21 @@ type collected struct {
 	entries []*entry // by kind
 }
 
-// collect reads groups (all, or the named one) for an application ("" for all). With pull it asks workers and gauges
-// for values, otherwise only names are filled in.
-func (r *Registry) collect(ctx context.Context, groupName, app string, pull bool) []collected {
+// query says what collect is to read.
+type query struct {
+	group, app string // "" for all
+	// pull asks workers and gauges for values, otherwise only names are filled in.
+	pull bool
+	// each has the gauge of each worker, where it is known which it is, instead of one of all.
+	each bool
+}
+
+// collect reads groups.
+func (r *Registry) collect(ctx context.Context, q query) []collected {
 	r.mu.Lock()
 	var groups []view
 	for _, g := range r.groups {
-		if groupName != "" && g.name != groupName {
+		if q.group != "" && g.name != q.group {
 			continue
 		}
 		v := view{name: g.name}
@@ -409,17 +419,17 @@ func (r *Registry) collect(ctx context.Context, groupName, app string, pull bool
 	}
 	r.mu.Unlock()
 	var values map[batch]map[string]any
-	if pull {
-		values = readBatches(ctx, groups, app)
+	if q.pull {
+		values = readBatches(ctx, groups, q.app)
 	}
 	all := make([]collected, 0, len(groups))
 	for _, g := range groups {
 		c := collected{group: g.name}
 		for _, e := range g.gauges {
-			c.gauges = append(c.gauges, e.samples(ctx, app, pull, values)...)
+			c.gauges = append(c.gauges, e.samples(ctx, q, values)...)
 		}
 		for _, e := range g.entries {
-			if belongs(e.name, app) {
+			if belongs(e.name, q.app) {
 				c.entries = append(c.entries, e)
 			}
 		}
@@ -462,21 +472,42 @@ func readBatches(ctx context.Context, groups []view, app string) map[batch]map[s
 }
 
 // samples returns the gauge with its value, or the members of the set.
-func (e gaugeEntry) samples(ctx context.Context, app string, pull bool, values map[batch]map[string]any) []Sample {
+func (e gaugeEntry) samples(ctx context.Context, q query, values map[batch]map[string]any) []Sample {
 	if e.set != nil {
-		return slices.DeleteFunc(e.set.Samples(ctx), func(s Sample) bool { return !belongs(s.Name, app) })
+		return slices.DeleteFunc(e.set.Samples(ctx), func(s Sample) bool { return !belongs(s.Name, q.app) })
 	}
-	if !belongs(e.name, app) {
+	if !belongs(e.name, q.app) {
 		return nil
 	}
+	var each []Sample
+	sources := e.sources
+	if q.each && e.name.Tags["process"] == "" && e.name.Tags["worker"] == "" {
+		sources = nil
+		for _, src := range e.sources {
+			labels := src.labels()
+			if labels == nil {
+				sources = append(sources, src)
+				continue
+			}
+			each = append(each, Sample{Name: e.name, Value: usable(values[src.batch][e.key]), Text: Text{Labels: labels}})
+		}
+	}
 	s := Sample{Name: e.name}
-	for i := 0; pull && s.Value == nil && i < len(e.sources); i++ {
-		if src := e.sources[i]; src.gauge != nil {
+	for i := 0; q.pull && s.Value == nil && i < len(sources); i++ {
+		if src := sources[i]; src.gauge != nil {
 			s.Value = src.gauge.Value(ctx)
 		} else {
 			s.Value = values[src.batch][e.key]
 		}
 		s.Value = usable(s.Value)
 	}
-	return []Sample{s}
+	return append(each, s)
+}
+
+// labels tells whose the source is.
+func (s source) labels() map[string]string {
+	if s.batch == nil {
+		return nil
+	}
+	return s.batch.worker()
 }

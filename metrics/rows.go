@@ -89,7 +89,7 @@ func (r *Registry) NormalRows(ctx context.Context, group, app string) ([]Row, er
 	if group == "" {
 		return nil, ErrUnknownGroup
 	}
-	all := r.collect(ctx, group, app, true)
+	all := r.collect(ctx, query{group: group, app: app, pull: true})
 	if len(all) == 0 {
 		return nil, ErrUnknownGroup
 	}
@@ -100,7 +100,7 @@ func (r *Registry) NormalRows(ctx context.Context, group, app string) ([]Row, er
 func (r *Registry) Snapshot(ctx context.Context, app string) Grouped[Row] {
 	now := time.Now()
 	grouped := Grouped[Row]{}
-	for _, c := range r.collect(ctx, "", app, true) {
+	for _, c := range r.collect(ctx, query{app: app, pull: true}) {
 		grouped = append(grouped, Group[Row]{c.group, c.rows(now)})
 	}
 	return grouped
@@ -111,7 +111,7 @@ func (r *Registry) Snapshot(ctx context.Context, app string) Grouped[Row] {
 // report, unless more than ten have become complete meanwhile.
 func (r *Registry) CompactRows(ctx context.Context, since, now time.Time, o CompactOptions) []Row {
 	to := newCompactCollector(since, now, o)
-	for _, c := range r.collect(ctx, "", o.App, true) {
+	for _, c := range r.collect(ctx, query{app: o.App, pull: true}) {
 		c.collect(to)
 	}
 	return to.rows
@@ -121,7 +121,7 @@ func (r *Registry) CompactRows(ctx context.Context, since, now time.Time, o Comp
 // An unknown group gives an empty result.
 func (r *Registry) List(group, app string) Grouped[Entry] {
 	grouped := Grouped[Entry]{}
-	for _, c := range r.collect(context.Background(), group, app, false) {
+	for _, c := range r.collect(context.Background(), query{group: group, app: app}) {
 		for i := range c.gauges {
 			c.gauges[i].Value = 0 // there, whether or not it has a value now
 		}

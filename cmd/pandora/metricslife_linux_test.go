@@ -18,6 +18,7 @@ const client = require('dorapan').MetricsClientUtil.getMetricsClient();
 client.getCounter('shop', 'orders').inc(5);
 client.getTimer('shop', 'took').update(250);
 client.register('shop', 'words', { async getValue() { return 'text'; } });
+client.register('shop', 'queue', { getValue() { return 7; } });
 setInterval(() => {}, 60000);
 `)
 	b.run("start", dir)
@@ -29,6 +30,9 @@ setInterval(() => {}, 60000);
 	}
 	counted(2)
 	b.shows("/metrics/shop", `"metric":"words","timestamp":`)
+	for worker := range 2 {
+		b.shows("/metrics", fmt.Sprintf("\npandora_queue{app=\"app\",group=\"shop\",process=\"web\",worker=\"%d\"} 7\n", worker))
+	}
 	b.run("reload", "app")
 	counted(4)
 	pids := b.workersNow(nil)

@@ -50,7 +50,7 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 	m := &monitor{wire: w, list: list, log: log}
 	m.instruments, m.closer = metrics.NewInstruments(registry, workerStates())
 	metrics.ServeClients(w, registry, metrics.ClientOptions{
-		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused,
+		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused, Worker: m.worker,
 	})
 	if err := countErrors(w, registry, log.Named("errors")); err != nil {
 		m.close()
@@ -79,6 +79,20 @@ func newHub(dir string, log *zap.Logger) (*wire.Server, error) {
 	}
 	wire.NewHub(server, log)
 	return server, nil
+}
+
+// worker tells which worker a process is.
+func (m *monitor) worker(pid int) (process string, worker int, ok bool) {
+	for _, a := range m.list() {
+		for _, p := range a.Processes {
+			for _, w := range p.Workers {
+				if w.PID == pid {
+					return p.Name, w.Worker, true
+				}
+			}
+		}
+	}
+	return "", 0, false
 }
 
 // workerStates are all the states of a worker.
