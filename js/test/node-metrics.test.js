@@ -368,11 +368,11 @@ test('another daemon hears everything again, and of what was counted meanwhile',
 });
 
 /** Runs code that has the package as `metrics`, with the environment set. */
-function run(code, run = dir) {
+function run(code, tmp = dir, env = {}) {
   const text = `const { EnvironmentUtil } = require(${JSON.stringify(require.resolve('../node/facade/env'))});
     EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'demo' });
     const metrics = require(${JSON.stringify(require.resolve('../node/metrics'))});\n${code}`;
-  const child = spawn(process.execPath, ['-e', text], { env: { ...process.env, PANDORA_TMP_DIR: run }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', text], { env: { ...process.env, PANDORA_TMP_DIR: tmp, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => { output += chunk; });
   return new Promise((resolve) => { child.once('close', (code_) => resolve({ code: code_, output })); });
@@ -447,5 +447,23 @@ test('a worker that uses no metrics loads none', async () => {
   const worker = launch(app, { entryFile: path.join(app, 'app.js'), run: dir });
   await worker.next('ready');
   await worker.printed('demo 0');
+  await stop(worker);
+});
+
+test('the global configuration names the client and caps the periods', async () => {
+  const config = folder({
+    'config.js': `const { MetricsClient } = require('pandora');
+      class Own extends MetricsClient { static getInstance() { this.own ??= new this(); return this.own; } }
+      module.exports = { metricsClient: Own, reporterInterval: 10 };`,
+    'app.js': `const { MetricsClientUtil, MetricsCollectPeriodConfig, MetricName } = require('pandora');
+      const client = MetricsClientUtil.getMetricsClient();
+      client.getCounter('g', MetricName.build('of.own')).inc(3);
+      console.log('> ' + client.constructor.name + ' ' + (client === globalThis.GLOBAL_METRICS_CLIENT) + ' ' + MetricsCollectPeriodConfig.getInstance().period('NORMAL'));
+      setInterval(() => {}, 60000);`,
+  });
+  const worker = launch(config, { entryFile: path.join(config, 'app.js'), run: dir, env: { PANDORA_CONFIG: path.join(config, 'config.js') } });
+  await worker.next('ready');
+  await worker.printed('Own true 10');
+  assert.strictEqual(await state('of.own', () => true), 3);
   await stop(worker);
 });

@@ -361,9 +361,13 @@ class MetricsClientUtil {
   /** @type {any} */
   static client;
 
-  /** @returns {any} what was set, else the client of this process */
+  /** @returns {any} what was set, else the client of this process: of the class that the global configuration names, if any */
   static getMetricsClient() {
-    return MetricsClientUtil.client ?? MetricsClient.getInstance();
+    if (!MetricsClientUtil.client) {
+      const { metricsClient } = require('../facade/config').GlobalConfigProcessor.getInstance().getAllProperties();
+      MetricsClientUtil.client = (typeof metricsClient?.getInstance === 'function' ? metricsClient : MetricsClient).getInstance();
+    }
+    return MetricsClientUtil.client;
   }
 
   /** @param {any} client */
