@@ -258,7 +258,7 @@ func failed(client *hubClient, timeout time.Duration, err error) json.RawMessage
 	e := newHubError("PANDORA_HUB_CLOSED", fmt.Errorf("process %d ended, or closed its connection, before it answered", client.conn.PeerPID()))
 	switch {
 	case errors.Is(err, ErrTimeout):
-		e = newHubError("PANDORA_HUB_TIMEOUT", fmt.Errorf("target no response in %dms", timeout.Milliseconds()))
+		e = newHubError("PANDORA_TIMEOUT", fmt.Errorf("target no response in %dms", timeout.Milliseconds()))
 		e.Name = "MessengerRequestTimeoutError"
 	case errors.Is(err, ErrBusy):
 		e = newHubError("PANDORA_HUB_BUSY", fmt.Errorf("process %d has too much to answer: %w", client.conn.PeerPID(), err))

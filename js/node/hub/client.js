@@ -1,0 +1,249 @@
+'use strict';
+
+// A client of the hub: it is known by its location and by what it publishes, sends messages to others and answers theirs.
+
+const crypto = require('node:crypto');
+const { EventEmitter } = require('node:events');
+const os = require('node:os');
+const path = require('node:path');
+const { format } = require('node:util');
+const { Messenger } = require('../wire/messenger');
+const names = require('./names');
+const { flatten, revive } = require('./errors');
+const { match } = require('./selector');
+
+/**
+ * @typedef {import('./selector').Selector} Selector
+ *
+ * @typedef {object} HubMessage
+ * @property {string} action
+ * @property {Selector} [host] who says it
+ * @property {Selector} [remote] to whom
+ * @property {boolean} [broadcast] to all of these, not to one
+ * @property {boolean} [needReply]
+ * @property {number} [timeout] milliseconds
+ * @property {any} [data]
+ * @property {string} [propertyName]
+ * @property {string} [register]
+ *
+ * @typedef {{success: boolean, host?: Selector, remote?: Selector, data?: any, error?: any, batchReply?: Reply[]}} Reply
+ *
+ * @typedef {{dispatch(message: HubMessage): any}} DispatchHandler what it returns, or its promise resolves to, is the
+ *   answer; undefined leaves the message to the next handler
+ */
+
+/** @returns {string} */
+function socketPath() {
+  return path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), names.SOCKET);
+}
+
+/**
+ * @param {string} message
+ * @returns {Error}
+ */
+const problem = (message) => Object.assign(new Error(message), { code: 'PANDORA_HUB' });
+
+/** One client. What it publishes is published again at each connection. */
+class HubClient extends EventEmitter {
+  /** @type {Messenger | null} */
+  #messenger = null;
+  /** @type {Selector[]} */
+  #published = [];
+  /** @type {DispatchHandler[]} */
+  #handlers = [];
+  /** @type {Map<string, (message: HubMessage) => any>} those whose every answer counts */
+  #actions = new Map();
+
+  /**
+   * @param {{location: Selector, socketPath?: string}} options
+   */
+  constructor(options) {
+    super();
+    this.socketPath = options.socketPath ?? socketPath();
+    this.location = { ...options.location, clientId: crypto.randomUUID() };
+    this.#actions.set('echo', (message) => ({ echo: message }));
+  }
+
+  /** @param {DispatchHandler} handler */
+  pushDispatchHandler(handler) {
+    this.#handlers.push(handler);
+  }
+
+  /**
+   * Answers all messages of an action; undefined is an answer, too.
+   * @param {string} action
+   * @param {(message: HubMessage) => any} handler
+   */
+  answer(action, handler) {
+    this.#actions.set(action, handler);
+  }
+
+  isReady() {
+    return this.#messenger !== null;
+  }
+
+  /**
+   * Connects. It does not wait for a daemon that is not there: what is said until it is back is queued.
+   * @returns {Promise<void>}
+   */
+  async start() {
+    if (this.#messenger) throw problem('HubClient already started');
+    const messenger = new Messenger(this.socketPath);
+    this.#messenger = messenger;
+    messenger.handle(names.DELIVER, (message) => this.#deliver(message));
+    messenger.onConnect(() => this.#introduce(messenger));
+    await messenger.settled();
+  }
+
+  /** Ends the connection, and with it all routes to this client. Idle replies are lost. */
+  async stop() {
+    const messenger = this.#messenger;
+    if (!messenger) throw problem('HubClient has not started yet');
+    this.#messenger = null;
+    if (messenger.connected) {
+      await messenger.request(names.OFFLINE, { host: this.location, needReply: true }, names.TIMEOUT_MS).catch(() => {});
+    }
+    messenger.close();
+  }
+
+  /**
+   * Says to a new connection who this is and what it has published.
+   * @param {Messenger} messenger
+   */
+  #introduce(messenger) {
+    messenger.send(names.ONLINE, { host: this.location });
+    for (const selector of this.#published) messenger.send(names.PUBLISH, { host: this.location, data: { selector } });
+  }
+
+  /**
+   * @param {HubMessage} message
+   * @returns {Promise<Reply | undefined>}
+   */
+  async #deliver(message) {
+    /** @type {Reply} */
+    let reply;
+    try {
+      reply = { host: this.location, remote: message.host, success: true, data: await this.#dispatch(message) };
+    } catch (error) {
+      reply = { host: this.location, remote: message.host, success: false, error: flatten(error) };
+    }
+    return message.needReply ? reply : undefined;
+  }
+
+  /** @param {HubMessage} message */
+  async #dispatch(message) {
+    const action = this.#actions.get(message.action);
+    if (action) return action(message);
+    for (const handler of this.#handlers) {
+      const result = await handler.dispatch(message);
+      if (result !== undefined) return result;
+    }
+    this.emit(message.action, message);
+    return undefined;
+  }
+
+  /**
+   * Makes this client known by a selector, now and after each reconnection.
+   * @param {Selector} selector
+   * @returns {Promise<Reply>}
+   */
+  async publish(selector) {
+    if (this.#published.some((published) => match(selector, published))) {
+      throw problem(format('Selector %j already exist', selector));
+    }
+    this.#published.push(selector);
+    try {
+      // What is not connected says it when it is.
+      if (!this.#messenger || !await this.#messenger.settled()) return { success: true };
+      const reply = await this.#request(names.PUBLISH, { data: { selector } });
+      if (!reply.success) throw problem(format('Publish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
+      return reply;
+    } catch (error) {
+      if (error.code === 'PANDORA_MESSENGER_LOST') return { success: true }; // likewise
+      this.#published = this.#published.filter((published) => published !== selector);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {Selector} selector
+   * @returns {Promise<Reply>}
+   */
+  async unpublish(selector) {
+    const gone = this.#published.filter((published) => match(selector, published));
+    this.#published = this.#published.filter((published) => !gone.includes(published));
+    const batchReply = [];
+    for (const published of gone) {
+      if (!this.#messenger?.connected) continue; // the next connection does not hear of it
+      const reply = await this.#request(names.UNPUBLISH, { data: { selector: published } });
+      if (!reply.success) throw problem(format('Unpublish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
+      batchReply.push(reply);
+    }
+    return { success: true, batchReply };
+  }
+
+  /**
+   * Asks one of the clients that remote names.
+   * @param {Selector} remote
+   * @param {string} action
+   * @param {Partial<HubMessage> | null} [message]
+   * @returns {Promise<Reply>}
+   */
+  invoke(remote, action, message) {
+    return this.#request(names.MESSAGE, { ...message, remote, action, broadcast: false });
+  }
+
+  /**
+   * Asks all clients that remote names.
+   * @param {Selector} remote
+   * @param {string} action
+   * @param {Partial<HubMessage> | null} [message]
+   * @returns {Promise<Reply[] | undefined>} undefined when there is none
+   */
+  async multipleInvoke(remote, action, message) {
+    return (await this.#request(names.MESSAGE, { ...message, remote, action, broadcast: true })).batchReply;
+  }
+
+  /**
+   * Tells one of the clients that remote names.
+   * @param {Selector} remote
+   * @param {string} action
+   * @param {Partial<HubMessage> | null} [message]
+   */
+  send(remote, action, message) {
+    this.#connection().send(names.MESSAGE, { ...message, remote, action, broadcast: false, host: this.location });
+  }
+
+  /**
+   * Tells all clients that remote names.
+   * @param {Selector} remote
+   * @param {string} action
+   * @param {Partial<HubMessage> | null} [message]
+   */
+  multipleSend(remote, action, message) {
+    this.#connection().send(names.MESSAGE, { ...message, remote, action, broadcast: true, host: this.location });
+  }
+
+  getLocation() {
+    return this.location;
+  }
+
+  /** @returns {Messenger} */
+  #connection() {
+    if (!this.#messenger) throw problem('HubClient has not started yet');
+    return this.#messenger;
+  }
+
+  /**
+   * @param {string} action
+   * @param {any} message
+   * @returns {Promise<Reply>}
+   */
+  async #request(action, message) {
+    const timeout = message.timeout > 0 ? message.timeout : names.TIMEOUT_MS;
+    const reply = await this.#connection().request(action, { ...message, host: this.location, needReply: true }, timeout);
+    return reply?.error === undefined ? reply : { ...reply, error: revive(reply.error) };
+  }
+}
+
+module.exports = { HubClient };

@@ -1,0 +1,198 @@
+'use strict';
+
+// The objects that this process publishes: others look at their members, call their methods and subscribe to their events.
+
+const { format } = require('node:util');
+const names = require('./names');
+const { idOf, selectorOf, describe } = require('./selector');
+
+/**
+ * @typedef {import('./selector').ObjectDescription} ObjectDescription
+ * @typedef {import('./client').HubMessage} HubMessage
+ * @typedef {{count: number, callback: (...params: any[]) => Promise<void>}} Subscription
+ * @typedef {{description: ObjectDescription, object: any, subscriptions: Map<string, Subscription>}} Published
+ */
+
+/** Every object has them, so they are nobody's interface. */
+const COMMON = new Set(Object.getOwnPropertyNames(Object.prototype));
+const EVENTS = new Set(['subscribe', 'unsubscribe']);
+
+/**
+ * @param {any} object
+ * @returns {Set<string>} its own and inherited names but for those that every object has
+ */
+function namesOf(object) {
+  const all = new Set();
+  for (let level = object; level && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) {
+      if (!COMMON.has(name)) all.add(name);
+    }
+  }
+  return all;
+}
+
+/**
+ * @param {any} object
+ * @param {string} name
+ * @returns {any} undefined also where a getter throws: whoever reads it hears of that
+ */
+function peek(object, name) {
+  try {
+    return object[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {any} object
+ * @returns {{properties: {name: string, type: string}[], methods: {name: string, length: number, type: string}[]}}
+ */
+function introspect(object) {
+  /** @type {ReturnType<typeof introspect>} */
+  const found = { properties: [], methods: [] };
+  for (const name of namesOf(object)) {
+    if (EVENTS.has(name)) continue;
+    const value = peek(object, name);
+    if (typeof value === 'function') {
+      const type = value.constructor?.name === 'GeneratorFunction' ? 'generator' : 'function';
+      found.methods.push({ name, length: value.length, type });
+    } else {
+      found.properties.push({ name, type: typeof value });
+    }
+  }
+  return found;
+}
+
+/** The published objects of one process. */
+class Objects {
+  /** @type {Map<string, Published>} */
+  #published = new Map();
+
+  /** @param {import('./client').HubClient} client */
+  constructor(client) {
+    this.client = client;
+    client.answer(names.INVOKE, (message) => this.#invoke(message));
+    client.answer(names.GET_PROPERTY, (message) => this.#of(message).object[String(message.propertyName)]);
+    client.answer(names.INTROSPECT, (message) => introspect(this.#of(message).object));
+    client.answer(names.SUBSCRIBE, (message) => this.#subscribe(message));
+    client.answer(names.UNSUBSCRIBE, (message) => this.#unsubscribe(message));
+  }
+
+  /**
+   * @param {any} object a class is constructed, without arguments
+   * @param {ObjectDescription | string} given
+   */
+  async publish(object, given) {
+    const description = describe(given);
+    const id = idOf(description);
+    if (this.#published.has(id)) {
+      throw Object.assign(new Error(format('object called %j already exist', id)), { code: 'PANDORA_HUB_PUBLISHED' });
+    }
+    const published = { description, object: typeof object === 'function' ? new object() : object, subscriptions: new Map() };
+    this.#published.set(id, published);
+    try {
+      await this.client.publish({ ...this.client.getLocation(), ...selectorOf(description) });
+    } catch (error) {
+      this.#published.delete(id);
+      throw error;
+    }
+    // Whoever has subscribed to another provider of it subscribes to this one, too.
+    if (this.client.isReady() && typeof peek(published.object, 'subscribe') === 'function') {
+      this.client.multipleSend(this.#subscribers(description), names.INVOKE,
+        { propertyName: 'available', data: [this.client.getLocation().clientId] });
+    }
+  }
+
+  /** @param {ObjectDescription | string} given */
+  async unpublish(given) {
+    const description = describe(given);
+    if (!this.#published.delete(idOf(description))) return;
+    await this.client.unpublish({ ...this.client.getLocation(), ...selectorOf(description) });
+  }
+
+  /**
+   * @param {HubMessage} message
+   * @returns {Published}
+   */
+  #of(message) {
+    const description = { name: String(message.remote?.objectName), tag: message.remote?.objectTag };
+    const published = this.#published.get(idOf(description));
+    if (published) return published;
+    throw Object.assign(new Error(format('Cannot found object %j in process %d', description, process.pid)), { code: 'PANDORA_HUB_NOT_FOUND' });
+  }
+
+  /** @param {HubMessage} message */
+  #invoke(message) {
+    const { object, description } = this.#of(message);
+    const method = String(message.propertyName);
+    if (COMMON.has(method) || typeof object[method] !== 'function') {
+      throw Object.assign(new Error(format('Cannot found method called %s within object %j', method, description)), { code: 'PANDORA_HUB_NO_METHOD' });
+    }
+    return object[method](...(Array.isArray(message.data) ? message.data : []));
+  }
+
+  /** @param {ObjectDescription} description */
+  #subscribers({ name, tag }) {
+    return selectorOf({ name: name + names.SUBSCRIBER, tag });
+  }
+
+  /** @param {HubMessage} message */
+  async #subscribe(message) {
+    const published = this.#of(message);
+    const { object, subscriptions, description } = published;
+    const register = String(message.register);
+    const known = subscriptions.get(register);
+    if (known) {
+      known.count += 1;
+      return;
+    }
+    if (typeof object.subscribe !== 'function') {
+      throw Object.assign(new Error(format('Cannot found method called subscribe within object %j', description)), { code: 'PANDORA_HUB_NO_METHOD' });
+    }
+    /** @type {Subscription} */
+    const subscription = { count: 1, callback: (...params) => this.#tell(published, register, subscription, params) };
+    subscriptions.set(register, subscription);
+    try {
+      await object.subscribe(message.register, subscription.callback);
+    } catch (error) {
+      subscriptions.delete(register);
+      throw error;
+    }
+  }
+
+  /** @param {HubMessage} message */
+  async #unsubscribe(message) {
+    const { object, subscriptions } = this.#of(message);
+    const register = String(message.register);
+    const known = subscriptions.get(register);
+    if (!known) return;
+    known.count -= 1;
+    if (known.count > 0) return;
+    subscriptions.delete(register);
+    await object.unsubscribe?.(message.register, known.callback);
+  }
+
+  /**
+   * Tells the subscribers of an event, and waits until they have taken it.
+   * @param {Published} published
+   * @param {string} register
+   * @param {Subscription} subscription
+   * @param {any[]} params
+   */
+  async #tell({ object, description, subscriptions }, register, subscription, params) {
+    let replies;
+    try {
+      replies = await this.client.multipleInvoke(this.#subscribers(description), names.INVOKE, { propertyName: 'callback', data: [register, params] });
+    } catch {
+      return; // the daemon is away: events are not kept
+    }
+    // Those who have subscribed are gone without a word.
+    if (!replies && this.client.isReady() && subscriptions.get(register) === subscription) {
+      subscriptions.delete(register);
+      await object.unsubscribe?.(register, subscription.callback);
+    }
+  }
+}
+
+module.exports = { Objects, introspect };
