@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -207,7 +208,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	c := &nodeChild{
 		spawner: n, spec: spec, output: s.output, donated: s.donated, events: make(chan ChildEvent, 4), served: make(chan struct{}),
 		env: env, node: node, dir: dir,
-		args: append(append(append([]string{}, spec.Process.ExecArgv...), bootstrap), spec.Process.Args...),
+		args: append(append(slices.Clone(execArgvOf(spec.Process, spec.Plan.globalExecArgv(), spec.Worker)), bootstrap), spec.Process.Args...),
 	}
 	if err := c.start(s); err != nil {
 		return nil, fmt.Errorf("spawn %q: %w", node, err)

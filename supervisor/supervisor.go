@@ -137,6 +137,8 @@ type WorkerStatus struct {
 	// Exclusive are those of them that only one process can hold.
 	Listening []string `json:"listening,omitempty"`
 	Exclusive []string `json:"exclusive,omitempty"`
+	// Inspector is where a debugger attaches to it, as "ws://…"; "" when it is not to be debugged, or not ready yet.
+	Inspector string `json:"inspector,omitempty"`
 	// UnresponsiveSince is when its event loop last answered, once that is too long ago; zero while it answers.
 	UnresponsiveSince time.Time `json:"unresponsiveSince,omitzero"`
 	// LastExit is how the previous process of the slot ended; nil when none has.

@@ -187,6 +187,9 @@ func (c *cli) printWorker(process string, w workerDescription, now time.Time) {
 	if !w.NextTryAt.IsZero() {
 		line("next try", "in %.1f s", max(0, w.NextTryAt.Sub(now).Seconds()))
 	}
+	if w.Inspector != "" {
+		line("inspector", "%s", w.Inspector)
+	}
 	if !w.UnresponsiveSince.IsZero() {
 		line("silent", "%s", yellow(c.outColour, "it has not answered for "+duration(now.Sub(w.UnresponsiveSince))))
 	}

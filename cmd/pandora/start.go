@@ -24,6 +24,7 @@ const startTries = 3
 type appFlags struct {
 	name, env, args, nodeArgs string
 	timeout                   time.Duration
+	inspectFlags
 }
 
 func (f *appFlags) add(cmd *cobra.Command) {
@@ -33,6 +34,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.args, "args", "a", "", `arguments for all processes, as "--one two"`)
 	flags.StringVarP(&f.nodeArgs, "node-args", "A", "", `Node's own options for all processes, as "--max-old-space-size=512"`)
 	addTimeout(flags, &f.timeout)
+	f.inspectFlags.add(flags)
 }
 
 // options makes the options of an evaluation.
@@ -41,9 +43,13 @@ func (f *appFlags) options(t target) (evaluate.Options, error) {
 	if err != nil {
 		return evaluate.Options{}, usageError(fmt.Errorf("read --env: %w", err))
 	}
+	inspect, err := f.inspectFlags.options()
+	if err != nil {
+		return evaluate.Options{}, err
+	}
 	return evaluate.Options{
 		Dir: t.Dir, AppName: t.Name, GlobalEnv: env,
-		GlobalArgs: procfile.SplitArgsFlag(f.args), GlobalExecArgv: procfile.SplitArgsFlag(f.nodeArgs),
+		GlobalArgs: procfile.SplitArgsFlag(f.args), GlobalExecArgv: append(procfile.SplitArgsFlag(f.nodeArgs), inspect...),
 		Timeout: f.timeout,
 	}, nil
 }
@@ -160,9 +166,7 @@ func (c *cli) toStart(ctx context.Context, argument string, flags appFlags) (sta
 	if flags.args != "" {
 		record.GlobalArgs = options.GlobalArgs
 	}
-	if flags.nodeArgs != "" {
-		record.GlobalExecArgv = options.GlobalExecArgv
-	}
+	record.GlobalExecArgv = flags.nodeOptions(record.GlobalExecArgv, options.GlobalExecArgv)
 	c.say("Starting %s at %s", record.AppName, record.AppDir)
 	request, err := c.evaluateAgain(ctx, record, againFlags{timeout: flags.timeout})
 	return home, request, err
