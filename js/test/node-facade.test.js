@@ -240,3 +240,24 @@ test('an environment made by hand', () => {
   assert.ok(new DefaultEnvironment().get('env'));
   assert.strictEqual(new BaseEnvironment().get('env'), undefined);
 });
+
+test('packages that are not installed are answered', async () => {
+  const lines = await run({
+    'procfile.js': PLACED,
+    'a.js': `
+      const { Facade, HubClient } = require('pandora-hub');
+      const { LoggerService, LoggerManager, default: Default } = require('pandora-service-logger');
+      const { MetricsClientUtil } = require('pandora-metrics');
+      const { genereateUUID } = require('pandora-dollar');
+      const pandora = require('dorapan');
+      const hub = new Facade();
+      hub.setup({ location: { appName: 'x', processName: 'y', pid: '1' } });
+      console.log('>', hub.getHubClient() instanceof HubClient, Default === LoggerService, LoggerService === pandora.LoggerService, typeof LoggerManager);
+      console.log('>', MetricsClientUtil === pandora.MetricsClientUtil, genereateUUID().length);
+      module.exports = class { async start() {
+        const { processContext, getHub } = pandora;
+        console.log('>', getHub() === processContext.getHub(), typeof getHub().publish);
+      } };`,
+  });
+  assert.deepStrictEqual(lines, ['true true true function', 'true 36', 'true function']);
+});

@@ -101,10 +101,16 @@ export interface ObjectProxy {
 export interface Hub {
   start(): Promise<void>;
   stop(): Promise<void>;
-  publish(object: any, description?: ObjectDescription): Promise<void>;
-  getProxy<T = any>(description: ObjectDescription, options?: { timeout?: number }): Promise<T & ObjectProxy>;
+  publish(object: any, description: string | ObjectDescription): Promise<void>;
+  unpublish(description: string | ObjectDescription): Promise<void>;
+  getProxy<T = any>(description: string | ObjectDescription, options?: { timeout?: number }): Promise<T & ObjectProxy>;
   getHubClient(): any;
-  getConfigClient(): any;
+  /** What the daemon keeps by topic. */
+  getConfigClient(): {
+    subscribe(topic: string, listener: (value: any) => void): Promise<void>;
+    unsubscribe(topic: string, listener?: (value: any) => void): Promise<void>;
+    getConfig(topic?: string): Promise<any>;
+  };
 }
 
 // ---- the environment
