@@ -212,3 +212,24 @@ test('our indicators and gauges answer the original\'s EndPoints', async (t) => 
     error: { message: 'boom', appName: 'demo' },
   });
 });
+
+test('npm\'s package without a daemon: bounded, and nothing keeps the process alive', (t) => {
+  if (!usable(t)) return;
+  const code = `
+    require(process.argv[2]).EnvironmentUtil.getInstance().setCurrentEnvironment({ get: () => 'demo' });
+    const metrics = require(process.argv[1]);
+    require(process.argv[3]).adopt(metrics);
+    const client = metrics.MetricsClient.getInstance();
+    const counter = client.getCounter('g', 'count');
+    class Remote extends metrics.HealthIndicator { async doCheck(builder) { builder.up(); } }
+    new Remote().initialize();
+    const { client: connection } = client.messengerClient;
+    const count = () => { for (let i = 0; i < 15000; i += 1) counter.inc(); };
+    count();
+    setTimeout(() => { count(); console.log(connection._readyCallbacks.length, connection._queue.length); }, 100);`;
+  const dir = folder();
+  const output = execFileSync(process.execPath, ['--no-deprecation', '-e', code, NPM, path.resolve(NPM, '../pandora-env'), path.resolve(__dirname, '../node/metrics/adopt.js')], {
+    env: { ...process.env, PANDORA_TMP_DIR: dir }, encoding: 'utf8', timeout: 20_000,
+  });
+  assert.strictEqual(output, '10000 0\n');
+});
