@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -27,6 +28,8 @@ type collector struct {
 	tags               map[string]string
 	perRate, durations float64
 	rows               []Row
+	// shown are the tags of the row before, made of these of its name.
+	shown, shownOf map[string]string
 }
 
 func newCollector(now time.Time) *collector {
@@ -45,16 +48,24 @@ func (to *collector) add(n Name, at int64, value any, kind Kind, interval int) {
 	if value = usable(value); value == nil {
 		return
 	}
-	tags := n.Tags
-	if len(to.tags) > 0 {
-		tags = maps.Clone(to.tags)
-		maps.Copy(tags, n.Tags)
-	}
 	level := n.Level
 	if level == "" {
 		level = Normal
 	}
-	to.rows = append(to.rows, Row{n.Key, at, value, kind, level, sanitizeTags(tags), interval})
+	to.rows = append(to.rows, Row{n.Key, at, value, kind, level, to.tagsOf(n), interval})
+}
+
+// tagsOf returns the tags of a row. The rows of one metric, and of its neighbours, mostly have the same.
+func (to *collector) tagsOf(n Name) map[string]string {
+	if to.shown == nil || reflect.ValueOf(to.shownOf).Pointer() != reflect.ValueOf(n.Tags).Pointer() {
+		tags := n.Tags
+		if len(to.tags) > 0 {
+			tags = maps.Clone(to.tags)
+			maps.Copy(tags, n.Tags)
+		}
+		to.shown, to.shownOf = sanitizeTags(tags), n.Tags
+	}
+	return to.shown
 }
 
 // with emits a value of now.

@@ -10,12 +10,11 @@ import (
 
 // This file says how the types of metrics look in the Prometheus text.
 
-// help is the explanation of a metric: what it is called in its application.
-func help(what, group string, name Name) string {
-	return fmt.Sprintf("%s %s of group %s.", what, name.Key, group)
+func help(what, group string, name Name) explanation {
+	return explanation{what: what, group: group, key: name.Key}
 }
 
-func (f families) addCounter(text, help string, labels []*dto.LabelPair, count float64) {
+func (f families) addCounter(text string, help explanation, labels []*dto.LabelPair, count float64) {
 	f.add(text, help, dto.MetricType_COUNTER, &dto.Metric{Label: labels, Counter: &dto.Counter{Value: &count}})
 }
 
@@ -63,7 +62,7 @@ func secondsName(name Name) string {
 }
 
 // addSummary adds a distribution: number and sum, and quantiles where they are known.
-func (f families) addSummary(text, help string, labels []*dto.LabelPair, v histogramView, scale float64) {
+func (f families) addSummary(text string, help explanation, labels []*dto.LabelPair, v histogramView, scale float64) {
 	sum := v.sum * scale
 	s := &dto.Summary{SampleCount: new(uint64(max(0, v.count))), SampleSum: &sum}
 	if _, only := v.snapshot.(bucketSnapshot); !only && v.snapshot.Size() > 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -67,15 +68,23 @@ type family struct {
 	series map[string]*dto.Metric // by labels
 }
 
+// explanation is the help of a metric: a text, or what it is called in its application. It is put together once per
+// family.
+type explanation struct{ text, what, group, key string }
+
+func (e explanation) String() string {
+	return cmp.Or(e.text, e.what+" "+e.key+" of group "+e.group+".")
+}
+
 // add puts a series into the family of that name. A name that another type has gets the type as a suffix; of two
 // series with the same labels the later one stays.
-func (f families) add(name, help string, kind dto.MetricType, m *dto.Metric) {
+func (f families) add(name string, help explanation, kind dto.MetricType, m *dto.Metric) {
 	if other, ok := f[name]; ok && other.kind != kind {
 		name += "_" + strings.ToLower(kind.String())
 	}
 	fam := f[name]
 	if fam == nil {
-		fam = &family{kind: kind, help: help, series: map[string]*dto.Metric{}}
+		fam = &family{kind: kind, help: strings.ToValidUTF8(help.String(), "\uFFFD"), series: map[string]*dto.Metric{}}
 		f[name] = fam
 	}
 	if fam.kind != kind {
@@ -83,7 +92,11 @@ func (f families) add(name, help string, kind dto.MetricType, m *dto.Metric) {
 	}
 	var key strings.Builder
 	for _, l := range m.Label {
-		fmt.Fprintf(&key, "%q=%q,", l.GetName(), l.GetValue())
+		// Valid UTF-8 has no such byte.
+		key.WriteString(*l.Name)
+		key.WriteByte(0xff)
+		key.WriteString(*l.Value)
+		key.WriteByte(0xff)
 	}
 	fam.series[key.String()] = m
 }
@@ -113,7 +126,7 @@ func (f families) addGauge(group string, s Sample) {
 	if name == "" {
 		name = textName(s.Name.Key, dto.MetricType_GAUGE)
 	}
-	help := cmp.Or(s.Text.Help, fmt.Sprintf("Gauge %s of group %s.", s.Name.Key, group))
+	help := explanation{s.Text.Help, "Gauge", group, s.Name.Key}
 	m := &dto.Metric{Label: f.labels(group, s.Name.Tags, s.Text.Labels)}
 	kind := dto.MetricType_GAUGE
 	if s.Text.Counter {
@@ -125,15 +138,18 @@ func (f families) addGauge(group string, s Sample) {
 	f.add(name, help, kind, m)
 }
 
+// label is one label of a series.
+type label struct{ name, value string }
+
 // labels turns tags into sorted labels. Where process and worker are known, the pid, which changes with every
 // restart, is told by pandora_worker_info instead.
 func (f families) labels(group string, tags, extra map[string]string) []*dto.LabelPair {
-	all := map[string]string{}
+	all := make([]label, 0, len(tags)+len(extra)+1)
 	if group != GroupSystem && group != GroupNode && group != GroupDaemon {
-		all["group"] = group
+		all = append(all, label{"group", group})
 	}
 	if name, ok := tags["appName"]; ok {
-		all[labelName("appName")] = name // before a tag that only looks like it
+		all = append(all, label{labelName("appName"), name}) // before a tag that only looks like it
 	}
 	process, slot := cmp.Or(tags["process"], extra["process"]), cmp.Or(tags["worker"], extra["worker"])
 	worker := process != "" && slot != ""
@@ -141,32 +157,47 @@ func (f families) labels(group string, tags, extra map[string]string) []*dto.Lab
 		if tag == "appName" || tag == "pid" && worker {
 			continue
 		}
-		label := labelName(tag)
-		if _, taken := all[label]; taken {
-			label = "tag_" + label
+		name := labelName(tag)
+		if placeOf(all, name) >= 0 {
+			name = "tag_" + name
 		}
-		all[label] = tags[tag]
+		all = setLabel(all, name, tags[tag])
 	}
-	for label, value := range extra {
-		all[label] = value
+	for name, value := range extra {
+		all = setLabel(all, name, value)
 	}
 	if worker && tags["pid"] != "" {
-		f.add("pandora_worker_info", "The process that a worker is at the moment.", dto.MetricType_GAUGE, &dto.Metric{
-			Label: pairs(map[string]string{
-				"app": tags["appName"], "process": process, "worker": slot, "pid": tags["pid"],
-			}),
+		help := explanation{text: "The process that a worker is at the moment."}
+		f.add("pandora_worker_info", help, dto.MetricType_GAUGE, &dto.Metric{
+			Label: pairs([]label{{"app", tags["appName"]}, {"process", process}, {"worker", slot}, {"pid", tags["pid"]}}),
 			Gauge: &dto.Gauge{Value: new(1.0)},
 		})
 	}
 	return pairs(all)
 }
 
+func placeOf(all []label, name string) int {
+	return slices.IndexFunc(all, func(l label) bool { return l.name == name })
+}
+
+func setLabel(all []label, name, value string) []label {
+	if i := placeOf(all, name); i >= 0 {
+		all[i].value = value
+		return all
+	}
+	return append(all, label{name, value})
+}
+
 // pairs returns sorted labels. An empty value is the same as no label.
-func pairs(labels map[string]string) []*dto.LabelPair {
-	var out []*dto.LabelPair
-	for _, name := range sortedKeys(labels) {
-		if value := strings.ToValidUTF8(labels[name], "\uFFFD"); value != "" {
-			out = append(out, &dto.LabelPair{Name: &name, Value: &value})
+func pairs(labels []label) []*dto.LabelPair {
+	slices.SortFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	backing := make([]dto.LabelPair, len(labels))
+	out := make([]*dto.LabelPair, 0, len(labels))
+	for i := range labels {
+		l := &labels[i]
+		if l.value = strings.ToValidUTF8(l.value, "\uFFFD"); l.value != "" {
+			backing[i].Name, backing[i].Value = &l.name, &l.value
+			out = append(out, &backing[i])
 		}
 	}
 	return out

@@ -31,11 +31,12 @@ const (
 type Row struct {
 	Metric string `json:"metric"`
 	// Timestamp is in milliseconds since 1970.
-	Timestamp int64             `json:"timestamp"`
-	Value     any               `json:"value"`
-	Type      Kind              `json:"type"`
-	Level     Level             `json:"level"`
-	Tags      map[string]string `json:"tags"`
+	Timestamp int64 `json:"timestamp"`
+	Value     any   `json:"value"`
+	Type      Kind  `json:"type"`
+	Level     Level `json:"level"`
+	// Tags may be those of other rows too and are not to be changed.
+	Tags map[string]string `json:"tags"`
 	// Interval is the bucket width in seconds, -1 where there are no buckets.
 	Interval int `json:"interval"`
 }
