@@ -16,14 +16,15 @@ const answers = [
   EnvironmentUtil.getInstance().getCurrentEnvironment() === environment, environment.get('processName'),
   typeof Indicator.prototype.getBuilder, new (class extends Indicator {})().appName,
   MetricsClientUtil.getMetricsClient() === pandora.MetricsClientUtil.getMetricsClient(),
-  GlobalConfigProcessor.getInstance().getAllProperties().mine.name, template('{{a}}', { a: 1 }),
+  GlobalConfigProcessor.getInstance().getAllProperties().mine.name, template('{{a}}', { a: 1 }), said,
 ];
 require('node:fs').writeFileSync(processName + '.json', JSON.stringify(answers));
 setInterval(() => {}, 60000);
 `
 
 // TestFacade runs code that depends on npm's packages, unmodified, in an application that also has another pandora
-// installed: dorapan finds the facade, and pandora-metrics, whose own pandora-env is npm's, the worker's environment.
+// installed: dorapan finds the facade, pandora-metrics, whose own pandora-env is npm's, the worker's environment, and one
+// process the object of another.
 func TestFacade(t *testing.T) {
 	modules := installed(t, "clients", false)
 	b := newBench(t)
@@ -48,6 +49,8 @@ const { appName, processName, environment, getProxy, GlobalConfigProcessor } = d
 const { EnvironmentUtil } = require('pandora-env');
 const { Indicator, MetricsClientUtil } = require('pandora-metrics');
 const { template } = require('pandora-dollar');
+dorapan.publishObject('greeter', { hi: (who) => 'hi ' + who });
+const said = 'nothing';
 `+facadeAsked)
 	b.write(filepath.Join(dir, "imported.mjs"), `
 import { createRequire } from 'node:module';
@@ -58,12 +61,17 @@ import metrics from 'pandora-metrics';
 import { template } from 'pandora-dollar';
 const require = createRequire(import.meta.url);
 const { Indicator, MetricsClientUtil } = metrics;
+let said;
+while (said === undefined) {
+  // The other process is ready, but may not have published yet.
+  said = await getProxy('greeter').then((greeter) => greeter.hi('you')).catch(() => new Promise((resolve) => setTimeout(resolve, 20)));
+}
 `+facadeAsked)
 	b.write(filepath.Join(b.dir, "config.js"), "module.exports = { mine: class Mine {} };")
 	b.env = append(b.env, "PANDORA_CONFIG="+filepath.Join(b.dir, "config.js"))
 	b.run("start", dir)
-	for _, process := range []string{"required", "imported"} {
-		want := `[true,true,"app","` + process + `","function",true,"` + process + `","function","app",true,"Mine","1"]`
+	for process, said := range map[string]string{"required": "nothing", "imported": "hi you"} {
+		want := `[true,true,"app","` + process + `","function",true,"` + process + `","function","app",true,"Mine","1","` + said + `"]`
 		var got []byte
 		within(t, 10*time.Second, process+" answers", func() bool {
 			got, _ = os.ReadFile(filepath.Join(dir, process+".json"))
