@@ -250,3 +250,46 @@ func TestRefusals(t *testing.T) {
 		t.Error("wrong refusal")
 	}
 }
+
+func FuzzNumbers(f *testing.F) {
+	f.Add(`[1, 2.5e3 ,-0]`)
+	f.Add(`[[1],"x",null,1e999]`)
+	f.Fuzz(func(t *testing.T, raw string) {
+		if !json.Valid([]byte(raw)) {
+			return
+		}
+		var want []*float64
+		wrong := json.Unmarshal([]byte(raw), &want)
+		for _, v := range want {
+			if wrong == nil && v == nil {
+				wrong = errors.New("null")
+			}
+		}
+		got, err := numbers(trim([]byte(raw)), 100)
+		if (err == nil) != (wrong == nil && len(want) <= 100) {
+			t.Fatalf("%q: %v, JSON says %v", raw, err, wrong)
+		}
+		for i, v := range got {
+			if wrong == nil && v != *want[i] {
+				t.Fatalf("%q: %v at %d", raw, v, i)
+			}
+		}
+	})
+}
+
+func TestInternedTagsAreBounded(t *testing.T) {
+	r := NewRegistry()
+	for i := range 3 * maxInterned / 2 {
+		if err := r.AddGauge(Daemon, "g", NewName("x").Tagged(map[string]string{"n": fmt.Sprint(i)}), constant(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.tags); n > maxInterned {
+		t.Errorf("%d tags", n)
+	}
+	for i, e := range r.groups[0].gauges {
+		if e.name.Tags["n"] != fmt.Sprint(i) || e.name.Key != "x" {
+			t.Fatalf("%d has %v", i, e.name)
+		}
+	}
+}
