@@ -80,7 +80,7 @@ chaos: deps ## random faults: tens of thousands of walks in virtual time, then r
 oracle: .cache/peers/.installed ## hold every golden procfile and the recorded packages against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 	$(GO) test -count=1 -tags oracle -run TestPackagesRecorded ./engine
-	$(GO) test -count=1 -tags oracle -run TestOriginalIdentity ./cmd/pandora
+	$(GO) test -count=1 -tags oracle -run TestOriginal ./cmd/pandora
 
 matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, fastify, nest, egg, midway, ws, http2, net and dgram, on every Node version
 	PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora
