@@ -77,7 +77,7 @@ chaos: deps ## random faults: tens of thousands of walks in virtual time, then r
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor
 	$(GO) test -count=1 -tags slow -timeout 15m -v -run 'TestChaos|TestFullDisk|TestNoProcesses' ./cmd/pandora
 
-oracle: .cache/peers/.installed ## hold every golden procfile and the recorded packages against the original
+oracle: .cache/peers/.installed .cache/clients/.installed ## hold every golden procfile and the recorded packages against the original
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 	$(GO) test -count=1 -tags oracle -run TestPackagesRecorded ./engine
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./cmd/pandora
