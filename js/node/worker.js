@@ -15,6 +15,7 @@ const { DefaultEnvironment } = require('../shared/environment');
 const { setEnvironment, enter } = require('./facade/current');
 const { Services } = require('./service/reconciler');
 const { StartTime } = require('./service/time');
+const { ProcessHub } = require('./service/hub');
 
 /**
  * @typedef {object} Options what the guard says in PANDORA_WORKER
@@ -131,20 +132,6 @@ function inAgent(r) {
 }
 
 /**
- * @param {Options} options
- * @returns {() => any} the hub of this process, made when first asked for
- */
-function hubOf({ appName, process: { processName }, worker }) {
-  /** @type {any} */
-  let hub;
-  const file = './hub'; // read when needed: many applications publish nothing, so it is not installed as a part of this
-  return () => {
-    hub ??= require(file).createHub({ appName, processName, worker });
-    return hub;
-  };
-}
-
-/**
  * Only an application of the first form has a configurator without asking for it.
  * @param {any} r
  * @param {any[]} representations of services and applets
@@ -168,6 +155,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
   const { appName, appDir, evaluation } = options;
   useTransformer(options.transform);
   const { processName, policy } = options.process;
+  const hub = new ProcessHub({ appName, processName });
   const time = new StartTime(policy?.startTimeoutMs);
   const files = require('./logger/files').logFiles();
   /** @type {Services | null} */
@@ -194,7 +182,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     const environment = new Environment({ appName, appDir, processName, pandoraLogsDir: logsDir() });
     setEnvironment(environment);
     /** @type {import('./service/context').ProcessFacts} */
-    const facts = { appName, appDir, processName, environment, getHub: hubOf(options) };
+    const facts = { appName, appDir, processName, environment, getHub: hub.get };
     const Configurator = await configuratorClass(r, [...serviceList, ...appletList]);
     if (Configurator) {
       const env = typeof environment.get === 'function' ? environment.get('env') : undefined;
@@ -211,7 +199,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       inAgent: () => inAgent(r),
       policy,
     });
-    enter({ context: made.context, environment, hub: facts.getHub });
+    enter({ context: made.context, environment, hub: hub.get });
     return made;
   }
 
@@ -256,7 +244,10 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     async stop() {
       stopping = true;
       files.writeThrough();
-      return services ? services.stop() : null;
+      await hub.leave();
+      const error = services ? await services.stop() : null;
+      await hub.stop();
+      return error;
     },
   };
 }

@@ -1,0 +1,53 @@
+'use strict';
+
+// The hub of a process, which is made when something of the application asks for it.
+
+/** @typedef {ReturnType<typeof import('../hub').createHub>} Hub */
+
+/** How long a stop waits for a daemon: it is not needed for anything else. */
+const WAIT_MS = 500;
+
+/**
+ * @param {Promise<any>} promise whose failure means nothing here
+ * @returns {Promise<void>}
+ */
+function briefly(promise) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, WAIT_MS);
+    promise.catch(() => {}).then(() => { clearTimeout(timer); resolve(); });
+  });
+}
+
+/** Made at most once. */
+class ProcessHub {
+  /** @type {Hub | undefined} */
+  #hub;
+
+  /** @param {{appName: string, processName: string}} facts */
+  constructor(facts) {
+    this.facts = facts;
+    /** @returns {Hub} that goes online by itself, as the one of every process of Pandora.js */
+    this.get = () => {
+      if (!this.#hub) {
+        this.#hub = require('../hub').createHub(this.facts);
+        if (!process.env.SKIP_IPC_HUB) this.#hub.start().catch(() => {}); // it tries again
+      }
+      return this.#hub;
+    };
+  }
+
+  /**
+   * Before services stop: no call comes to what they have published any more, but goes to another process that has it.
+   * They go on to call others.
+   */
+  async leave() {
+    if (this.#hub?.getHubClient().isReady()) await briefly(this.#hub.getHubClient().unpublish({}));
+  }
+
+  /** After services have stopped. */
+  async stop() {
+    if (this.#hub) await briefly(this.#hub.stop());
+  }
+}
+
+module.exports = { ProcessHub };
