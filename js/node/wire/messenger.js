@@ -13,6 +13,8 @@ const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const MAX_ID = 2 ** 30;
 const REPLY = 'response_callback_';
 const REQUEST_MS = 20_000;
+/** What a handler returns whose message wants no reply. */
+const NO_REPLY = Symbol('no reply');
 
 /**
  * @typedef {object} Message
@@ -40,7 +42,7 @@ class Messenger {
   #queuedBytes = 0;
   /** @type {((connected: boolean) => void)[]} who waits for the end of an attempt to connect */
   #settling = [];
-  /** @type {Map<string, (data: any) => any>} */
+  /** @type {Map<string, {handler: (data: any) => any, failed: (error: any, data: any) => any}>} */
   #handlers = new Map();
   /** @type {(() => void)[]} */
   #listeners = [];
@@ -146,11 +148,13 @@ class Messenger {
   /**
    * Answers the requests of that action.
    * @param {string} action
-   * @param {(data: any) => any} handler what it returns, or its promise resolves to, is the reply; when it throws the
-   *   reply has no data
+   * @param {(data: any) => any} handler what it returns, or its promise resolves to, is the reply; NO_REPLY: there is
+   *   none
+   * @param {(error: any, data: any) => any} [failed] gives the reply where handler throws, or where its reply cannot be
+   *   written as JSON; a reply without data if it is left out
    */
-  handle(action, handler) {
-    this.#handlers.set(action, handler);
+  handle(action, handler, failed = () => undefined) {
+    this.#handlers.set(action, { handler, failed });
   }
 
   /**
@@ -251,18 +255,22 @@ class Messenger {
       asked.resolve?.(data);
       return;
     }
-    const handler = this.#handlers.get(action);
-    if (!handler) return;
+    const known = this.#handlers.get(action);
+    if (!known) return;
     /** @param {any} result */
     const answer = (result) => {
-      if (socket === this.#socket && this.#connected) this.#write({ frame: encode(0, REPLY + id, result) });
+      if (result !== NO_REPLY && socket === this.#socket && this.#connected) this.#write({ frame: encode(0, REPLY + id, result) });
     };
     try {
-      answer(await handler(data));
-    } catch {
-      answer(undefined); // the daemon leaves the row out; also where the result cannot be written as JSON
+      answer(await known.handler(data));
+    } catch (error) {
+      try {
+        answer(known.failed(error, data));
+      } catch {
+        answer(undefined); // not even this can be written
+      }
     }
   }
 }
 
-module.exports = { Messenger };
+module.exports = { Messenger, NO_REPLY };
