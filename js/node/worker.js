@@ -12,7 +12,7 @@ const { loadFrom } = require('./entry');
 const { useTransformer } = require('./languages');
 const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');
-const { setEnvironment, enter } = require('./facade/current');
+const { setEnvironment, enter, known } = require('./facade/current');
 const { Services } = require('./service/reconciler');
 const { StartTime } = require('./service/time');
 const { ProcessHub } = require('./service/hub');
@@ -132,6 +132,16 @@ function inAgent(r) {
 }
 
 /**
+ * @param {any} r
+ * @param {string} processName
+ * @returns {Promise<import('../shared/environment').Environment>}
+ */
+async function makeEnvironment(r, processName) {
+  const Environment = r.environment() ? await classOf(r, r.environment(), 'environment') : DefaultEnvironment;
+  return new Environment({ appName: r.appName, appDir: r.appDir, processName, pandoraLogsDir: logsDir() });
+}
+
+/**
  * Only an application of the first form has a configurator without asking for it.
  * @param {any} r
  * @param {any[]} representations of services and applets
@@ -178,8 +188,8 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     const serviceList = r.servicesOf(processName);
     const appletList = r.appletsOf(processName);
 
-    const Environment = r.environment() ? await classOf(r, r.environment(), 'environment') : DefaultEnvironment;
-    const environment = new Environment({ appName, appDir, processName, pandoraLogsDir: logsDir() });
+    // Code of the procfile may have set one.
+    const environment = known().environment ?? await makeEnvironment(r, processName);
     setEnvironment(environment);
     /** @type {import('./service/context').ProcessFacts} */
     const facts = { appName, appDir, processName, environment, getHub: hub.get };

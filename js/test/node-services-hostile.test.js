@@ -3,7 +3,9 @@
 // Services that misbehave: the worker fails with a reason that says which one, and how.
 
 const assert = require('node:assert');
+const net = require('node:net');
 const { test } = require('node:test');
+const { socketPathOf } = require('../node/service/link');
 const { folder, launch, failure, stop, until } = require('./node-helper');
 
 test('what is wrong with a service is told with its name', async (t) => {
@@ -88,4 +90,64 @@ test('a service may put its own hands on process.emit', async () => {
   await worker.next('ready');
   await stop(worker);
   assert.deepStrictEqual(worker.lines(), ['stop true']);
+});
+
+test('what is published needs no daemon to start, to work, or to stop', async () => {
+  const worker = launch(folder({
+    'procfile.js': `
+      class A {
+        constructor(context) { this.context = context; }
+        start() { console.log('> start'); }
+        async stop() {
+          try {
+            await (await this.context.getProxy('nobody', { timeout: 50 })).call();
+          } catch (error) {
+            console.log('> ' + (error instanceof Error));
+          }
+        }
+      }
+      module.exports = (pandora) => { pandora.service('a', A).publish(); pandora.service('b', class { start() { console.log('> after'); } }).dependency('a'); };`,
+  }));
+  await worker.next('ready');
+  assert.deepStrictEqual(worker.lines(), ['start', 'after']);
+  assert.deepStrictEqual(await stop(worker), { code: 0, signal: null });
+  assert.deepStrictEqual(worker.lines()[2], 'true');
+});
+
+test('garbage on the agent\'s socket ends its connection, and nothing else', async () => {
+  const dir = folder({
+    'counter.js': `
+      module.exports = class Counter {
+        static getProxy() { return class { constructor(core) { this.core = core; } }; }
+        one() { return 1; }
+      };`,
+    'procfile.js': `
+      module.exports = (pandora) => {
+        pandora.service('./counter').category('all');
+        pandora.applet(class Anchor {}).category('agent');
+        pandora.service(class User { async start() { console.log('> ' + await this.core.deps.counter.core.invoke('one')); } }).category('worker').dependency('counter');
+      };`,
+  });
+  const agent = launch(dir, { name: 'agent' });
+  await agent.next('ready');
+  const { encode } = require('../node/wire/frames');
+  const send = (...frames) => new Promise((resolve) => {
+    const socket = net.connect(socketPathOf('demo', dir), () => { for (const frame of frames) socket.write(frame); });
+    socket.on('close', () => resolve('closed')).on('error', () => {});
+    socket.on('data', (data) => { resolve(String(data)); socket.destroy(); });
+  });
+  const header = Buffer.alloc(9);
+  header.writeUInt32BE(0xffffffff, 5);
+  assert.strictEqual(await send(header), 'closed');
+  assert.strictEqual(await send(Buffer.from('GET / HTTP/1.1\r\n\r\n')), 'closed');
+  const message = (data) => encode(7, 'SERVICE_INTERNAL', data);
+  const cases = [null, 7, {}, { type: 'service-invoke-method', serviceId: 'nobody' },
+    { type: 'service-invoke-method', serviceId: 'counter', payload: { name: 'nothing' } },
+    { type: 'service-invoke-method', serviceId: 'counter', payload: null }, { type: 'what', serviceId: 'counter' }];
+  for (const data of cases) assert.match(await send(encode(1, 'error', 'no'), message(data)), /"action":"response_callback_7".*"error"/, JSON.stringify(data));
+  assert.match(await send(encode(1, 'disconnected', {}), message({ type: 'service-ping-remote', serviceId: 'counter' })), /"data":"done"/);
+  const worker = launch(dir);
+  await worker.next('ready');
+  assert.deepStrictEqual(worker.lines(), ['1']);
+  await Promise.all([stop(worker), stop(agent)]);
 });

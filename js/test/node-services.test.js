@@ -190,6 +190,17 @@ test('the environment is named after NODE_ENV, or is what the procfile says', as
   await own.next('ready');
   assert.deepStrictEqual(own.lines(), ['env of worker']);
   await stop(own);
+
+  const set = launch(folder({
+    'procfile.js': `
+      const { EnvironmentUtil } = require('pandora-env');
+      const mine = { get: (name) => 'my ' + name, match: () => false };
+      class A { constructor(context) { console.log('> ' + context.env + ' ' + (context.environment === mine)); } }
+      module.exports = (pandora) => { EnvironmentUtil.getInstance().setCurrentEnvironment(mine); pandora.service('a', A); };`,
+  }));
+  await set.next('ready');
+  assert.deepStrictEqual(set.lines(), ['my env true']);
+  await stop(set);
 });
 
 test('loggers write files in the format of the original', async () => {

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert');
 const { BaseEnvironment, DefaultEnvironment } = require('../../shared/environment');
-const { known } = require('./current');
+const { known, setEnvironment } = require('./current');
 
 /** @type {EnvironmentUtil | undefined} */
 let instance;
@@ -34,6 +34,7 @@ class EnvironmentUtil {
    */
   setCurrentEnvironment(environment) {
     this.current = environment;
+    if (environment) setEnvironment(environment); // a worker that has none yet makes none
   }
 
   /**

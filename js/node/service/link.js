@@ -28,6 +28,9 @@ function socketPathOf(appName, dir = process.env.PANDORA_TMP_DIR || os.tmpdir())
   return Buffer.byteLength(full) <= MAX_PATH ? full : path.join(dir, `pandorajs_agent_${hash.slice(0, 12)}.sock`);
 }
 
+/** So many may wait for a service that starts. */
+const MAX_WAITING = 10000;
+
 /** What a process has of the connection between the agent and the others. */
 class Link {
   /** @type {MessengerServer | undefined} */
@@ -101,9 +104,9 @@ class Link {
   find(name) {
     const core = this.#cores.get(name);
     if (core) return core;
-    if (!this.inAgent.has(name)) return null;
+    const list = this.#waiting.get(name) ?? [];
+    if (!this.inAgent.has(name) || list.length >= MAX_WAITING) return null;
     return new Promise((resolve) => {
-      const list = this.#waiting.get(name) ?? [];
       list.push(() => resolve(/** @type {AgentCore} */ (this.#cores.get(name))));
       this.#waiting.set(name, list);
     });
