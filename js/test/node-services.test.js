@@ -355,6 +355,26 @@ test('a service that is an ES module has its static dependencies', async () => {
   await stop(worker);
 });
 
+test('a service without a name has the members of both forms', async () => {
+  const worker = launch(folder({
+    'procfile.js': `
+      class Both {
+        constructor(context) {
+          const { appName, processName, env, serviceName, config, dependencies } = context;
+          console.log('> ' + [appName, processName, env, serviceName, JSON.stringify(config), Object.keys(dependencies)].join());
+          console.log('> ' + [context.appDir === __dirname, context.getServiceClass('both') === Both, typeof context.getProxy,
+            typeof context.publishObject, context.environment.match('development'), context.processContext === context.context,
+            context.serviceCore === context].join());
+        }
+        start() { console.log('> ' + (this.core.getService() === this && this.core.getService('both') === this)); }
+      }
+      module.exports = (pandora) => { pandora.service(Both).process('worker').config({ a: 1 }).dependency('logger'); };`,
+  }));
+  await worker.next('ready');
+  assert.deepStrictEqual(worker.lines(), ['demo,worker,development,both,{"a":1},logger', 'true,true,function,function,true,true,true', 'true']);
+  await stop(worker);
+});
+
 test('an HTTP applet listens on PORT, and its stop ends it', async () => {
   const worker = launch(folder({
     'procfile.js': `

@@ -118,4 +118,17 @@ class ServiceCore {
   }
 }
 
+// From 1.0 to 1.2.3 a service without a name was constructed with what is the context of a named one today.
+for (const name of ['appName', 'appDir', 'processName', 'env', 'environment', 'getServiceClass', 'getHub', 'publishObject', 'getProxy']) {
+  Object.defineProperty(ServiceCore.prototype, name, {
+    configurable: true,
+    /** @this {ServiceCore} */
+    get() { return this.context[name]; },
+  });
+}
+Object.defineProperties(ServiceCore.prototype, {
+  processContext: { configurable: true, /** @this {ServiceCore} */ get() { return this.context; } },
+  serviceCore: { configurable: true, get() { return this; } },
+});
+
 module.exports = { ServiceCore };
