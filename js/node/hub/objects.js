@@ -15,7 +15,8 @@ const { idOf, selectorOf, describe } = require('./selector');
 
 /** Every object has them, so they are nobody's interface. */
 const COMMON = new Set(Object.getOwnPropertyNames(Object.prototype));
-const EVENTS = new Set(['subscribe', 'unsubscribe']);
+/** Events have messages of their own; and whoever awaits a proxy with a then() waits for ever. */
+const HIDDEN = new Set(['subscribe', 'unsubscribe', 'then']);
 
 /**
  * @param {any} object
@@ -52,7 +53,7 @@ function introspect(object) {
   /** @type {ReturnType<typeof introspect>} */
   const found = { properties: [], methods: [] };
   for (const name of namesOf(object)) {
-    if (EVENTS.has(name)) continue;
+    if (HIDDEN.has(name)) continue;
     const value = peek(object, name);
     if (typeof value === 'function') {
       const type = value.constructor?.name === 'GeneratorFunction' ? 'generator' : 'function';
