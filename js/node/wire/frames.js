@@ -5,6 +5,9 @@
 
 const HEADER_BYTES = 9;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** How deep, and in how long arrays, errors are looked for before all is written with an eye on them. */
+const LOOK_DEPTH = 6;
+const LOOK_LENGTH = 100;
 
 /**
  * @param {number} id from 1; 0 if it is not known yet
@@ -13,7 +16,9 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * @returns {Buffer}
  */
 function encode(id, action, data) {
-  const body = JSON.stringify({ action, data }, (key, value) => (value instanceof Error ? plainError(value) : value));
+  const body = mayHoldError(data, 0)
+    ? JSON.stringify({ action, data }, (key, value) => (value instanceof Error ? plainError(value) : value))
+    : JSON.stringify({ action, data }); // twice as fast
   const length = Buffer.byteLength(body);
   const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
   frame.writeUInt8(0, 0);
@@ -30,6 +35,19 @@ function encode(id, action, data) {
  */
 function number(frame, id) {
   frame.writeUInt32BE(id, 1);
+}
+
+/**
+ * @param {any} value
+ * @param {number} depth
+ * @returns {boolean} whether there may be an Error in it; true where it is not worth while to look
+ */
+function mayHoldError(value, depth) {
+  if (typeof value !== 'object' || value === null) return false;
+  if (value instanceof Error || depth === LOOK_DEPTH || typeof value.toJSON === 'function') return true;
+  if (Array.isArray(value)) return value.length > LOOK_LENGTH || value.some((each) => mayHoldError(each, depth + 1));
+  for (const key in value) if (mayHoldError(value[key], depth + 1)) return true;
+  return false;
 }
 
 /**

@@ -42,6 +42,9 @@ class Messenger {
   #queuedBytes = 0;
   /** @type {((connected: boolean) => void)[]} who waits for the end of an attempt to connect */
   #settling = [];
+  /** @type {Buffer[] | null} what waits for the end of this turn of the loop */
+  #gathered = null;
+  #gatheredBytes = 0;
   /** @type {Map<string, {handler: (data: any) => any, failed: (error: any, data: any) => any}>} */
   #handlers = new Map();
   /** @type {(() => void)[]} */
@@ -188,9 +191,7 @@ class Messenger {
     socket.unref();
     socket.on('connect', () => this.#connect(socket));
     socket.on('data', (chunk) => {
-      // The answers to one batch of questions leave together.
-      socket.cork();
-      setImmediate(() => socket.uncork());
+      this.#gather(socket);
       try {
         parser.push(/** @type {Buffer} */ (chunk), (packet) => void this.#receive(socket, packet));
       } catch (error) {
@@ -202,6 +203,8 @@ class Messenger {
       const ended = this.#connected;
       this.#connected = false;
       this.#socket = null;
+      this.#gathered = null;
+      this.#gatheredBytes = 0;
       const lost = [...this.#waiting.values()];
       this.#waiting.clear(); // the next connection counts its packets anew
       for (const message of lost) message.reject?.(problem('PANDORA_MESSENGER_LOST', 'the connection ended before the reply came'));
@@ -231,7 +234,7 @@ class Messenger {
 
   /** @param {Message} message */
   #write(message) {
-    if (!this.#socket || this.#socket.writableLength > MAX_UNSENT_BYTES) {
+    if (!this.#socket || this.#socket.writableLength + this.#gatheredBytes > MAX_UNSENT_BYTES) {
       this.#drop(message, `the other end has not read ${MAX_UNSENT_BYTES} bytes yet`);
       return;
     }
@@ -241,7 +244,30 @@ class Messenger {
       message.reply = REPLY + this.#lastId;
       this.#waiting.set(message.reply, message);
     }
-    this.#socket.write(message.frame);
+    if (this.#gathered) {
+      this.#gathered.push(message.frame);
+      this.#gatheredBytes += message.frame.length;
+    } else {
+      this.#socket.write(message.frame);
+    }
+  }
+
+  /**
+   * What is said in answer to what has just been read leaves together, before the loop waits again.
+   * @param {net.Socket} socket
+   */
+  #gather(socket) {
+    if (this.#gathered) return;
+    /** @type {Buffer[]} */
+    const frames = [];
+    this.#gathered = frames;
+    setImmediate(() => {
+      if (this.#gathered === frames) {
+        this.#gathered = null;
+        this.#gatheredBytes = 0;
+      }
+      if (frames.length > 0 && !socket.destroyed) socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    });
   }
 
   /**
