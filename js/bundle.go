@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // bootstrapName is the main script of every worker.
@@ -23,7 +25,8 @@ var bundleHead string
 
 // bundle is bootstrap.js as it is installed: one file that holds all that a worker needs to start. Finding, reading and
 // compiling some thirty small files takes Node a third of what a worker costs before its application is loaded. The text
-// of each file is unchanged, so that a stack leads to code that can be read.
+// of each file is unchanged, so that a stack leads to code that can be read, but for what is not ASCII: one such letter
+// makes V8 take two bytes for each of all.
 var bundle = sync.OnceValue(func() []byte {
 	var b strings.Builder
 	b.WriteString(bundleHead)
@@ -44,8 +47,21 @@ var bundle = sync.OnceValue(func() []byte {
 		fmt.Fprintf(&b, "\n// ---- %s\n%q: { requires: %s, run: (exports, require, module, __filename, __dirname) => {\n%s\n} },\n", name, name, table, text)
 	}
 	fmt.Fprintf(&b, "};\n\nload(%q, module);\n", bootstrapName)
-	return []byte(b.String())
+	return ascii(b.String())
 })
+
+// ascii is JavaScript with every other letter written as an escape, which strings, templates and comments may hold.
+func ascii(text string) []byte {
+	plain := make([]byte, 0, len(text))
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if unit < utf8.RuneSelf {
+			plain = append(plain, byte(unit))
+		} else {
+			plain = fmt.Appendf(plain, `\u%04x`, unit)
+		}
+	}
+	return plain
+}
 
 // required finds the files that a file requires as it is loaded, and eager also those that it requires later.
 var required, eager = sync.OnceValue(func() *regexp.Regexp {
@@ -53,6 +69,9 @@ var required, eager = sync.OnceValue(func() *regexp.Regexp {
 }), sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\brequire\('(\.\.?/[^']+)'\)`)
 })
+
+// seldom are files that bootstrap and worker require in some workers only.
+var seldom = [...]string{"node/configurator.js", "node/logger/services.js"}
 
 // bundled lists the files of the bundle: what nearly every worker loads. The rest is found where it is installed.
 func bundled() []string {
@@ -66,7 +85,7 @@ func bundled() []string {
 		}
 		found := requests(name, pattern)
 		for _, request := range slices.Sorted(maps.Keys(found)) {
-			if file := found[request]; !seen[file] {
+			if file := found[request]; !seen[file] && !slices.Contains(seldom[:], file) {
 				seen[file] = true
 				names = append(names, file)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 )
@@ -15,14 +16,19 @@ func TestBundle(t *testing.T) {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is not in the bundle %v", name, names)
 		}
-		if text, err := files.ReadFile(name); err != nil || !bytes.Contains(bundle(), text) {
+		if text, err := files.ReadFile(name); regexp.MustCompile(`\\[^\x00-\x7f]`).Match(text) {
+			t.Errorf("%s has a backslash before what is escaped in the bundle", name)
+		} else if err != nil || !bytes.Contains(bundle(), ascii(string(text))) {
 			t.Errorf("the text of %s is not in the bundle: %v", name, err)
 		}
 	}
-	for _, name := range []string{"node/transpile.js", "node/probe.js", "shared/strict.js"} {
+	for _, name := range []string{"node/transpile.js", "node/probe.js", "node/configurator.js", "node/logger/logger.js", "shared/strict.js"} {
 		if slices.Contains(names, name) {
 			t.Errorf("%s is in the bundle", name)
 		}
+	}
+	if i := slices.IndexFunc(bundle(), func(b byte) bool { return b >= 0x80 }); i >= 0 {
+		t.Errorf("byte %d of the bundle is no ASCII: %q", i, bundle()[i:min(i+40, len(bundle()))])
 	}
 	dir, err := Install(t.TempDir())
 	if err != nil {

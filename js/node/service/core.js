@@ -2,7 +2,6 @@
 
 // The core of a service: what a service of the first form is constructed with, and what the context of one of 1.x leads to.
 
-const assert = require('node:assert');
 
 /**
  * @typedef {object} ServiceFacts
@@ -103,6 +102,7 @@ class ServiceCore {
    * @returns {Promise<any>}
    */
   async subscribe(reg, listener) {
+    const assert = require('node:assert');
     assert(typeof this.impl.handleSubscribe === 'function', 'could not found subscribeHandler when subscribe event');
     return this.impl.handleSubscribe(reg, listener);
   }
@@ -113,6 +113,7 @@ class ServiceCore {
    * @returns {Promise<any>}
    */
   async unsubscribe(reg, listener) {
+    const assert = require('node:assert');
     assert(typeof this.impl.handleUnsubscribe === 'function', 'could not found unsubscribeHandler when unsubscribe event');
     return this.impl.handleUnsubscribe(reg, listener);
   }
