@@ -53,7 +53,7 @@ func main() {
 }
 
 // sections are what can be measured.
-var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "traffic", "loss"}
+var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "worker", "hub", "traffic", "loss"}
 
 // bench measures what only names, or everything, and prints it.
 func bench(pandora, peers string, runs int, only, rows string) error {
@@ -92,6 +92,10 @@ func bench(pandora, peers string, runs int, only, rows string) error {
 			err = many(l, 3)
 		case "memory":
 			err = sizes(l)
+		case "worker":
+			err = workers(l, runs)
+		case "hub":
+			err = hubCalls(l, runs)
 		case "traffic":
 			err = traffic(l)
 		case "loss":
