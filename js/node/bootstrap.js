@@ -196,7 +196,8 @@ function answer(lane, worker, drain) {
       // The application's handler is its way to stop: once it has run, the channel must not keep the process.
       process.once('SIGTERM', () => process.channel?.unref());
     }
-    drain.begin(leave, () => lane.send('drained'));
+    const left = worker.leave(leave.timeoutMs);
+    drain.begin(leave, () => { left.then(() => lane.send('drained')); });
   });
   lane.on('shutdown', async () => {
     const error = await worker.stop();

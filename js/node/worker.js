@@ -242,6 +242,9 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     /** How many services and applets need a stop. */
     stoppable: () => services?.stoppable ?? 0,
 
+    /** Before a stop: others do not call what this process has published any more. @param {number} [ms] that it may take */
+    leave: (ms = 5000) => hub.leave(ms),
+
     /** Writes log lines at once from now on: the end may come by a signal. */
     flushLogs() {
       files.writeThrough();
@@ -254,7 +257,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     async stop() {
       stopping = true;
       files.writeThrough();
-      await hub.leave();
+      await hub.leave(1000);
       const error = services ? await services.stop() : null;
       await hub.stop();
       return error;

@@ -7,7 +7,7 @@ const { EventEmitter } = require('node:events');
 const os = require('node:os');
 const path = require('node:path');
 const { format } = require('node:util');
-const { Messenger } = require('../wire/messenger');
+const { Messenger, NO_REPLY } = require('../wire/messenger');
 const names = require('./names');
 const { flatten, revive } = require('./errors');
 const { match } = require('./selector');
@@ -43,6 +43,11 @@ function socketPath() {
  */
 const problem = (message) => Object.assign(new Error(message), { code: 'PANDORA_HUB' });
 
+const IDLE = Symbol('idle');
+
+/** A longer one would overflow the timer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1 - names.GRACE_MS;
+
 /** One client. What it publishes is published again at each connection. */
 class HubClient extends EventEmitter {
   /** @type {Messenger | null} */
@@ -51,8 +56,11 @@ class HubClient extends EventEmitter {
   #published = [];
   /** @type {DispatchHandler[]} */
   #handlers = [];
+  #answering = 0;
   /** @type {Map<string, (message: HubMessage) => any>} those whose every answer counts */
   #actions = new Map();
+  /** @type {(() => void)[]} */
+  #listeners = [];
 
   /**
    * @param {{location: Selector, socketPath?: string}} options
@@ -90,7 +98,7 @@ class HubClient extends EventEmitter {
     if (this.#messenger) throw problem('HubClient already started');
     const messenger = new Messenger(this.socketPath);
     this.#messenger = messenger;
-    messenger.handle(names.DELIVER, (message) => this.#deliver(message));
+    messenger.handle(names.DELIVER, (message) => this.#deliver(message), (error, message) => this.#failure(message, error));
     messenger.onConnect(() => this.#introduce(messenger));
     await messenger.settled();
   }
@@ -113,21 +121,47 @@ class HubClient extends EventEmitter {
   #introduce(messenger) {
     messenger.send(names.ONLINE, { host: this.location });
     for (const selector of this.#published) messenger.send(names.PUBLISH, { host: this.location, data: { selector } });
+    for (const listener of this.#listeners) listener();
+  }
+
+  /**
+   * @param {() => void} listener called at each connection, when all that is published has been said
+   */
+  onConnect(listener) {
+    this.#listeners.push(listener);
   }
 
   /**
    * @param {HubMessage} message
-   * @returns {Promise<Reply | undefined>}
+   * @returns {Promise<any>} a reply, where one is wanted
    */
   async #deliver(message) {
     /** @type {Reply} */
     let reply;
+    this.#answering += 1;
     try {
       reply = { host: this.location, remote: message.host, success: true, data: await this.#dispatch(message) };
     } catch (error) {
-      reply = { host: this.location, remote: message.host, success: false, error: flatten(error) };
+      reply = this.#failure(message, error);
     }
-    return message.needReply ? reply : undefined;
+    this.#answering -= 1;
+    if (this.#answering === 0) this.emit(IDLE);
+    return message.needReply ? reply : NO_REPLY;
+  }
+
+  /**
+   * @param {HubMessage} message
+   * @param {any} error also of a result that cannot be written as JSON
+   * @returns {Reply}
+   */
+  #failure(message, error) {
+    return { host: this.location, remote: message?.host, success: false, error: flatten(error) };
+  }
+
+  /** Resolves when nothing is being answered. */
+  async idle() {
+    if (this.#answering > 0) await new Promise((resolve) => { this.once(IDLE, resolve); });
+    await new Promise((resolve) => { setImmediate(resolve); }); // the last answer is written
   }
 
   /** @param {HubMessage} message */
@@ -138,7 +172,7 @@ class HubClient extends EventEmitter {
       const result = await handler.dispatch(message);
       if (result !== undefined) return result;
     }
-    this.emit(message.action, message);
+    if (this.listenerCount(message.action) > 0) this.emit(message.action, message); // one called error would throw without
     return undefined;
   }
 
@@ -201,7 +235,8 @@ class HubClient extends EventEmitter {
    * @returns {Promise<Reply[] | undefined>} undefined when there is none
    */
   async multipleInvoke(remote, action, message) {
-    return (await this.#request(names.MESSAGE, { ...message, remote, action, broadcast: true })).batchReply;
+    // When the hub gives up those that do not answer, it still tells of those that have.
+    return (await this.#request(names.MESSAGE, { ...message, remote, action, broadcast: true }, names.GRACE_MS)).batchReply;
   }
 
   /**
@@ -237,11 +272,12 @@ class HubClient extends EventEmitter {
   /**
    * @param {string} action
    * @param {any} message
+   * @param {number} [grace] on top of its timeout
    * @returns {Promise<Reply>}
    */
-  async #request(action, message) {
-    const timeout = message.timeout > 0 ? message.timeout : names.TIMEOUT_MS;
-    const reply = await this.#connection().request(action, { ...message, host: this.location, needReply: true }, timeout);
+  async #request(action, message, grace = 0) {
+    const timeout = message.timeout > 0 ? Math.min(message.timeout, MAX_TIMEOUT_MS) : names.TIMEOUT_MS;
+    const reply = await this.#connection().request(action, { ...message, host: this.location, needReply: true }, timeout + grace);
     return reply?.error === undefined ? reply : { ...reply, error: revive(reply.error) };
   }
 }

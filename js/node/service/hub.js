@@ -9,11 +9,12 @@ const WAIT_MS = 500;
 
 /**
  * @param {Promise<any>} promise whose failure means nothing here
+ * @param {number} [ms]
  * @returns {Promise<void>}
  */
-function briefly(promise) {
+function briefly(promise, ms = WAIT_MS) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, WAIT_MS);
+    const timer = setTimeout(resolve, ms);
     promise.catch(() => {}).then(() => { clearTimeout(timer); resolve(); });
   });
 }
@@ -22,6 +23,8 @@ function briefly(promise) {
 class ProcessHub {
   /** @type {Hub | undefined} */
   #hub;
+  /** @type {Promise<void> | undefined} */
+  #leaving;
 
   /** @param {{appName: string, processName: string}} facts */
   constructor(facts) {
@@ -37,11 +40,15 @@ class ProcessHub {
   }
 
   /**
-   * Before services stop: no call comes to what they have published any more, but goes to another process that has it.
-   * They go on to call others.
+   * Before services stop: no call comes to what they have published any more, but goes to another process that has it; what
+   * is being answered is. They go on to call others.
+   * @param {number} ms how long it may take
    */
-  async leave() {
-    if (this.#hub?.getHubClient().isReady()) await briefly(this.#hub.getHubClient().unpublish({}));
+  async leave(ms) {
+    const client = this.#hub?.getHubClient();
+    if (!client?.isReady()) return;
+    this.#leaving ??= briefly(client.unpublish({})).then(() => client.idle());
+    await briefly(this.#leaving, ms);
   }
 
   /** After services have stopped. */
