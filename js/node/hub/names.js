@@ -20,4 +20,6 @@ module.exports = {
   SUBSCRIBER: '@subscriber',
   /** How long a call may take, as the original's TIMEOUT_OF_RESPONSE. */
   TIMEOUT_MS: 5000,
+  /** How much longer a call of several is waited for, so that one that hangs does not hide the answers of the others. */
+  GRACE_MS: 500,
 };

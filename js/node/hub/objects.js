@@ -9,9 +9,12 @@ const { idOf, selectorOf, describe } = require('./selector');
 /**
  * @typedef {import('./selector').ObjectDescription} ObjectDescription
  * @typedef {import('./client').HubMessage} HubMessage
- * @typedef {{count: number, callback: (...params: any[]) => Promise<void>}} Subscription
+ * @typedef {{clients: Set<string>, callback: (...params: any[]) => Promise<void>}} Subscription
  * @typedef {{description: ObjectDescription, object: any, subscriptions: Map<string, Subscription>}} Published
  */
+
+/** How many events of one object are told. */
+const MAX_SUBSCRIPTIONS = 10_000;
 
 /** Every object has them, so they are nobody's interface. */
 const COMMON = new Set(Object.getOwnPropertyNames(Object.prototype));
@@ -78,6 +81,10 @@ class Objects {
     client.answer(names.INTROSPECT, (message) => introspect(this.#of(message).object));
     client.answer(names.SUBSCRIBE, (message) => this.#subscribe(message));
     client.answer(names.UNSUBSCRIBE, (message) => this.#unsubscribe(message));
+    // Who has come back to the hub before has not found these.
+    client.onConnect(() => {
+      for (const published of this.#published.values()) this.#announce(published);
+    });
   }
 
   /**
@@ -98,11 +105,17 @@ class Objects {
       this.#published.delete(id);
       throw error;
     }
-    // Whoever has subscribed to another provider of it subscribes to this one, too.
-    if (this.client.isReady() && typeof peek(published.object, 'subscribe') === 'function') {
-      this.client.multipleSend(this.#subscribers(description), names.INVOKE,
-        { propertyName: 'available', data: [this.client.getLocation().clientId] });
-    }
+    if (this.client.isReady()) this.#announce(published);
+  }
+
+  /**
+   * Whoever has subscribed to another provider of an object subscribes to this one, too.
+   * @param {Published} published
+   */
+  #announce({ description, object }) {
+    if (typeof peek(object, 'subscribe') !== 'function') return;
+    this.client.multipleSend(this.#subscribers(description), names.INVOKE,
+      { propertyName: 'available', data: [this.client.getLocation().clientId] });
   }
 
   /** @param {ObjectDescription | string} given */
@@ -143,16 +156,20 @@ class Objects {
     const published = this.#of(message);
     const { object, subscriptions, description } = published;
     const register = String(message.register);
+    const clientId = String(message.host?.clientId);
     const known = subscriptions.get(register);
     if (known) {
-      known.count += 1;
+      known.clients.add(clientId); // may be said again after a reconnect
       return;
+    }
+    if (subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      throw Object.assign(new Error(format('object %j has subscriptions to %d events, which is all it can have', description, MAX_SUBSCRIPTIONS)), { code: 'PANDORA_HUB_FULL' });
     }
     if (typeof object.subscribe !== 'function') {
       throw Object.assign(new Error(format('Cannot found method called subscribe within object %j', description)), { code: 'PANDORA_HUB_NO_METHOD' });
     }
     /** @type {Subscription} */
-    const subscription = { count: 1, callback: (...params) => this.#tell(published, register, subscription, params) };
+    const subscription = { clients: new Set([clientId]), callback: (...params) => this.#tell(published, register, subscription, params) };
     subscriptions.set(register, subscription);
     try {
       await object.subscribe(message.register, subscription.callback);
@@ -167,9 +184,7 @@ class Objects {
     const { object, subscriptions } = this.#of(message);
     const register = String(message.register);
     const known = subscriptions.get(register);
-    if (!known) return;
-    known.count -= 1;
-    if (known.count > 0) return;
+    if (!known || !known.clients.delete(String(message.host?.clientId)) || known.clients.size > 0) return;
     subscriptions.delete(register);
     await object.unsubscribe?.(message.register, known.callback);
   }
@@ -185,7 +200,8 @@ class Objects {
     let replies;
     try {
       replies = await this.client.multipleInvoke(this.#subscribers(description), names.INVOKE, { propertyName: 'callback', data: [register, params] });
-    } catch {
+    } catch (error) {
+      if (!String(error?.code).startsWith('PANDORA_')) throw error; // the event cannot be written as JSON
       return; // the daemon is away: events are not kept
     }
     // Those who have subscribed are gone without a word.

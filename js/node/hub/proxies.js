@@ -11,7 +11,10 @@ const { idOf, selectorOf, describe } = require('./selector');
 /** What a proxy is made of: how its object is reached, and what it was told of it. */
 class Consumer {
   #events = new EventEmitter().setMaxListeners(0);
-  #listening = false;
+  /** @type {Promise<void> | null} */
+  #listening = null;
+  /** @type {Map<string, Promise<void>>} subscriptions under way, by event */
+  #subscribing = new Map();
   /** @type {any} */
   #proxy = null;
   /** @type {Promise<any> | null} */
@@ -77,11 +80,14 @@ class Consumer {
    * @param {(...params: any[]) => void} fn
    */
   async subscribe(register, fn) {
-    const first = this.#events.listenerCount(register) === 0;
+    if (this.#events.listenerCount(register) === 0) {
+      const subscribing = this.#listen().then(() => this.#all(names.SUBSCRIBE, register));
+      this.#subscribing.set(register, subscribing);
+      subscribing.finally(() => this.#subscribing.delete(register)).catch(() => {});
+    }
     this.#events.on(register, fn);
     try {
-      await this.#listen();
-      if (first) await this.#all(names.SUBSCRIBE, register);
+      await this.#subscribing.get(register);
     } catch (error) {
       this.#events.off(register, fn);
       throw error;
@@ -99,16 +105,29 @@ class Consumer {
     if (this.#events.listenerCount(register) === 0) await this.#all(names.UNSUBSCRIBE, register);
   }
 
-  /** Publishes what is told of the events. */
-  async #listen() {
-    if (this.#listening) return;
-    this.#listening = true;
+  /** @returns {Promise<void>} when events can be told */
+  #listen() {
+    this.#listening ??= this.#publishSubscriber().catch((error) => {
+      this.#listening = null;
+      throw error;
+    });
+    return this.#listening;
+  }
+
+  /** Publishes what is told of the events, and subscribes again with each new connection: the hub, or who provides the object, may be another. */
+  async #publishSubscriber() {
     const events = this.#events;
     const consumer = this;
     const subscriber = {
       /** @param {string} register @param {any[]} params */
       callback(register, params) {
-        events.emit(register, ...(Array.isArray(params) ? params : []));
+        for (const listener of events.listeners(register)) {
+          try {
+            listener(...(Array.isArray(params) ? params : []));
+          } catch (error) {
+            console.error(error); // the others hear of it all the same
+          }
+        }
       },
       /** @param {string} clientId of a provider that has come */
       async available(clientId) {
@@ -118,12 +137,12 @@ class Consumer {
         }
       },
     };
-    try {
-      await this.objects.publish(subscriber, { ...this.description, name: this.description.name + names.SUBSCRIBER });
-    } catch (error) {
-      this.#listening = false;
-      throw error;
-    }
+    await this.objects.publish(subscriber, { ...this.description, name: this.description.name + names.SUBSCRIBER });
+    this.client.onConnect(() => {
+      for (const register of events.eventNames()) {
+        this.#all(names.SUBSCRIBE, String(register)).catch(() => {}); // those that come later say so
+      }
+    });
   }
 
   /**
