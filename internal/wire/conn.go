@@ -8,6 +8,8 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/pandora-go/pandora/internal/socket"
@@ -49,7 +51,11 @@ type Conn struct {
 	id  uint64
 	pid int
 	raw net.Conn
-	log *zap.Logger
+	// direct is the descriptor of raw; nil where it has none.
+	direct syscall.RawConn
+	log    *zap.Logger
+	// more tells handlers that the next frame has been read already, so that what they send may wait for what that one sends.
+	more atomic.Bool
 	// wake tells the writer that the queue or draining changed.
 	wake chan struct{}
 	// stop is closed when the socket is closed, done when all goroutines have ended.
@@ -57,7 +63,8 @@ type Conn struct {
 
 	mu       sync.Mutex // guards everything below
 	queue    [][]byte
-	queued   int // bytes handed to Send and not yet written
+	queued   int  // bytes handed to Send and not yet written
+	writing  bool // somebody writes what was taken from the queue; nobody else may
 	draining bool
 	cause    error // why the socket was closed; nil while it is open
 	lastID   uint32
@@ -79,6 +86,9 @@ func newConn(raw net.Conn, id uint64, log *zap.Logger) *Conn {
 	if uc, ok := raw.(*net.UnixConn); ok {
 		if peer, err := socket.PeerOf(uc); err == nil {
 			c.pid = peer.PID
+		}
+		if direct, err := uc.SyscallConn(); err == nil {
+			c.direct = direct
 		}
 	}
 	return c
@@ -114,7 +124,7 @@ func (c *Conn) Send(action string, data any) error {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
-	return c.send(id, action, data, true)
+	return c.send(id, action, data, sending{must: true})
 }
 
 // Offer is Send that refuses, with an error that wraps ErrBusy, where the peer does not read as fast as others write to it.
@@ -122,18 +132,23 @@ func (c *Conn) Offer(action string, data any) error {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
-	return c.send(id, action, data, false)
+	return c.send(id, action, data, sending{})
 }
 
 // Ask offers a message and calls done once: with the data of the answer, or an error that wraps ErrTimeout, or ErrClosed at
 // once when the connection ends. done must be quick and may be called before Ask returns nil; when Ask returns an error it
 // is not called at all.
 func (c *Conn) Ask(action string, data any, timeout time.Duration, done func(json.RawMessage, error)) error {
+	return c.ask(action, data, timeout, false, done)
+}
+
+// ask is Ask; with gather the message may wait for the next ones.
+func (c *Conn) ask(action string, data any, timeout time.Duration, gather bool, done func(json.RawMessage, error)) error {
 	id, err := c.expect(done)
 	if err != nil {
 		return fmt.Errorf("request %q: %w", action, err)
 	}
-	if err := c.send(id, action, data, false); err != nil {
+	if err := c.send(id, action, data, sending{gather: gather}); err != nil {
 		if c.take(id) != nil {
 			return err
 		}
@@ -198,7 +213,7 @@ func (c *Conn) Request(ctx context.Context, action string, data any) (json.RawMe
 		return nil, fmt.Errorf("request %q: %w", action, err)
 	}
 	defer c.take(id)
-	if err := c.send(id, action, data, true); err != nil {
+	if err := c.send(id, action, data, sending{must: true}); err != nil {
 		return nil, err
 	}
 	select {
@@ -240,8 +255,20 @@ func (c *Conn) nextIDLocked() uint32 {
 	}
 }
 
-// send queues one frame. A peer that has let the queue fill up is cut off; without must the frame is refused well before.
-func (c *Conn) send(id uint32, action string, data any, must bool) error {
+// sending is how a frame is sent.
+type sending struct {
+	// must cuts a peer off that has let its queue fill up; without it the frame is refused well before.
+	must bool
+	// gather leaves the frame to the writer, which sends it together with the next ones. Otherwise it is written at once if
+	// nothing else waits, which spares it the way through another goroutine.
+	gather bool
+}
+
+// gathered is data of an answer that may wait for the next ones.
+type gathered struct{ data json.RawMessage }
+
+// send queues one frame, or writes it.
+func (c *Conn) send(id uint32, action string, data any, how sending) error {
 	bytes, err := encodeFrame(id, action, data)
 	if err != nil {
 		return err
@@ -252,24 +279,54 @@ func (c *Conn) send(id uint32, action string, data any, must bool) error {
 		return fmt.Errorf("send %q: %w", action, ErrClosed)
 	}
 	limit := maxQueue
-	if !must {
+	if !how.must {
 		limit = maxOffered
 	}
 	full := c.queued > 0 && c.queued+len(bytes) > limit
-	if !full {
+	now := !full && !how.gather && c.direct != nil && !c.writing && len(c.queue) == 0
+	if now {
+		c.writing = true
+	} else if !full {
 		c.queue = append(c.queue, bytes)
+	}
+	if !full {
 		c.queued += len(bytes)
 	}
 	c.mu.Unlock()
-	if full && !must {
+	if full && !how.must {
 		return fmt.Errorf("send %q: %w: it does not read what it is sent", action, ErrBusy)
 	}
 	if full {
 		c.cut(ErrSlowPeer)
 		return fmt.Errorf("send %q: %w", action, ErrSlowPeer)
 	}
-	c.wakeWriter()
+	if now {
+		c.writeNow(bytes)
+	} else {
+		c.wakeWriter()
+	}
 	return nil
+}
+
+// writeNow writes as much of a frame as the socket takes without waiting, and leaves the rest, and every error, to the
+// writer. The caller has set c.writing.
+func (c *Conn) writeNow(frame []byte) {
+	n := 0
+	_ = c.direct.Control(func(fd uintptr) { n, _ = syscall.Write(int(fd), frame) })
+	n = max(n, 0)
+	c.mu.Lock()
+	c.writing = false
+	if c.cause == nil {
+		c.queued -= n
+		if n < len(frame) {
+			c.queue = append([][]byte{frame[n:]}, c.queue...)
+		}
+	}
+	left := len(c.queue) > 0 || c.draining
+	c.mu.Unlock()
+	if left {
+		c.wakeWriter()
+	}
 }
 
 func (c *Conn) wakeWriter() {
@@ -320,6 +377,7 @@ func (c *Conn) read(dispatch func(f frame, reply func(any))) error {
 		if err != nil {
 			return err
 		}
+		c.more.Store(frames.r.Buffered() > 0)
 		if id, ok := f.answers(); ok {
 			c.deliver(id, f.data)
 			continue
@@ -347,7 +405,11 @@ func (c *Conn) reply(f frame, data any) {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
-	if err := c.send(id, replyPrefix+strconv.FormatUint(uint64(f.id), 10), data, true); err != nil {
+	how := sending{must: true}
+	if g, ok := data.(gathered); ok {
+		data, how.gather = g.data, true
+	}
+	if err := c.send(id, replyPrefix+strconv.FormatUint(uint64(f.id), 10), data, how); err != nil {
 		c.log.Debug("answer dropped", zap.String("action", f.action), zap.Int("pid", c.pid), zap.Error(err))
 	}
 }
@@ -362,17 +424,9 @@ func (c *Conn) deliver(id uint32, data json.RawMessage) {
 // write sends what is queued until the connection ends.
 func (c *Conn) write() {
 	for {
-		c.mu.Lock()
-		batch := net.Buffers(c.queue)
-		size := c.queued
-		c.queue = nil
-		draining := c.draining
-		if len(batch) > 0 && !draining {
-			_ = c.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
-		}
-		c.mu.Unlock()
+		batch, size, draining, idle := c.takeBatch()
 		if len(batch) == 0 {
-			if draining {
+			if draining && idle {
 				c.cut(ErrClosed)
 				return
 			}
@@ -383,7 +437,6 @@ func (c *Conn) write() {
 				return
 			}
 		}
-		// Everything queued is in this batch, so size is exactly what it holds.
 		if _, err := batch.WriteTo(c.raw); err != nil {
 			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() && !draining {
 				err = ErrSlowPeer
@@ -392,9 +445,28 @@ func (c *Conn) write() {
 			return
 		}
 		c.mu.Lock()
+		c.writing = false
 		if c.cause == nil {
 			c.queued -= size
 		}
 		c.mu.Unlock()
 	}
+}
+
+// takeBatch takes all that is queued, and so many bytes, for the writer, unless another one writes, who wakes the writer
+// afterwards. It also tells whether the connection is to be closed, and whether nobody writes.
+func (c *Conn) takeBatch() (batch net.Buffers, size int, draining, idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing || len(c.queue) == 0 {
+		return nil, 0, c.draining, !c.writing
+	}
+	batch, c.queue, c.writing = c.queue, nil, true
+	for _, frame := range batch {
+		size += len(frame)
+	}
+	if !c.draining {
+		_ = c.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
+	}
+	return batch, size, c.draining, true
 }

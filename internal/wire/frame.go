@@ -26,6 +26,8 @@ const (
 	dataMember   = `","data":`
 	// keepBuffer is the largest read buffer that is kept between two frames.
 	keepBuffer = 64 << 10
+	// readBuffer is how much is read at once; frames of a call have some hundred bytes.
+	readBuffer = 16 << 10
 )
 
 // errMalformed marks bytes that are not a frame. The connection they came on is closed.
@@ -124,7 +126,9 @@ type frameReader struct {
 	body bytes.Buffer
 }
 
-func newFrameReader(r io.Reader) *frameReader { return &frameReader{r: bufio.NewReader(r)} }
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{r: bufio.NewReaderSize(r, readBuffer)}
+}
 
 // next returns the next frame: io.EOF at the end of the stream, io.ErrUnexpectedEOF inside a frame, an error that wraps
 // errMalformed for bytes that are no frame.

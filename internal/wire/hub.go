@@ -187,9 +187,9 @@ func (h *Hub) message(c *Conn, data json.RawMessage, reply func(any)) {
 	case len(found) == 0:
 		reply(hubReply{Error: newHubError("PANDORA_HUB_NOT_FOUND", fmt.Errorf("Cannot found any clients by selector: %s", r.Remote))})
 	case r.Broadcast:
-		h.toAll(found, r, data, reply)
+		h.toAll(c, found, r, data, reply)
 	default:
-		h.toOne(fairest(found), r, data, reply)
+		h.toOne(c, fairest(found), r, data, reply)
 	}
 }
 
@@ -201,17 +201,23 @@ func (h *Hub) offer(client *hubClient, data json.RawMessage) {
 	}
 }
 
-// toOne sends a message to one client.
-func (h *Hub) toOne(client *hubClient, r hubRequest, data json.RawMessage, reply func(any)) {
+// toOne sends a message of one client to another.
+func (h *Hub) toOne(from *Conn, client *hubClient, r hubRequest, data json.RawMessage, reply func(any)) {
 	if !r.NeedReply {
 		h.offer(client, data)
 		return
 	}
-	h.ask(client, r, data, func(answer json.RawMessage) { reply(answer) })
+	h.ask(from, client, r, data, func(answer json.RawMessage) {
+		if client.conn.more.Load() {
+			reply(gathered{answer})
+			return
+		}
+		reply(answer)
+	})
 }
 
 // toAll sends a message to several clients, and answers when all have answered, in the order of the clients.
-func (h *Hub) toAll(clients []*hubClient, r hubRequest, data json.RawMessage, reply func(any)) {
+func (h *Hub) toAll(from *Conn, clients []*hubClient, r hubRequest, data json.RawMessage, reply func(any)) {
 	if !r.NeedReply {
 		for _, client := range clients {
 			h.offer(client, data)
@@ -222,7 +228,7 @@ func (h *Hub) toAll(clients []*hubClient, r hubRequest, data json.RawMessage, re
 	var left atomic.Int64
 	left.Store(int64(len(clients)))
 	for i, client := range clients {
-		h.ask(client, r, data, func(answer json.RawMessage) {
+		h.ask(from, client, r, data, func(answer json.RawMessage) {
 			answers[i] = answer
 			if left.Add(-1) == 0 {
 				reply(hubReply{Success: true, Remote: r.Host, BatchReply: answers})
@@ -232,14 +238,14 @@ func (h *Hub) toAll(clients []*hubClient, r hubRequest, data json.RawMessage, re
 }
 
 // ask sends a message to a client and calls done once, with its answer or with one that says why there is none.
-func (h *Hub) ask(client *hubClient, r hubRequest, data json.RawMessage, done func(json.RawMessage)) {
+func (h *Hub) ask(from *Conn, client *hubClient, r hubRequest, data json.RawMessage, done func(json.RawMessage)) {
 	timeout := callTimeout
 	if r.TimeoutMs > 0 {
 		timeout = min(time.Duration(r.TimeoutMs*float64(time.Millisecond)), maxCallTimeout)
 	}
 	client.turn.Store(h.turns.Add(1))
 	client.waiting.Add(1)
-	err := client.conn.Ask(hubDeliver, data, timeout, func(answer json.RawMessage, err error) {
+	err := client.conn.ask(hubDeliver, data, timeout, from.more.Load(), func(answer json.RawMessage, err error) {
 		client.waiting.Add(-1)
 		if err == nil {
 			done(orNull(answer))

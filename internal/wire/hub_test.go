@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,15 +327,18 @@ func FuzzHub(f *testing.F) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
 	f.Cleanup(func() { server.Close(); <-served })
+	var runs atomic.Int64
 	actions := []string{hubOnline, hubPublish, hubUnpublish, hubOffline, hubMessage}
 	f.Fuzz(func(t *testing.T, action uint8, data []byte) {
 		if !json.Valid(data) {
 			return
 		}
-		good := join(t, path, "good", map[string]any{"objectName": "mine"})
+		// The hub may learn of the end of the last one only later.
+		name := fmt.Sprint("good", runs.Add(1))
+		good := join(t, path, name, map[string]any{"objectName": "mine"})
 		evil := dial(t, path)
 		_ = evil.Send(actions[int(action)%len(actions)], json.RawMessage(data))
-		if r := good.call(map[string]any{"objectName": "mine", "clientId": "id-good"}, nil); !r.Success {
+		if r := good.call(map[string]any{"objectName": "mine", "clientId": "id-" + name}, nil); !r.Success {
 			t.Errorf("%+v", r.Error)
 		}
 		evil.Close()
