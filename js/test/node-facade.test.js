@@ -245,7 +245,8 @@ test('packages that are not installed are answered', async () => {
   const lines = await run({
     'procfile.js': PLACED,
     'a.js': `
-      const { Facade, HubClient } = require('pandora-hub');
+      const { Facade, HubClient, SelectorUtils, ObjectUtils, IntrospectionUtils } = require('pandora-hub');
+      const { default: { getClient, getServer }, MessengerServer } = require('pandora-messenger');
       const { LoggerService, LoggerManager, default: Default } = require('pandora-service-logger');
       const { MetricsClientUtil } = require('pandora-metrics');
       const { genereateUUID } = require('pandora-dollar');
@@ -257,7 +258,13 @@ test('packages that are not installed are answered', async () => {
       module.exports = class { async start() {
         const { processContext, getHub } = pandora;
         console.log('>', getHub() === processContext.getHub(), typeof getHub().publish);
+        console.log('>', SelectorUtils.match({ appName: 'x' }, { appName: 'x', pid: '1' }), ObjectUtils.objectDescriptionToId({ name: 'a', tag: 'b' }),
+          IntrospectionUtils.introspect({ a: 1, b() {} }).methods[0].name);
+        const server = getServer({ name: 'mine' });
+        server.on('add', ({ a, b }, reply) => reply(a + b));
+        console.log('>', await new Promise((resolve) => getClient({ name: 'mine' }).send('add', { a: 1, b: 2 }, (error, sum) => resolve(error ?? sum))),
+          server instanceof MessengerServer, pandora.MessengerServer === MessengerServer);
       } };`,
   });
-  assert.deepStrictEqual(lines, ['true true true function', 'true 36', 'true function']);
+  assert.deepStrictEqual(lines, ['true true true function', 'true 36', 'true function', 'true a:b b', '3 true true']);
 });

@@ -27,6 +27,7 @@ const ANSWERS = new Map([
   ['dorapan', { file: 'index.js', always: false, home: true }],
   ['pandora-metrics', { file: '../metrics/index.js', always: false, adopt: '../metrics/adopt' }],
   ['pandora-hub', { file: 'hub.js', always: false }],
+  ['pandora-messenger', { file: 'messenger.js', always: false }],
   ['pandora-service-logger', { file: '../logger/index.js', always: false }],
   ['pandora-dollar', { file: '../dollar/index.js', always: false }],
 ]);

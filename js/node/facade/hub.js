@@ -4,8 +4,14 @@
 
 const { Hub } = require('../hub');
 const { HubClient } = require('../hub/client');
+const { introspect } = require('../hub/objects');
+const { idOf, match } = require('../hub/selector');
 
 /** What a process has to do with the hub; setup({ location }) says who it is. */
 class Facade extends Hub {}
 
-module.exports = { Facade, HubClient };
+const SelectorUtils = { match };
+const ObjectUtils = { objectDescriptionToId: idOf };
+const IntrospectionUtils = { introspect };
+
+module.exports = { Facade, HubClient, SelectorUtils, ObjectUtils, IntrospectionUtils };

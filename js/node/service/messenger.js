@@ -127,9 +127,8 @@ class MessengerServer extends EventEmitter {
 
   /** @param {net.Socket} socket */
   #connect(socket) {
-    const client = new Peer(socket, (action, data, reply) => {
-      if (!RESERVED.has(action)) this.emit(action, data, reply, client);
-    });
+    /** @type {Peer} */
+    const client = new Peer(socket, (action, data, reply) => this.received(client, action, data, reply));
     this.clients.add(client);
     client.once('close', () => {
       this.clients.delete(client);
@@ -139,22 +138,35 @@ class MessengerServer extends EventEmitter {
   }
 
   /**
+   * @param {Peer} client
+   * @param {string} action
+   * @param {any} data
+   * @param {(data: any) => void} reply
+   */
+  received(client, action, data, reply) {
+    if (!RESERVED.has(action)) this.emit(action, data, reply, client);
+  }
+
+  /**
    * Listens beside the server that may still be there, which a reload replaces, and takes its place.
    * @returns {Promise<void>}
    */
   async listen() {
     const beside = this.socketPath.replace(/\.sock$/, `.${process.pid.toString(36)}`);
     fs.rmSync(beside, { force: true });
-    await new Promise((resolve, reject) => {
+    const listening = new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ path: beside, exclusive: true }, () => { // also in a worker of a cluster
         this.server.removeListener('error', reject);
         resolve(undefined);
       });
     });
-    fs.chmodSync(beside, 0o600);
-    this.#inode = fs.statSync(beside).ino;
-    fs.renameSync(beside, this.socketPath);
+    if (this.server.listening) { // it does at once; who connects in the same turn finds it
+      fs.chmodSync(beside, 0o600);
+      this.#inode = fs.statSync(beside).ino;
+      fs.renameSync(beside, this.socketPath);
+    }
+    await listening;
   }
 
   /**
@@ -247,4 +259,4 @@ class MessengerClient extends EventEmitter {
   }
 }
 
-module.exports = { MessengerServer, MessengerClient };
+module.exports = { MessengerServer, MessengerClient, Peer, RESERVED, problem };
