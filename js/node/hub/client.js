@@ -189,7 +189,7 @@ class HubClient extends EventEmitter {
     try {
       // What is not connected says it when it is.
       if (!this.#messenger || !await this.#messenger.settled()) return { success: true };
-      const reply = await this.#request(names.PUBLISH, { data: { selector } });
+      const reply = await this.#request(names.PUBLISH, { host: this.location, needReply: true, data: { selector } });
       if (!reply.success) throw problem(format('Publish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
       return reply;
     } catch (error) {
@@ -209,7 +209,7 @@ class HubClient extends EventEmitter {
     const batchReply = [];
     for (const published of gone) {
       if (!this.#messenger?.connected) continue; // the next connection does not hear of it
-      const reply = await this.#request(names.UNPUBLISH, { data: { selector: published } });
+      const reply = await this.#request(names.UNPUBLISH, { host: this.location, needReply: true, data: { selector: published } });
       if (!reply.success) throw problem(format('Unpublish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
       batchReply.push(reply);
     }
@@ -224,7 +224,7 @@ class HubClient extends EventEmitter {
    * @returns {Promise<Reply>}
    */
   invoke(remote, action, message) {
-    return this.#request(names.MESSAGE, { ...message, remote, action, broadcast: false });
+    return this.#request(names.MESSAGE, { ...message, remote, action, broadcast: false, host: this.location, needReply: true });
   }
 
   /**
@@ -236,7 +236,7 @@ class HubClient extends EventEmitter {
    */
   async multipleInvoke(remote, action, message) {
     // When the hub gives up those that do not answer, it still tells of those that have.
-    return (await this.#request(names.MESSAGE, { ...message, remote, action, broadcast: true }, names.GRACE_MS)).batchReply;
+    return (await this.#request(names.MESSAGE, { ...message, remote, action, broadcast: true, host: this.location, needReply: true }, names.GRACE_MS)).batchReply;
   }
 
   /**
@@ -277,7 +277,7 @@ class HubClient extends EventEmitter {
    */
   async #request(action, message, grace = 0) {
     const timeout = message.timeout > 0 ? Math.min(message.timeout, MAX_TIMEOUT_MS) : names.TIMEOUT_MS;
-    const reply = await this.#connection().request(action, { ...message, host: this.location, needReply: true }, timeout + grace);
+    const reply = await this.#connection().request(action, message, timeout + grace);
     return reply?.error === undefined ? reply : { ...reply, error: revive(reply.error) };
   }
 }

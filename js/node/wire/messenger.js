@@ -4,6 +4,7 @@
 // wait: what cannot be sent is queued within bounds, then dropped, the oldest first.
 
 const net = require('node:net');
+const { Deadlines } = require('./deadlines');
 const { encode, number, FrameParser } = require('./frames');
 
 const RETRY_MS = 1000;
@@ -22,6 +23,9 @@ const NO_REPLY = Symbol('no reply');
  * @property {string | undefined} [reply] the action of its reply, once it is sent
  * @property {(data: any) => void} [resolve] takes the reply
  * @property {(error: Error) => void} [reject] is told that there will be none
+ * @property {number} [ms] how long it may wait
+ * @property {number} [due]
+ * @property {import('./deadlines').List} [list]
  */
 
 /**
@@ -40,6 +44,8 @@ class Messenger {
   /** @type {Message[]} */
   #queue = [];
   #queuedBytes = 0;
+  /** @type {Deadlines<Message>} of requests */
+  #deadlines = new Deadlines((message) => this.#expire(message));
   /** @type {((connected: boolean) => void)[]} who waits for the end of an attempt to connect */
   #settling = [];
   /** @type {Buffer[] | null} what waits for the end of this turn of the loop */
@@ -101,7 +107,7 @@ class Messenger {
    */
   #drop(message, why) {
     this.dropped += 1;
-    message.reject?.(problem('PANDORA_MESSENGER_FULL', `message dropped: ${why}`));
+    this.#fail(message, problem('PANDORA_MESSENGER_FULL', `message dropped: ${why}`));
   }
 
   /**
@@ -115,24 +121,27 @@ class Messenger {
   request(action, data, timeoutMs = REQUEST_MS) {
     return new Promise((resolve, reject) => {
       /** @type {Message} */
-      const message = { frame: encode(0, action, data) };
-      const timer = setTimeout(() => {
-        if (message.reply) this.#waiting.delete(message.reply);
-        const queued = this.#queue.indexOf(message);
-        if (queued >= 0) this.#unqueue(queued);
-        reject(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${timeoutMs}ms`), { name: 'MessengerRequestTimeoutError' }));
-      }, timeoutMs);
-      timer.unref();
-      message.resolve = (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      };
-      message.reject = (error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
+      const message = { frame: encode(0, action, data), reply: undefined, resolve, reject, ms: timeoutMs, due: 0, list: undefined };
+      this.#deadlines.add(message, timeoutMs);
       this.#post(message);
     });
+  }
+
+  /** @param {Message} message that has waited long enough */
+  #expire(message) {
+    if (message.reply) this.#waiting.delete(message.reply);
+    const queued = this.#queue.indexOf(message);
+    if (queued >= 0) this.#unqueue(queued);
+    message.reject?.(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${message.ms}ms`), { name: 'MessengerRequestTimeoutError' }));
+  }
+
+  /**
+   * @param {Message} message that waits for nothing more
+   * @param {Error} error
+   */
+  #fail(message, error) {
+    this.#deadlines.remove(message);
+    message.reject?.(error);
   }
 
   /**
@@ -179,7 +188,7 @@ class Messenger {
   close() {
     this.#closed = true;
     this.#socket?.destroy();
-    for (const message of this.#queue.splice(0)) message.reject?.(problem('PANDORA_MESSENGER_CLOSED', 'the messenger was closed'));
+    for (const message of this.#queue.splice(0)) this.#fail(message, problem('PANDORA_MESSENGER_CLOSED', 'the messenger was closed'));
     this.#queuedBytes = 0;
   }
 
@@ -207,7 +216,7 @@ class Messenger {
       this.#gatheredBytes = 0;
       const lost = [...this.#waiting.values()];
       this.#waiting.clear(); // the next connection counts its packets anew
-      for (const message of lost) message.reject?.(problem('PANDORA_MESSENGER_LOST', 'the connection ended before the reply came'));
+      for (const message of lost) this.#fail(message, problem('PANDORA_MESSENGER_LOST', 'the connection ended before the reply came'));
       if (ended) for (const listener of this.#farewells) listener();
       this.#settle();
       if (!this.#closed) setTimeout(() => this.#open(), RETRY_MS).unref();
@@ -278,6 +287,7 @@ class Messenger {
     const asked = this.#waiting.get(action);
     if (asked) {
       this.#waiting.delete(action);
+      this.#deadlines.remove(asked);
       asked.resolve?.(data);
       return;
     }
