@@ -52,6 +52,8 @@ func TestReasonsOfRealProcesses(t *testing.T) {
 		"address": {fmt.Sprintf(`require('net').createServer().listen(%d, '127.0.0.1')`, port), supervisor.ReasonAddress,
 			[]string{"EADDRINUSE", fmt.Sprintf("port %d is held for another process of this application", port)}, "choose another address", nil},
 		"module": {`require('no-such-package')`, supervisor.ReasonModule, []string{"Cannot find module 'no-such-package'"}, "npm install no-such-package", nil},
+		"emit": {`process.emit = () => { throw new Error('no events here') }; throw new Error('mine')`, supervisor.ReasonUncaught,
+			[]string{"exited with code 7: Error: no events here"}, "", nil},
 		"before the channel is told": {`process.removeAllListeners('uncaughtExceptionMonitor'); throw new RangeError('from the output')`,
 			supervisor.ReasonUncaught, []string{"exited with code 1: RangeError: from the output"}, "", nil},
 	} {
@@ -95,6 +97,7 @@ func TestReasonsOfAStart(t *testing.T) {
 		"syntax": {"const x = 1;\nconst = 2;", supervisor.ReasonSyntax, []string{"SyntaxError", "app.js:2)"}},
 		"module": {"require('./lib/none')", supervisor.ReasonModule, []string{"Cannot find module './lib/none'", "check the path"}},
 		"option": {"", supervisor.ReasonExit, []string{"exited with code 9", "options"}},
+		"emit":   {"process.emit = () => { throw new Error('no events here') };", supervisor.ReasonStart, []string{"exited with code 7: Error: no events here", "app.js:1:"}},
 		"throw":  {"\nthrow new Error('no treasure')", supervisor.ReasonStart, []string{"Error: no treasure (at ", "app.js:2:7)"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,7 +33,7 @@ function parent() {
 
 /** Makes this process one of the application, if it is not too deep below the worker. */
 function join() {
-  const { follows, watchChildren } = require('./children');
+  const { follows } = require('./spawning');
   const level = process.env.PANDORA_CURRENT_WRAP_LEVEL ?? '';
   const depth = process.env.PANDORA_WRAP_MAX_DEPTH;
   const facts = parent();
@@ -43,7 +43,7 @@ function join() {
   require('./facade/hook').install(facts);
   give(facts);
   require('./errors').installErrors({ report: (payload) => require('./monitor').reportError(payload) });
-  if (follows(own, depth)) watchChildren({ nested: false });
+  if (follows(own, depth)) require('./children').watchChildren({ nested: false });
   setTimeout(() => {
     require('./monitor').startMonitor({ ...facts, worker: Number(process.env.NODE_APP_INSTANCE) || 0 });
   }, MONITOR_MS).unref();
