@@ -114,7 +114,7 @@ func parseBody(body []byte) (action string, data json.RawMessage, ok bool) {
 		return action, nil, true
 	}
 	rest, ok = bytes.CutPrefix(rest, []byte(dataMember))
-	if !ok || len(rest) == 0 || rest[len(rest)-1] != '}' || !json.Valid(rest[:len(rest)-1]) {
+	if !ok || len(rest) == 0 || rest[len(rest)-1] != '}' || !validJSON(rest[:len(rest)-1]) {
 		return "", nil, false
 	}
 	return action, bytes.Clone(rest[:len(rest)-1]), true

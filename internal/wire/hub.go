@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +46,36 @@ type Hub struct {
 
 // hubRequest is what the hub reads of a message.
 type hubRequest struct {
-	Host      json.RawMessage `json:"host"`
-	Remote    json.RawMessage `json:"remote"`
-	Broadcast bool            `json:"broadcast"`
-	NeedReply bool            `json:"needReply"`
-	TimeoutMs float64         `json:"timeout"`
+	Host, Remote         json.RawMessage
+	Broadcast, NeedReply bool
+	TimeoutMs            float64
+	// Data is read only where the hub itself is meant.
+	Data json.RawMessage
+}
+
+// readRequest reads a message, which may be missing.
+func readRequest(data json.RawMessage) (hubRequest, error) {
+	var r hubRequest
+	object := members(data, func(name []byte, value json.RawMessage) {
+		switch string(name) {
+		case "host":
+			r.Host = value
+		case "remote":
+			r.Remote = value
+		case "broadcast":
+			r.Broadcast = comparable(value) != ""
+		case "needReply":
+			r.NeedReply = comparable(value) != ""
+		case "timeout":
+			r.TimeoutMs, _ = strconv.ParseFloat(string(value), 64) // what is no number is none
+		case "data":
+			r.Data = value
+		}
+	})
+	if !object && len(data) > 0 && string(data) != "null" {
+		return r, fmt.Errorf("read message of the hub: expected an object, got %.100s", data)
+	}
+	return r, nil
 }
 
 // hubReply is an answer of the hub's own.
@@ -88,7 +114,7 @@ func NewHub(server *Server, log *zap.Logger) *Hub {
 		defer h.mu.Unlock()
 		h.routes.forget(c)
 	})
-	server.Handle(hubOnline, h.known(func(r hubRequest, _ json.RawMessage) json.RawMessage { return r.Host }, h.online))
+	server.Handle(hubOnline, h.known(func(r hubRequest) json.RawMessage { return r.Host }, h.online))
 	server.Handle(hubPublish, h.known(selectorOf, h.online))
 	server.Handle(hubUnpublish, h.known(selectorOf, func(c *Conn, s selector) error {
 		h.mu.Lock()
@@ -113,24 +139,22 @@ func (h *Hub) online(c *Conn, s selector) error {
 }
 
 // selectorOf is the selector of a message that publishes one.
-func selectorOf(_ hubRequest, data json.RawMessage) json.RawMessage {
-	var message struct {
-		Data struct {
-			Selector json.RawMessage `json:"selector"`
-		} `json:"data"`
-	}
-	_ = json.Unmarshal(data, &message) // what is no selector is told so
-	return message.Data.Selector
+func selectorOf(r hubRequest) (selector json.RawMessage) {
+	members(r.Data, func(name []byte, value json.RawMessage) {
+		if string(name) == "selector" {
+			selector = value
+		}
+	})
+	return selector
 }
 
 // known makes the handler of a message that changes what a client is known by.
-func (h *Hub) known(where func(hubRequest, json.RawMessage) json.RawMessage, do func(*Conn, selector) error) func(*Conn, json.RawMessage, func(any)) {
+func (h *Hub) known(where func(hubRequest) json.RawMessage, do func(*Conn, selector) error) func(*Conn, json.RawMessage, func(any)) {
 	return func(c *Conn, data json.RawMessage, reply func(any)) {
-		var r hubRequest
-		err := json.Unmarshal(orNull(data), &r)
+		r, err := readRequest(data)
 		var s selector
 		if err == nil {
-			s, err = readSelector(where(r, data))
+			s, err = readSelector(where(r))
 		}
 		if err == nil {
 			err = do(c, s)
@@ -153,9 +177,9 @@ func orNull(data json.RawMessage) json.RawMessage {
 
 // message passes a message on.
 func (h *Hub) message(c *Conn, data json.RawMessage, reply func(any)) {
-	var r hubRequest
-	if err := json.Unmarshal(orNull(data), &r); err != nil {
-		reply(hubReply{Error: newHubError("PANDORA_HUB_MESSAGE", fmt.Errorf("read message of the hub: %w", err))})
+	r, err := readRequest(data)
+	if err != nil {
+		reply(hubReply{Error: newHubError("PANDORA_HUB_MESSAGE", err)})
 		return
 	}
 	if !r.NeedReply {

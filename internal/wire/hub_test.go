@@ -253,7 +253,8 @@ func TestHubFlood(t *testing.T) {
 	one.mu.Lock()
 	one.answer = func(_ json.RawMessage, reply func(any)) { reply(map[string]any{"success": true}) }
 	one.mu.Unlock()
-	if r := p.send(hubOnline, map[string]any{"host": p.host}); !r.Success {
+	// The caller's own connection may have all the calls that it can; the hub goes on.
+	if r := other.send(hubOnline, map[string]any{"host": other.host}); !r.Success {
 		t.Errorf("%+v", r)
 	}
 }

@@ -23,39 +23,45 @@ type selector struct {
 
 // readSelector reads a selector; null and a missing one are an error.
 func readSelector(raw json.RawMessage) (selector, error) {
-	var given *struct {
-		ClientID    json.RawMessage `json:"clientId"`
-		AppName     json.RawMessage `json:"appName"`
-		ProcessName json.RawMessage `json:"processName"`
-		PID         json.RawMessage `json:"pid"`
-		ObjectName  json.RawMessage `json:"objectName"`
-		ObjectTag   json.RawMessage `json:"objectTag"`
-		Tag         json.RawMessage `json:"tag"`
-	}
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &given); err != nil {
-			return selector{}, fmt.Errorf("Selector expects an object, but got %.100s", raw)
-		}
-	}
-	if given == nil {
+	if len(raw) == 0 || string(raw) == "null" {
 		return selector{}, fmt.Errorf("Selector is required, but got %s", orUndefined(raw))
 	}
-	tag := given.ObjectTag
-	if comparable(tag) == "" {
-		tag = given.Tag
-	}
-	for name, value := range map[string]json.RawMessage{
-		"clientId": given.ClientID, "appName": given.AppName, "processName": given.ProcessName, "pid": given.PID,
-		"objectName": given.ObjectName, "objectTag": tag,
-	} {
-		if len(value) > maxSelectorValue {
-			return selector{}, fmt.Errorf("Selector expects a %s of at most %d bytes, but got %d", name, maxSelectorValue, len(value))
+	var s selector
+	var plainTag string
+	var long error
+	object := members(raw, func(name []byte, value json.RawMessage) {
+		var to *string
+		switch string(name) {
+		case "clientId":
+			to = &s.clientID
+		case "appName":
+			to = &s.appName
+		case "processName":
+			to = &s.processName
+		case "pid":
+			to = &s.pid
+		case "objectName":
+			to = &s.objectName
+		case "objectTag":
+			to = &s.tag
+		case "tag":
+			to = &plainTag
+		default:
+			return
 		}
+		if len(value) > maxSelectorValue {
+			long = fmt.Errorf("Selector expects a %s of at most %d bytes, but got %d", name, maxSelectorValue, len(value))
+			return
+		}
+		*to = comparable(value)
+	})
+	if !object {
+		return selector{}, fmt.Errorf("Selector expects an object, but got %.100s", raw)
 	}
-	return selector{
-		comparable(given.ClientID), comparable(given.AppName), comparable(given.ProcessName), comparable(given.PID),
-		comparable(given.ObjectName), comparable(tag),
-	}, nil
+	if s.tag == "" {
+		s.tag = plainTag
+	}
+	return s, long
 }
 
 // orUndefined is a JSON value as the original shows it.
@@ -73,6 +79,9 @@ func comparable(raw json.RawMessage) string {
 	}
 	switch raw[0] {
 	case '"':
+		if end := len(raw) - 1; end > 1 && skipPlain(raw, 1) == end {
+			return "s" + string(raw[1:end])
+		}
 		var text string
 		if json.Unmarshal(raw, &text) != nil || text == "" {
 			return ""
@@ -112,6 +121,16 @@ type hubClient struct {
 	waiting atomic.Int64
 	// turn is when it was called last, for those that wait as long.
 	turn atomic.Uint64
+}
+
+// gone reports whether the connection has ended: its calls are told of that before the client is forgotten.
+func (c *hubClient) gone() bool {
+	select {
+	case <-c.conn.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // routes knows the clients of a hub, in the order of their connections. It is not safe for concurrent use.
@@ -208,7 +227,7 @@ func (r *routes) find(s selector) []*hubClient {
 	}
 	var found []*hubClient
 	for _, client := range among {
-		if slices.ContainsFunc(client.selectors, s.matches) {
+		if !client.gone() && slices.ContainsFunc(client.selectors, s.matches) {
 			found = append(found, client)
 		}
 	}
