@@ -49,6 +49,7 @@ func newHubConfig(h *Hub) *hubConfig {
 type objectMessage struct {
 	Action       string            `json:"action"`
 	Host         json.RawMessage   `json:"host"`
+	Broadcast    json.RawMessage   `json:"broadcast"`
 	PropertyName string            `json:"propertyName"`
 	Register     string            `json:"register"`
 	Data         []json.RawMessage `json:"data"`
@@ -62,18 +63,24 @@ func (k *hubConfig) message(c *Conn, data json.RawMessage, reply func(any)) {
 	if err == nil {
 		result, err = k.act(c, m, data)
 	}
+	answer := hubReply{Remote: m.Host, Success: true}
+	if err == nil && result != nil {
+		answer.Data, err = json.Marshal(result)
+	}
+	if err != nil {
+		answer = hubReply{Remote: m.Host, Error: newHubError("PANDORA_HUB_CONFIG", err)}
+	}
+	if comparable(m.Broadcast) == "" {
+		reply(answer)
+		return
+	}
+	// Who asks all gets the answers of all, here of one.
+	one, err := json.Marshal(answer)
 	if err != nil {
 		reply(hubReply{Remote: m.Host, Error: newHubError("PANDORA_HUB_CONFIG", err)})
 		return
 	}
-	answer := hubReply{Remote: m.Host, Success: true}
-	if result != nil {
-		if answer.Data, err = json.Marshal(result); err != nil {
-			reply(hubReply{Remote: m.Host, Error: newHubError("PANDORA_HUB_CONFIG", err)})
-			return
-		}
-	}
-	reply(answer)
+	reply(hubReply{Remote: m.Host, Success: true, BatchReply: []json.RawMessage{one}})
 }
 
 // act does what a message asks for.
