@@ -79,15 +79,19 @@ func TestIdentity(t *testing.T) {
 	compareIdentity(t, dump)
 }
 
-// TestChildrenAreMonitored: a Node process that a worker starts is a process of the application, until it ends.
-func TestChildrenAreMonitored(t *testing.T) {
+// TestChildren: a Node process that a worker starts is a process of the application, until it ends: it calls objects of
+// others, and has its row in /process.
+func TestChildren(t *testing.T) {
 	b := newBench(t)
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
-	b.write(dir+"/app.js", `const child = require('child_process').spawn('node', ['child.js'], { stdio: ['pipe', 'inherit', 'inherit'] });
+	b.write(dir+"/app.js", `require('pandora').publishObject('adder', { add: async (a, b) => a + b });
+		const child = require('child_process').spawn('node', ['child.js'], { stdio: ['pipe', 'inherit', 'inherit'] });
 		child.on('exit', () => console.log('child ended'));
 		process.on('SIGUSR2', () => child.stdin.end());
 		setInterval(() => {}, 60000);`)
-	b.write(dir+"/child.js", `require('fs').writeFileSync('child.pid', String(process.pid));
+	b.write(dir+"/child.js", `require('pandora').getProxy('adder').then((adder) => adder.add(40, 2))
+			.then((sum) => console.log('the sum is ' + sum), (error) => console.log(error.stack));
+		require('fs').writeFileSync('child.pid', String(process.pid));
 		process.stdin.resume();`)
 	b.run("start", dir)
 	var pid string
@@ -101,6 +105,7 @@ func TestChildrenAreMonitored(t *testing.T) {
 	if list := b.get("/process?appName=app"); !strings.Contains(list, `"processName":"web"`) {
 		t.Errorf("no web in %s", list)
 	}
+	within(t, 10*time.Second, "the answer of a worker", func() bool { return strings.Contains(b.log(), "the sum is 42") })
 	worker := b.apps()["app"].PIDs[0]
 	if err := syscall.Kill(worker, syscall.SIGUSR2); err != nil {
 		t.Fatal(err)

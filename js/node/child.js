@@ -7,7 +7,6 @@ const { isMainThread } = require('node:worker_threads');
 
 /** A child that ends before has not bothered the daemon. */
 const MONITOR_MS = 1000;
-const HUB = './hub/index.js';
 
 /**
  * Takes away what made Node load a file of ours, so that nothing the process starts loads it too.
@@ -59,9 +58,9 @@ function give(facts) {
   const logsDir = process.env.PANDORA_LOGS_DIR || require('node:path').join(require('node:os').homedir(), 'logs');
   const environment = new DefaultEnvironment({ ...facts, pandoraLogsDir: logsDir });
   setEnvironment(environment);
-  /** @type {any} */
-  let hub;
-  const getHub = () => (hub ??= require(HUB).createHub(facts));
+  /** @type {import('./service/hub').ProcessHub | undefined} */
+  let own;
+  const getHub = () => (own ??= new (require('./service/hub').ProcessHub)(facts)).get();
   /** @type {any} */
   let context;
   enter({

@@ -110,6 +110,8 @@ function withPreload(spawning, preload) {
 function followed(spawning, nested) {
   const { file, args, envPairs } = spawning ?? {};
   if (typeof file !== 'string' || !Array.isArray(args) || !Array.isArray(envPairs)) return null;
+  // Who may read what is said for the application's files alone.
+  if (/** @type {any} */ (process).permission || /--(?:experimental-)?permission\b/.test(variable(envPairs, 'NODE_OPTIONS') ?? '')) return null;
   const drains = nested && variable(envPairs, 'NODE_UNIQUE_ID') !== undefined;
   const known = variable(envPairs, 'PANDORA_PROCESS_REPRESENTATION') !== undefined
     && follows(variable(envPairs, 'PANDORA_CURRENT_WRAP_LEVEL') ?? '', variable(envPairs, 'PANDORA_WRAP_MAX_DEPTH'));
