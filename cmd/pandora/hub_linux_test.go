@@ -139,7 +139,8 @@ func TestHub(t *testing.T) {
 			`{"thrown":"Cannot found any clients by selector: {\"objectName\":\"nothing\"}","code":"PANDORA_HUB_NOT_FOUND"`},
 		{"to all", `const all = await client.multipleInvoke({ objectName: 'thing' }, 'OBJECT_ACTION_INVOKE', { propertyName: 'pid', data: [] });
 			return [all.every((reply) => reply.success), new Set(all.map((reply) => reply.data)).size];`, `{"said":[true,2]}`},
-		{"by location", `return (await client.multipleInvoke({ appName: 'one', processName: 'provider' }, 'echo')).length;`, `{"said":2}`},
+		{"by location", `const replies = await client.multipleInvoke({ appName: 'one', processName: 'provider' }, 'echo');
+			return [replies.length, new Set(replies.map(({ host }) => host.pid)).size];`, `{"said":[4,2]}`}, // each worker by itself, too
 		{"a timeout", `return (await facade.getConsumer({ name: 'single' }, {})).hubClient.invoke({ objectName: 'single' },
 			'OBJECT_ACTION_INVOKE', { propertyName: 'slow', data: [60000], timeout: 50 });`, `target no response in 50ms`},
 		{"events", `const single = await facade.getProxy({ name: 'single' }); const heard = []; const fn = (value) => heard.push(value);

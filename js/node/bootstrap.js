@@ -125,6 +125,7 @@ function boot(lane) {
     lane.send('ready', { services: worker.stoppable(), ...(inspector ? { inspector } : {}) });
     clearTimeout(monitor);
     startMonitor(options);
+    worker.goOnline();
   }).catch((error) => fail(error, worker.stop)); // services that have started have their stop, as in Pandora.js
 }
 

@@ -239,6 +239,11 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       return !stopping;
     },
 
+    /** Others find this process in the hub, also if nothing of it has asked for that. */
+    goOnline() {
+      if (!stopping && !process.env.SKIP_IPC_HUB) hub.get();
+    },
+
     /** How many services and applets need a stop. */
     stoppable: () => services?.stoppable ?? 0,
 

@@ -1,13 +1,16 @@
 'use strict';
 
-// The hub as a process sees it: objects that it publishes for others, and proxies of theirs.
+// The hub as a process sees it: objects that it publishes for others, and proxies of theirs. Every worker has one, most
+// for nothing but to be found: what they do not use is not loaded.
 
 const { HubClient } = require('./client');
-const { Objects } = require('./objects');
-const { Consumers } = require('./proxies');
 const { CONFIG_MANAGER } = require('./names');
 
-/** @typedef {import('./selector').ObjectDescription} ObjectDescription */
+/**
+ * @typedef {import('./selector').ObjectDescription} ObjectDescription
+ * @typedef {import('./objects').Objects} Objects
+ * @typedef {import('./proxies').Consumers} Consumers
+ */
 
 /** What this process has to do with the hub. It connects when it is first used. */
 class Hub {
@@ -52,13 +55,13 @@ class Hub {
 
   /** @returns {Objects} */
   getProviderManager() {
-    this.#objects ??= new Objects(this.getHubClient());
+    this.#objects ??= new (require('./objects').Objects)(this.getHubClient());
     return this.#objects;
   }
 
   /** @returns {Consumers} */
   #all() {
-    this.#consumers ??= new Consumers(this.getHubClient(), this.getProviderManager());
+    this.#consumers ??= new (require('./proxies').Consumers)(this.getHubClient(), this.getProviderManager());
     return this.#consumers;
   }
 
