@@ -200,9 +200,13 @@ class Messenger {
     socket.unref();
     socket.on('connect', () => this.#connect(socket));
     socket.on('data', (chunk) => {
-      this.#gather(socket);
+      let packets = 0;
       try {
-        parser.push(/** @type {Buffer} */ (chunk), (packet) => void this.#receive(socket, packet));
+        parser.push(/** @type {Buffer} */ (chunk), (packet) => {
+          packets += 1;
+          void this.#receive(socket, packet);
+        });
+        if (packets > 1) this.#gather(socket); // nothing is answered before this has run
       } catch (error) {
         socket.destroy(error);
       }
