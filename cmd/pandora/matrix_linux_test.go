@@ -175,7 +175,8 @@ func (b *bench) matrixApp(name, kind, modules string) (dir, address string) {
 		b.t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(address)
-	b.env = append(b.env, "PORT="+port)
+	// Egg and midway write logs below the home folder, which they ask the system for, and not HOME.
+	b.env = append(b.env, "PORT="+port, "EGG_HOME="+b.dir, "MOCK_HOME_DIR="+b.dir)
 	return dir, address
 }
 
