@@ -73,10 +73,16 @@ var required, eager = sync.OnceValue(func() *regexp.Regexp {
 // seldom are files that bootstrap and worker require in some workers only.
 var seldom = [...]string{"node/configurator.js", "node/logger/services.js"}
 
+// always are files that every worker requires once it is ready. Outside they would cost it 4 to 8 MB: see bundle.js.txt.
+var always = [...]string{"node/hub/index.js", "node/hub/client.js"}
+
 // bundled lists the files of the bundle: what nearly every worker loads. The rest is found where it is installed.
 func bundled() []string {
-	names := []string{bootstrapName}
-	seen := map[string]bool{bootstrapName: true}
+	names := append([]string{bootstrapName}, always[:]...)
+	seen := map[string]bool{}
+	for _, name := range names {
+		seen[name] = true
+	}
 	for i := 0; i < len(names); i++ {
 		name := names[i]
 		pattern := required()
