@@ -87,7 +87,14 @@ func serveClients(server Messenger, r *Registry, o ClientOptions) *receiver {
 	}
 	server.Handle(actionDiscover, rc.discover)
 	server.HandleFunc(rc.isUplink, rc.uplink)
-	server.OnClose(rc.close)
+	series := newSeriesSet(r, o)
+	server.Handle(actionSeries, func(conn *wire.Conn, data json.RawMessage, _ func(any)) {
+		series.discover(seriesPeer{conn.ID(), conn.PeerPID(), conn.Request}, data)
+	})
+	server.OnClose(func(conn *wire.Conn) {
+		rc.close(conn)
+		series.close(conn.ID())
+	})
 	return rc
 }
 
@@ -479,7 +486,7 @@ func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]a
 				data, err := c.request(ctx, action, map[string]string{"metricKey": gauges[key], "type": "GAUGE"})
 				value := gaugeValue(data)
 				mu.Lock()
-				missed = missed || errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrSlowPeer)
+				missed = missed || late(err)
 				if err == nil && value != nil {
 					values[key] = value
 				}
@@ -497,6 +504,9 @@ func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]a
 	}
 	return values
 }
+
+// late tells whether a worker has not answered in time.
+func late(err error) bool { return errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrSlowPeer) }
 
 // gaugeValue decodes a worker's answer: a number, a string, a bool, or the JSON of anything else; nil for none.
 func gaugeValue(data json.RawMessage) any {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -29,26 +30,46 @@ const namePrefix = "pandora_"
 // format of expfmt.NegotiateIncludingOpenMetrics. The package comment has the rules of names and labels. An error is
 // one of writing.
 func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expfmt.Format, app string) error {
-	families := families{}
+	to := families{}
+	r.mu.Lock()
+	texts := slices.Clone(r.texts)
+	r.mu.Unlock()
+	add := make([]func(to families), len(texts))
+	var reading sync.WaitGroup
+	for i, source := range texts {
+		reading.Go(func() { add[i] = source.read(ctx, app) })
+	}
 	all := r.collect(ctx, query{app: app, pull: true, each: true})
+	reading.Wait()
 	// By type, so that who gets a suffix in a clash of names does not hang on the order of registration.
 	for _, c := range all {
 		for _, s := range c.gauges {
-			families.addGauge(c.group, s)
+			to.addGauge(c.group, s)
 		}
 	}
 	for k := range kinds {
 		for _, c := range all {
 			for _, e := range c.entries {
 				if e.kind == k {
-					e.metric.expose(families, c.group, e.name)
+					e.metric.expose(to, c.group, e.name)
 				}
 			}
 		}
 	}
+	for _, f := range add {
+		f(to)
+	}
+	return to.write(w, format)
+}
+
+// write encodes all families. Where a gauge is called as a counter with its suffix, the counter is shown.
+func (f families) write(w io.Writer, format expfmt.Format) error {
 	enc := expfmt.NewEncoder(w, format)
-	for _, name := range sortedKeys(families) {
-		if err := enc.Encode(families[name].build(name)); err != nil {
+	for _, name := range sortedKeys(f) {
+		if counter, ok := f[strings.TrimSuffix(name, "_total")]; ok && counter != f[name] && counter.kind == dto.MetricType_COUNTER && !counter.plain {
+			continue
+		}
+		if err := enc.Encode(f[name].build(name)); err != nil {
 			return fmt.Errorf("write metric %q: %w", name, err)
 		}
 	}
@@ -66,6 +87,7 @@ type family struct {
 	kind   dto.MetricType
 	help   string
 	series map[string]*dto.Metric // by labels
+	plain  bool                   // a counter whose name has no suffix
 }
 
 // explanation is the help of a metric: a text, or what it is called in its application. It is put together once per
@@ -103,7 +125,7 @@ func (f families) add(name string, help explanation, kind dto.MetricType, m *dto
 
 // build returns the family for the encoder.
 func (fam *family) build(name string) *dto.MetricFamily {
-	if fam.kind == dto.MetricType_COUNTER {
+	if fam.kind == dto.MetricType_COUNTER && !fam.plain {
 		name += "_total"
 	}
 	out := &dto.MetricFamily{Name: &name, Help: &fam.help, Type: &fam.kind}

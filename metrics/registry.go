@@ -38,6 +38,14 @@ type Registry struct {
 	resting *list.List
 	// tags finds the tags that many metrics have in common, by how they are serialised.
 	tags map[string]map[string]string
+	// texts are who adds to the Prometheus text alone.
+	texts []textSource
+}
+
+// textSource has metrics for the Prometheus text that are no rows.
+type textSource interface {
+	// read asks for those of an application, or of all if app is "", and returns what adds them.
+	read(ctx context.Context, app string) func(to families)
 }
 
 // sharedKey is a type and a serialised name.

@@ -16,10 +16,24 @@ function startMonitor({ appName, appDir, processName, worker }) {
   const client = createMetricsClient(messenger, { appName, clientId: newClientId() });
   registerV8Gauges(client, { pid: process.pid, process: processName, worker });
   const own = { appName, newClientId };
+  tellSeries(messenger, { appName, processName, worker });
   indicators.register(messenger, own, indicators.applicationIndicator({ appName, appDir }));
   indicators.register(messenger, own, indicators.nodeIndicator());
   indicators.register(messenger, own, indicators.processIndicator(processName));
   return messenger;
+}
+
+/**
+ * Answers for the series process_* and nodejs_* and those of prom-client, all at once.
+ * @param {import('../wire/messenger').Messenger} messenger
+ * @param {{appName: string, processName: string, worker: number}} facts
+ */
+function tellSeries(messenger, { appName, processName, worker }) {
+  const clientId = newClientId();
+  messenger.handle(`MESSENGER_DOWNLINK_${appName}_series_${clientId}`, () => require('./series').read());
+  messenger.onConnect(() => {
+    messenger.send('METRIC_DISCOVER_KEY_PANDORA_SERIES', { appName, clientId, process: processName, worker });
+  });
 }
 
 /**
