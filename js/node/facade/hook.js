@@ -53,6 +53,7 @@ function install(facts) {
     if (answer === undefined) {
       const file = original(request, ...rest);
       if (request === 'egg-logger') require('../egg-logger').watch(file);
+      else if (request === 'prom-client') require('../monitor/prom-client').watch(file);
       if (!hooked && file.charCodeAt(file.length - 3) === 109 /* m */ && /\.m[jt]s$/.test(file)) hookImports();
       return file;
     }
