@@ -223,16 +223,21 @@ func (r *Runtime) compiled(m *parsed, wrapper goja.Value) *goja.Object {
 	return result
 }
 
-// compileProcfile is the loader's native for a procfile: the same and the requests that are only handed on.
+// compileProcfile is the loader's native for a procfile: the same, the requests that are only handed on, and the text where
+// what runs is not what was written.
 func (r *Runtime) compileProcfile(call goja.FunctionCall) goja.Value {
 	path := call.Argument(0).String()
-	m := r.parseFile(path, r.readModule(path))
+	source := r.readModule(path)
+	m := r.parseFile(path, source)
 	requests := r.vm.NewObject()
 	for request, exports := range markOpaque(m.body) {
 		_ = requests.Set(request, r.strings(exports))
 	}
 	result := r.compiled(m, r.compileModule(m))
 	_ = result.Set("requests", requests)
+	if text := m.program.File.Source(); !strings.Contains(text, source) {
+		_ = result.Set("text", text)
+	}
 	return result
 }
 

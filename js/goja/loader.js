@@ -417,8 +417,11 @@
     return Object.freeze(value);
   }
 
+  /** What runs, of procfiles that were not run as they are written. */
+  const texts = { __proto__: null };
   const engine = {
     place: native.place, locate: native.locate, ...native.files,
+    textOf: (path) => texts[Module._resolveFilename(path, undefined)],
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
       const filename = Module._resolveFilename(path, undefined);
@@ -432,6 +435,7 @@
       try {
         const compiled = native.compileProcfile(filename);
         typescript = typescript || compiled.typescript;
+        if (compiled.text !== undefined) texts[filename] = compiled.text;
         start(module, filename, compiled, procfileRequire(module, compiled));
         module.loaded = true;
         done = true;

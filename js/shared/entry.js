@@ -137,7 +137,7 @@ function classify(entry, host, procfiles) {
   if (host.isExported(value, procfiles)) return 'class';
   const text = Function.prototype.toString.call(value);
   if (!/^class\b/.test(text)) return 'function';
-  return procfiles.some((file) => host.source(file).includes(text)) ? 'inline' : 'class';
+  return procfiles.some((file) => host.textOf(file).includes(text)) ? 'inline' : 'class';
 }
 
 module.exports = { OPAQUE, opaque, unwrap, makeEntry, load, classNameOf, defaultName, staticDependencies, classify };

@@ -15,6 +15,7 @@ const Module = require('module');
  * @property {(baseDir: string | null, request: string) => boolean} resolvable
  * @property {(value: any, except: string[]) => boolean} isExported whether a loaded module exports the value
  * @property {(file: string) => string} source '' when not readable
+ * @property {(file: string) => string} textOf what runs of a procfile that was loaded: its source, or what was made of it
  * @property {(file: string) => string} dirname
  * @property {(baseDir: string | null, request: string) => string} nameOfPath
  * @property {() => Place | null} [place] the innermost place in the user's code
@@ -35,7 +36,7 @@ const files = () => require('fs');
 /**
  * @returns {{requireProcfile: (file: string) => any, place: () => Place | null,
  *   locate: (error: Error, file: string, line: number, column: number) => void, isFile: (file: string) => boolean | null,
- *   isLink: (file: string) => boolean | null} | null} what Goja has of its own; null where it cannot look at a file
+ *   isLink: (file: string) => boolean | null, textOf: (file: string) => string | undefined} | null} what Goja has of its own; null where it cannot look at a file
  */
 function ownEngine() {
   try {
@@ -196,6 +197,7 @@ function createHost() {
       });
     },
     source,
+    textOf: (file) => engine?.textOf(file) ?? source(file),
     dirname: (file) => path.dirname(file),
     nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
     place: engine ? engine.place : () => namedPlace(placeOfStack(), source),
