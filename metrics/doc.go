@@ -37,6 +37,10 @@
 // system.nettraffic.eth0.net.in.bytes is pandora_system_net_in_bytes_total{interface="eth0"}. Their …rate gauges are
 // left out; rate() knows better.
 //
+// Workers tell series of their own in one answer per scrape: process_*, nodejs_*, and what the application keeps in npm's
+// prom-client. These keep their names. Counters and histograms are the sum of an application's workers, all else is each
+// worker's.
+//
 // Concurrency: all functions and methods may be called concurrently. No goroutine outlives the call that started it,
 // except tally's own behind NewScope, which its closer ends.
 //
