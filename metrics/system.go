@@ -30,7 +30,7 @@ type DiskSpace struct {
 }
 
 // AddSystem registers the system's gauges in group GroupSystem: cpu, network, tcp, memory, load and disk, with the
-// names and units of the original. Percentages of cpu time and rates are those since the reading before, readings being at
+// names and units of the original, and on Linux the limits of the daemon's control group, where there are some. Percentages of cpu time and rates are those since the reading before, readings being at
 // least five seconds apart; the first one is taken here. Where there is no time in between, cpu time is that since boot and
 // rates have no value. What the system does not tell has no value.
 func AddSystem(r *Registry, o SystemOptions) error {
@@ -53,6 +53,8 @@ type systemReading struct {
 	// load is over 1, 5 and 15 minutes.
 	load [3]float64
 	disk *DiskSpace
+	// cgroup is Linux's.
+	cgroup cgroupReading
 }
 
 // interfaceReading is the counters of one network interface, in order of netKeys.
@@ -62,7 +64,7 @@ type interfaceReading struct {
 }
 
 func newSystemReading() systemReading {
-	return systemReading{interrupts: math.NaN(), switches: math.NaN(), running: math.NaN(), blocked: math.NaN()}
+	return systemReading{interrupts: math.NaN(), switches: math.NaN(), running: math.NaN(), blocked: math.NaN(), cgroup: newCgroupReading()}
 }
 
 func cpuModes() []string {
@@ -136,7 +138,8 @@ func systemSamples(before, now systemReading, elapsed time.Duration) []Sample {
 	for i, minutes := range []string{"1min", "5min", "15min"} {
 		all = append(all, systemSample("load."+minutes, now.load[i], Text{Help: "Runnable and blocked processes, averaged over " + minutes + "."}))
 	}
-	return append(all, diskSamples(now.disk)...)
+	all = append(all, diskSamples(now.disk)...)
+	return append(all, now.cgroup.samples()...)
 }
 
 func systemSample(key string, value float64, text Text) Sample {

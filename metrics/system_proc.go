@@ -39,6 +39,7 @@ func readProc(root fs.FS) systemReading {
 			}
 		}
 	})
+	r.cgroup = readCgroup(root)
 	return r
 }
 
