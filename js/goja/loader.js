@@ -417,11 +417,9 @@
     return Object.freeze(value);
   }
 
-  /** What runs, of procfiles that were not run as they are written. */
-  const texts = { __proto__: null };
   const engine = {
     place: native.place, locate: native.locate, ...native.files,
-    textOf: (path) => texts[Module._resolveFilename(path, undefined)],
+    texts: { __proto__: null }, // by procfile what runs, where that is not what was written
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {
       const filename = Module._resolveFilename(path, undefined);
@@ -434,8 +432,7 @@
       let done = false;
       try {
         const compiled = native.compileProcfile(filename);
-        typescript = typescript || compiled.typescript;
-        if (compiled.text !== undefined) texts[filename] = compiled.text;
+        engine.texts[path] = compiled.text;
         start(module, filename, compiled, procfileRequire(module, compiled));
         module.loaded = true;
         done = true;

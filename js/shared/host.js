@@ -36,7 +36,7 @@ const files = () => require('fs');
 /**
  * @returns {{requireProcfile: (file: string) => any, place: () => Place | null,
  *   locate: (error: Error, file: string, line: number, column: number) => void, isFile: (file: string) => boolean | null,
- *   isLink: (file: string) => boolean | null, textOf: (file: string) => string | undefined} | null} what Goja has of its own; null where it cannot look at a file
+ *   isLink: (file: string) => boolean | null, texts: Record<string, string | undefined>} | null} what Goja has of its own; null where it cannot look at a file
  */
 function ownEngine() {
   try {
@@ -197,7 +197,7 @@ function createHost() {
       });
     },
     source,
-    textOf: (file) => engine?.textOf(file) ?? source(file),
+    textOf: (file) => engine?.texts[file] ?? source(file),
     dirname: (file) => path.dirname(file),
     nameOfPath: (baseDir, request) => path.parse(path.resolve(baseDir === null ? path.sep : baseDir, request)).name,
     place: engine ? engine.place : () => namedPlace(placeOfStack(), source),
