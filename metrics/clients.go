@@ -124,8 +124,10 @@ type client struct {
 	receiver *receiver
 	ledger   *ledger
 
-	mu     sync.Mutex        // guards everything below
-	gauges map[string]string // by our serialised name, the name as the worker spells it
+	mu sync.Mutex // guards everything below
+	// together: it answers for many gauges in one request.
+	together bool
+	gauges   map[string]string // by our serialised name, the name as the worker spells it
 	// targets are the other metrics by type and the name as the worker spells it.
 	targets map[string][]target
 	// registered are the places that have been taken.
@@ -150,14 +152,22 @@ type frame struct {
 
 // discover handles the message that announces a client.
 func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any)) {
-	var m struct{ AppName, ClientID string }
+	var m struct {
+		AppName, ClientID string
+		Together          bool
+	}
 	if err := json.Unmarshal(data, &m); err != nil || m.ClientID == "" || len(m.ClientID)+len(m.AppName) > maxKey {
 		rc.refused(conn, nil, refuse(RefusedMalformed, "announcement without appName or clientId"))
 		return
 	}
-	if _, err := rc.attach(conn, m.AppName, m.ClientID); err != nil {
+	c, err := rc.attach(conn, m.AppName, m.ClientID)
+	if err != nil {
 		rc.refused(conn, nil, err)
+		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.together = m.Together
 }
 
 // attach makes a client of a connection, unless there is one.
@@ -447,6 +457,10 @@ func (c *client) read(ctx context.Context) map[string]any {
 	p := c.last
 	mine := p == nil || time.Since(p.began) >= pullInterval
 	var gauges map[string]string
+	ask := c.ask
+	if c.together {
+		ask = c.askTogether
+	}
 	if mine {
 		p = &pull{began: time.Now(), done: make(chan struct{})}
 		c.last = p
@@ -455,7 +469,7 @@ func (c *client) read(ctx context.Context) map[string]any {
 	c.mu.Unlock()
 	if mine {
 		// Others may wait for this reading, so it does not end with this reader.
-		p.values = c.ask(context.WithoutCancel(ctx), gauges)
+		p.values = ask(context.WithoutCancel(ctx), gauges)
 		close(p.done)
 		return p.values
 	}
@@ -501,6 +515,35 @@ func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]a
 	wg.Wait()
 	if missed {
 		c.receiver.options.Missed(c.app)
+	}
+	return values
+}
+
+// askTogether reads the gauges in one request: each value is where its name is in the question.
+func (c *client) askTogether(ctx context.Context, gauges map[string]string) map[string]any {
+	if len(gauges) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
+	defer cancel()
+	keys := sortedKeys(gauges)
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = gauges[key]
+	}
+	data, err := c.request(ctx, downlinkPrefix+c.app+"_metrics_"+c.id, map[string]any{"metricKeys": names, "type": typeGauge})
+	if late(err) {
+		c.receiver.options.Missed(c.app)
+	}
+	var answers []json.RawMessage
+	if err != nil || json.Unmarshal(data, &answers) != nil {
+		return nil
+	}
+	values := make(map[string]any, len(keys))
+	for i := range min(len(keys), len(answers)) {
+		if value := gaugeValue(answers[i]); value != nil {
+			values[keys[i]] = value
+		}
 	}
 	return values
 }

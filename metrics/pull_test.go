@@ -111,3 +111,30 @@ func TestReaderThatGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TestPullTogether: one request asks for everything.
+func TestPullTogether(t *testing.T) {
+	c, asked, missed := pulled(0, 0)
+	c.together, c.gauges = true, map[string]string{"a": "raw a", "b": "raw b", "c": "raw c", "d": "raw d"}
+	answer, failure := `[1,null,"x"]`, error(nil)
+	c.request = func(_ context.Context, action string, data any) (json.RawMessage, error) {
+		asked.Add(1)
+		if text := fmt.Sprint(action, data); text != "MESSENGER_DOWNLINK_demo_metrics_c1map[metricKeys:[raw a raw b raw c raw d] type:GAUGE]" {
+			t.Error(text)
+		}
+		return json.RawMessage(answer), failure
+	}
+	read := func() string { c.last = nil; return fmt.Sprint(c.read(t.Context())) }
+	if got := read(); got != "map[a:1 c:x]" || asked.Load() != 1 {
+		t.Errorf("%s, asked %d times", got, asked.Load())
+	}
+	for _, answer = range []string{``, `7`, `{"a":1}`, `[`} {
+		if got := read(); got != "map[]" {
+			t.Errorf("%s: %s", answer, got)
+		}
+	}
+	failure = wire.ErrTimeout
+	if got := read(); got != "map[]" || missed.Load() != 1 {
+		t.Errorf("%s, missed %d", got, missed.Load())
+	}
+}

@@ -108,6 +108,10 @@ test('a worker registers its metrics and indicators and answers for them', async
   assert.ok((await daemon.ask(downlink, { metricKey: name, type: 'GAUGE' })).data > 1e6);
   assert.strictEqual((await daemon.ask(downlink, { metricKey: 'nope', type: 'GAUGE' })).data, undefined);
   assert.strictEqual((await daemon.ask(downlink, null)).data, undefined);
+  assert.strictEqual(client.data.together, true);
+  const together = (await daemon.ask(downlink, { metricKeys: ['nope', name, 7], type: 'GAUGE' })).data;
+  assert.deepStrictEqual(together, [null, together[1], null]);
+  assert.ok(together[1] > 1e6);
 
   const discovered = (wanted) => daemon.next(({ action, data }) => action === 'METRIC_DISCOVER_KEY_' && data.indicatorName === wanted, wanted);
   const rows = async ({ data: { group, clientId } }, args) => (await daemon.ask(`MESSENGER_DOWNLINK_demo_${group}_${clientId}`, args)).data;

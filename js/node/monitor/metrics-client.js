@@ -27,13 +27,15 @@ function createMetricsClient(messenger, { appName, clientId }) {
     messenger.send(uplink, { action: 'METRIC_CREATE', name, type: 'GAUGE', group, clientId });
   }
 
+  /** @param {any} name */
+  const valueOf = (name) => gauges.get(name)?.gauge.getValue();
   messenger.handle(`MESSENGER_DOWNLINK_${appName}_metrics_${clientId}`,
-    (query) => gauges.get(query?.metricKey)?.gauge.getValue());
+    (query) => (Array.isArray(query?.metricKeys) ? Promise.all(query.metricKeys.map(valueOf)) : valueOf(query?.metricKey)));
 
   let announced = false;
   messenger.onConnect(() => {
     announced = true;
-    messenger.send(DISCOVER, { appName, clientId });
+    messenger.send(DISCOVER, { appName, clientId, together: true });
     for (const [name, { group }] of gauges) announce(name, group);
   });
 
