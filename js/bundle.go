@@ -74,7 +74,7 @@ var required, eager = sync.OnceValue(func() *regexp.Regexp {
 var seldom = [...]string{"node/configurator.js", "node/logger/services.js"}
 
 // always are files that every worker requires once it is ready. Outside they would cost it 4 to 8 MB: see bundle.js.txt.
-var always = [...]string{"node/hub/index.js", "node/hub/client.js"}
+var always = [...]string{"node/hub/presence.js"}
 
 // bundled lists the files of the bundle: what nearly every worker loads. The rest is found where it is installed.
 func bundled() []string {

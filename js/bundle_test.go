@@ -12,7 +12,7 @@ import (
 // What every worker loads, it loads in one piece; what few need stays outside.
 func TestBundle(t *testing.T) {
 	names := bundled()
-	for _, name := range []string{bootstrapName, "node/lane.js", "node/drain.js", "node/monitor/index.js", "node/worker.js", "node/hub/client.js", "node/hub/selector.js", "node/logger/service.js", "shared/reconciler.js"} {
+	for _, name := range []string{bootstrapName, "node/lane.js", "node/drain.js", "node/monitor/index.js", "node/worker.js", "node/hub/presence.js", "node/hub/names.js", "node/logger/service.js", "shared/reconciler.js"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is not in the bundle %v", name, names)
 		}

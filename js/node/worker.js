@@ -241,7 +241,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
 
     /** Others find this process in the hub, also if nothing of it has asked for that. */
     goOnline() {
-      if (!stopping && !process.env.SKIP_IPC_HUB) hub.get();
+      if (!stopping && !process.env.SKIP_IPC_HUB) hub.appear();
     },
 
     /** How many services and applets need a stop. */

@@ -2,7 +2,6 @@
 
 // A client of the hub: it is known by its location and by what it publishes, sends messages to others and answers theirs.
 
-const crypto = require('node:crypto');
 const { EventEmitter } = require('node:events');
 const os = require('node:os');
 const path = require('node:path');
@@ -11,6 +10,7 @@ const { Messenger, NO_REPLY } = require('../wire/messenger');
 const names = require('./names');
 const { flatten, revive } = require('./errors');
 const { match } = require('./selector');
+const { newClientId, socketPath } = require('./presence');
 
 /**
  * @typedef {import('./selector').Selector} Selector
@@ -31,11 +31,6 @@ const { match } = require('./selector');
  * @typedef {{dispatch(message: HubMessage): any}} DispatchHandler what it returns, or its promise resolves to, is the
  *   answer; undefined leaves the message to the next handler
  */
-
-/** @returns {string} */
-function socketPath() {
-  return path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), names.SOCKET);
-}
 
 /**
  * @param {string} message
@@ -63,12 +58,14 @@ class HubClient extends EventEmitter {
   #listeners = [];
 
   /**
-   * @param {{location: Selector, socketPath?: string}} options
+   * @param {{location: Selector, socketPath?: string, messenger?: Messenger}} options messenger: a connection that is
+   *   there already, and has said the location
    */
   constructor(options) {
     super();
     this.socketPath = options.socketPath ?? socketPath();
-    this.location = { ...options.location, clientId: crypto.randomUUID() };
+    this.given = options.messenger ?? null;
+    this.location = { ...options.location, clientId: options.location.clientId ?? newClientId() };
     this.#actions.set('echo', (message) => ({ echo: message }));
   }
 
@@ -96,9 +93,10 @@ class HubClient extends EventEmitter {
    */
   async start() {
     if (this.#messenger) throw problem('HubClient already started');
-    const messenger = new Messenger(this.socketPath);
+    const messenger = this.given ?? new Messenger(this.socketPath);
+    this.given = null; // it ends with the first stop
     this.#messenger = messenger;
-    messenger.handle(names.DELIVER, (message) => this.#deliver(message), (error, message) => this.#failure(message, error));
+    messenger.handle(names.DELIVER, (message) => this.deliver(message), (error, message) => this.failure(message, error));
     messenger.onConnect(() => this.#introduce(messenger));
     await messenger.settled();
   }
@@ -132,17 +130,18 @@ class HubClient extends EventEmitter {
   }
 
   /**
+   * Answers a message.
    * @param {HubMessage} message
    * @returns {Promise<any>} a reply, where one is wanted
    */
-  async #deliver(message) {
+  async deliver(message) {
     /** @type {Reply} */
     let reply;
     this.#answering += 1;
     try {
       reply = { host: this.location, remote: message.host, success: true, data: await this.#dispatch(message) };
     } catch (error) {
-      reply = this.#failure(message, error);
+      reply = this.failure(message, error);
     }
     this.#answering -= 1;
     if (this.#answering === 0) this.emit(IDLE);
@@ -154,7 +153,7 @@ class HubClient extends EventEmitter {
    * @param {any} error also of a result that cannot be written as JSON
    * @returns {Reply}
    */
-  #failure(message, error) {
+  failure(message, error) {
     return { host: this.location, remote: message?.host, success: false, error: flatten(error) };
   }
 

@@ -14,7 +14,7 @@ const { CONFIG_MANAGER } = require('./names');
 
 /** What this process has to do with the hub. It connects when it is first used. */
 class Hub {
-  /** @type {{location: import('./selector').Selector, socketPath?: string} | null} */
+  /** @type {ConstructorParameters<typeof HubClient>[0] | null} */
   #options = null;
   /** @type {HubClient | null} */
   #client = null;
@@ -25,7 +25,7 @@ class Hub {
   /** @type {Promise<void> | null} */
   #starting = null;
 
-  /** @param {{location: import('./selector').Selector, socketPath?: string}} options */
+  /** @param {ConstructorParameters<typeof HubClient>[0]} options */
   setup(options) {
     this.#options = options;
   }
@@ -122,11 +122,12 @@ class Hub {
 
 /**
  * @param {{appName: string, processName: string}} facts
+ * @param {ReturnType<typeof import('./presence').appear>} [presence] of the process, if it has one
  * @returns {Hub}
  */
-function createHub({ appName, processName }) {
+function createHub({ appName, processName }, presence) {
   const hub = new Hub();
-  hub.setup({ location: { appName, processName, pid: String(process.pid) } });
+  hub.setup(presence ?? { location: { appName, processName, pid: String(process.pid) } });
   return hub;
 }
 

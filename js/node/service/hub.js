@@ -1,6 +1,6 @@
 'use strict';
 
-// The hub of a process, which is made when something of the application asks for it.
+// The hub of a process, which is made when something of the application, or another process, asks for it.
 
 /** @typedef {ReturnType<typeof import('../hub').createHub>} Hub */
 
@@ -23,6 +23,8 @@ function briefly(promise, ms = WAIT_MS) {
 class ProcessHub {
   /** @type {Hub | undefined} */
   #hub;
+  /** @type {ReturnType<typeof import('../hub/presence').appear> | undefined} */
+  #presence;
   /** @type {Promise<void> | undefined} */
   #leaving;
 
@@ -32,11 +34,17 @@ class ProcessHub {
     /** @returns {Hub} that goes online by itself, as the one of every process of Pandora.js */
     this.get = () => {
       if (!this.#hub) {
-        this.#hub = require('../hub').createHub(this.facts);
+        this.#hub = require('../hub').createHub(this.facts, this.#presence);
         if (!process.env.SKIP_IPC_HUB) this.#hub.start().catch(() => {}); // it tries again
       }
       return this.#hub;
     };
+  }
+
+  /** Other processes find this one from now on, also if it never asks for the hub. */
+  appear() {
+    if (this.#hub || this.#presence) return;
+    this.#presence = require('../hub/presence').appear(this.facts, () => this.get().getHubClient());
   }
 
   /**
@@ -54,6 +62,7 @@ class ProcessHub {
   /** After services have stopped. */
   async stop() {
     if (this.#hub) await briefly(this.#hub.stop());
+    else this.#presence?.messenger.close();
   }
 }
 
