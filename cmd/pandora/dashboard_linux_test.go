@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -188,6 +190,9 @@ func (d *dashboard) checkMetrics(app url.Values) {
 		jobs, _ := groups["jobs"].([]any)
 		return len(node) > 0 && len(jobs) > 0
 	})
+	if !slices.Contains(slices.Collect(maps.Keys(groups)), "system") {
+		d.t.Errorf("/metrics/list: expected the group system, got %v", groups)
+	}
 	for group, listed := range groups {
 		for _, each := range listed.([]any) {
 			metric, _ := each.(object)
@@ -200,6 +205,15 @@ func (d *dashboard) checkMetrics(app url.Values) {
 			return row["metric"] == "jobs.done.count" && row["value"] == 3.0
 		})
 	})
+	names := []string{}
+	for _, row := range d.rows("/metrics/system", nil) {
+		names = append(names, fmt.Sprint(row["metric"]))
+	}
+	for _, prefix := range []string{"system.load.", "system.cpu.", "system.mem.", "system.disk.", "system.tcp."} {
+		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) }) {
+			d.t.Errorf("/metrics/system: expected a metric %s…, got %v", prefix, names)
+		}
+	}
 	within(d.t, 10*time.Second, "gauges of three processes, told apart by their tag pid", func() bool {
 		pids := map[any]bool{}
 		for _, row := range d.rows("/metrics/node", app) {
