@@ -128,12 +128,14 @@ test('a new agent takes over: nothing is lost in a reload, and what was subscrib
   const fresh = launch(dir, { name: 'agent' }); // as in a reload, before the old one stops
   await fresh.next('ready');
   assert.strictEqual(await run(worker, "counter.core.invoke('pid')"), old.child.pid);
+  await run(worker, "(globalThis.calls = Promise.all([1, 2, 3, 4].map(async () => { while (!globalThis.enough) await counter.core.invoke('pid'); }))) && 0");
   const slow = run(worker, "counter.core.invoke('slow')");
   await old.printed('slow');
   const gone = stop(old);
   assert.strictEqual(await slow, 'slowly');
   assert.strictEqual(await run(worker, "counter.core.invoke('pid')"), fresh.child.pid);
   await gone;
+  await run(worker, '(globalThis.enough = true) && globalThis.calls.then(() => 0)'); // none has failed
   await fresh.printed('subscribe "sum"');
   await run(worker, 'counter.add(4)');
   await worker.printed('sum 4');

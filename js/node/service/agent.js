@@ -7,6 +7,10 @@ const { ServiceCore } = require('./core');
 const ACTION = 'SERVICE_INTERNAL';
 /** What is being answered has this long once the agent stops. */
 const LEAVE_MS = 1000;
+/** How long clients may take to go. */
+const FAREWELL_MS = 1000;
+/** The agent tells its clients that it gives its place to another. */
+const LEAVES = 'service-agent-leaves';
 /** Of one process. */
 const MAX_LISTENERS = 10000;
 
@@ -187,10 +191,29 @@ function serve(server, link) {
         idle = () => { clearTimeout(timer); resolve(undefined); };
       });
     }
-    // The last answers are written before their sockets close.
-    await new Promise((resolve) => setImmediate(resolve));
+    // Each client reads its last answers, and says when it has sent its last message: that is answered, too.
+    server.stopListening();
+    server.broadcast(ACTION, { type: LEAVES });
+    await emptied(server);
     server.close();
   };
 }
 
-module.exports = { AgentCore, serve, flatten, ACTION };
+/**
+ * @param {import('./messenger').MessengerServer} server
+ * @returns {Promise<void>} resolves when its clients have gone, or it has waited enough for them
+ */
+function emptied(server) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, FAREWELL_MS);
+    const check = () => {
+      if (server.clients.size > 0) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    server.on('disconnected', check);
+    check();
+  });
+}
+
+module.exports = { AgentCore, serve, flatten, ACTION, LEAVES };

@@ -177,13 +177,18 @@ class MessengerServer extends EventEmitter {
     for (const client of this.clients) client.send(action, data);
   }
 
-  close() {
+  /** Nobody connects any more; who is connected stays. */
+  stopListening() {
     try {
       if (fs.statSync(this.socketPath).ino === this.#inode) fs.unlinkSync(this.socketPath);
     } catch {
       // It is gone, or never was.
     }
     this.server.close();
+  }
+
+  close() {
+    this.stopListening();
     for (const client of this.clients) client.close();
   }
 }
@@ -193,6 +198,10 @@ class MessengerClient extends EventEmitter {
   /** @type {Peer | null} */
   #peer = null;
   #closed = false;
+  /** How often it has connected. */
+  connects = 0;
+  /** Those whose answers are still taken. @type {WeakSet<Peer>} */
+  #left = new WeakSet();
   /** What waits for a connection. @type {Set<{action: string, data: any, callback?: Callback, until: number, timer?: NodeJS.Timeout}>} */
   #queue = new Set();
 
@@ -211,6 +220,7 @@ class MessengerClient extends EventEmitter {
     });
     socket.on('connect', () => {
       this.#peer = peer;
+      this.connects += 1;
       const waiting = [...this.#queue];
       this.#queue.clear();
       this.emit('connect');
@@ -220,12 +230,28 @@ class MessengerClient extends EventEmitter {
       }
     });
     peer.once('close', () => {
+      if (this.#left.has(peer)) return; // another has its place
       const connected = this.#peer === peer;
       this.#peer = null;
       if (connected) this.emit('close');
       if (!this.#closed) setTimeout(() => this.#open(), RETRY_MS).unref();
     });
     this.socket = socket;
+  }
+
+  get connected() {
+    return this.#peer !== null;
+  }
+
+  /** Connects anew. What was asked is still answered by the other end, which is told that nothing more comes. */
+  moveOn() {
+    const peer = this.#peer;
+    if (!peer) return;
+    this.#peer = null;
+    this.#left.add(peer);
+    peer.socket.end();
+    this.emit('close');
+    this.#open();
   }
 
   /**

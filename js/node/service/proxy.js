@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { randomUUID } = require('node:crypto');
 const { inspect } = require('node:util');
 const { ServiceCore } = require('./core');
-const { ACTION, flatten } = require('./agent');
+const { ACTION, LEAVES, flatten } = require('./agent');
 
 const TIMEOUT_MS = 10000;
 
@@ -69,6 +69,10 @@ class ProxyCore extends ServiceCore {
 
   /** @param {any} message */
   #dispatch(message) {
+    if (message?.type === LEAVES) {
+      this.link.client().moveOn();
+      return;
+    }
     if (message?.type !== 'service-dispatch-event' || message.serviceId !== this.serviceName) return;
     this.#listeners.get(message.payload?.listener)?.(message.payload.event);
   }
@@ -96,6 +100,7 @@ class ProxyCore extends ServiceCore {
       if (left <= 0) throw late();
       /** @type {any} */
       let answer;
+      const { connects } = this.link.client();
       try {
         answer = await new Promise((resolve, reject) => {
           this.link.client().send(ACTION, { type, serviceId: this.serviceName, payload },
@@ -108,16 +113,19 @@ class ProxyCore extends ServiceCore {
         throw Object.assign(new Error(`ServiceProxy sendRemote() Error, ${error.message}`, { cause: error }), { code: error.code });
       }
       if (!answer?.moved) return answer;
-      await this.#moved(until);
+      await this.#moved(until, connects);
     }
   }
 
   /**
    * The agent is about to leave its place to another.
    * @param {number} until
+   * @param {number} asked how often this process had connected when it asked
+   * @returns {Promise<void>} resolves when it has a connection that it did not ask by
    */
-  #moved(until) {
+  #moved(until, asked) {
     const client = this.link.client();
+    if (client.connected && client.connects !== asked) return Promise.resolve();
     return new Promise((resolve) => {
       const go = () => {
         clearTimeout(timer);
