@@ -19,6 +19,10 @@ import (
 
 // TestMain lets scripts run this test binary as pandora, and as the few helpers they need.
 func TestMain(m *testing.M) {
+	// A process with the race detector sleeps a second before it exits, and the tests start many hundreds.
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=10")
+	}
 	testscript.Main(m, map[string]func(){
 		"pandora":  main,
 		"fetch":    fetchMain,
@@ -70,6 +74,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("PANDORA_ACTUATOR_PORT", "0")
 	env.Setenv("PORT", "0")
 	env.Setenv("NO_COLOR", "1")
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("DEFAULT_WORKER_COUNT", "2")
 	env.Defer(func() {
 		exe, err := exec.LookPath("pandora")
