@@ -62,11 +62,11 @@ stop: ## stop everything that `make run` started
 
 test: deps test-go test-js ## all tests that need one Node version (at most ten minutes)
 
-# The race detector needs cgo and a C compiler.
+# The race detector needs cgo and a C compiler. A process built with it sleeps a second as it exits, unless it is told not to.
 test-go: deps
 	@command -v $${CC:-cc} >/dev/null || { echo "installing a C compiler for the race detector"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 	@test "$$CI" != true || command -v systemd-analyze >/dev/null || { echo "installing systemd-analyze, which reads the boot units"; apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd; }
-	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
+	GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
 test-js: deps
 	$(NODE) --test js/test/*.test.js
