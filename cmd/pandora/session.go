@@ -141,6 +141,9 @@ func (c *cli) ensure(ctx context.Context, home state.Home) (d *control.Daemon, s
 	if d, err = probe(ctx, home); d != nil || err != nil {
 		return d, nil, err
 	}
+	if d, err = awaitOther(ctx, home); d != nil || err != nil {
+		return d, nil, err
+	}
 	if home, err = c.plainHome(); err != nil {
 		return nil, nil, err
 	}
@@ -153,6 +156,26 @@ func (c *cli) ensure(ctx context.Context, home state.Home) (d *control.Daemon, s
 		return nil, nil, err
 	}
 	return control.DialDaemon(home.ControlSocket(), version), &ready, nil
+}
+
+// awaitOther waits for a daemon that holds its lock and does not answer: it is ending, or it is being started by a guard
+// that was lost meanwhile. The daemon is nil when the lock is free, or it has been held for too long.
+func awaitOther(ctx context.Context, home state.Home) (*control.Daemon, error) {
+	limited, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for home.DaemonLives() {
+		select {
+		case <-limited.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
+		if d, err := probe(limited, home); d != nil || err != nil && limited.Err() == nil {
+			return d, err
+		}
+	}
+	return nil, nil
 }
 
 // awaitService gives the service manager that keeps the daemon the time to bring back one that has died; a daemon that is
