@@ -23,11 +23,14 @@ import (
 // lockTimeout is how long a new daemon waits for the end of the one before it.
 const lockTimeout = 15 * time.Second
 
+// revivalTimeout is the same for one that a guard brings back: if it finds another, that is the one.
+const revivalTimeout = 500 * time.Millisecond
+
 // guardEndTime is how long an ending daemon waits for the processes of guards that have taken leave.
 const guardEndTime = 3 * time.Second
 
 func (c *cli) daemonCommand() *cobra.Command {
-	fd, detached, stay := 0, false, false
+	fd, detached, stay, revival := 0, false, false, false
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: "The background process that keeps the applications",
@@ -40,7 +43,7 @@ ready and, if asked to, that it is alive.`,
 			if detached {
 				return detach(fd, c.environ)
 			}
-			err := c.daemon(cmd.Context(), fd, stay)
+			err := c.daemon(cmd.Context(), fd, stay, revival)
 			if err != nil {
 				tellReady(fd, readiness{Error: err.Error()})
 			}
@@ -52,6 +55,8 @@ ready and, if asked to, that it is alive.`,
 	cmd.Flags().BoolVar(&detached, "detach", false, "start the daemon as a process of its own and return at once")
 	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
 	_ = cmd.Flags().MarkHidden("detach")
+	cmd.Flags().BoolVar(&revival, "revival", false, "end at once when another daemon runs, or none is wanted any more")
+	_ = cmd.Flags().MarkHidden("revival")
 	cmd.AddCommand(c.daemonStatusCommand(), c.daemonUpgradeCommand())
 	return cmd
 }
@@ -72,8 +77,8 @@ type daemon struct {
 }
 
 // daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere; with stay
-// it does not end with the last application.
-func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
+// it does not end with the last application; a revival gives way to any other daemon, and to the mark that none is wanted.
+func (c *cli) daemon(ctx context.Context, fd int, stay, revival bool) error {
 	home, err := c.plainHome()
 	if err != nil {
 		return err
@@ -81,7 +86,11 @@ func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
 	if err := home.Prepare(); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
+	patience := lockTimeout
+	if revival {
+		patience = revivalTimeout
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	lock, err := home.LockDaemon(waiting)
 	if errors.Is(err, state.ErrLocked) {
@@ -91,6 +100,9 @@ func (c *cli) daemon(ctx context.Context, fd int, stay bool) error {
 		return err
 	}
 	defer lock.Close()
+	if revival && home.IsDown() {
+		return errors.New("start the daemon: none is wanted any more")
+	}
 	lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
 	if err := home.ClearDown(); err != nil {
 		return fmt.Errorf("take away the mark of the daemon's end: %w", err)

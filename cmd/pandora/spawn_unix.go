@@ -101,7 +101,7 @@ func detach(fd int, environ []string) error {
 	if err != nil {
 		return fmt.Errorf("find the path of this program: %w", err)
 	}
-	args := []string{"daemon"}
+	args := []string{"daemon", "--revival"}
 	var ready *os.File
 	if fd != 0 {
 		args = append(args, fmt.Sprintf("--ready-fd=%d", readyFD))
