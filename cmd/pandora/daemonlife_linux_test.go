@@ -545,9 +545,11 @@ func TestDaemonAndGuardLostTogether(t *testing.T) {
 	if !slices.Equal(now["other"].PIDs, before["other"].PIDs) || now["other"].GuardPID != before["other"].GuardPID {
 		t.Errorf("the other application is %+v, was %+v", now["other"], before["other"])
 	}
-	if all := b.daemons(); len(all) != 1 || all[0] != pid {
-		t.Errorf("daemons %v, want only %d", all, pid)
-	}
+	// The guard that was lost may have been bringing one back, too; it gives way.
+	within(t, 3*time.Second, "only one daemon", func() bool {
+		all := b.daemons()
+		return len(all) == 1 && all[0] == pid
+	})
 	if conn, err := net.DialTimeout("tcp", address, time.Second); err != nil {
 		t.Errorf("the port does not answer: %v", err)
 	} else {
