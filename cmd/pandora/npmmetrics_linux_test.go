@@ -12,22 +12,6 @@ import (
 	"github.com/pandora-go/pandora/internal/control"
 )
 
-// clientModules is where `make deps` installs npm's packages of Pandora.js.
-func clientModules(t *testing.T) string {
-	t.Helper()
-	modules, err := filepath.Abs("../../.cache/clients/node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(modules); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%v: run make deps", err)
-		}
-		t.Skipf("%v: run make deps", err)
-	}
-	return modules
-}
-
 // metricsApp is one application with two processes that say the same: npm has npm's packages, ours has none.
 const metricsApp = `'use strict';
 const {
@@ -112,7 +96,7 @@ func (b *bench) values(group string) map[string]any {
 // TestPandoraMetrics: what npm's pandora-metrics registers and counts in a worker is seen; ours does the same where an
 // application has no copy of its own.
 func TestPandoraMetrics(t *testing.T) {
-	modules := clientModules(t)
+	modules := installed(t, "clients", false)
 	b := newBench(t)
 	dir := filepath.Join(b.dir, "app")
 	for _, who := range []string{"npm", "ours"} {

@@ -6,11 +6,11 @@ const { EventEmitter } = require('node:events');
 const os = require('node:os');
 const path = require('node:path');
 const { format } = require('node:util');
-const { Messenger, NO_REPLY } = require('../wire/messenger');
+const { Messenger, NO_REPLY, daemonSocket } = require('../wire/messenger');
 const names = require('./names');
 const { flatten, revive } = require('./errors');
 const { match } = require('./selector');
-const { newClientId, socketPath } = require('./presence');
+const { newClientId } = require('./presence');
 
 /**
  * @typedef {import('./selector').Selector} Selector
@@ -63,7 +63,7 @@ class HubClient extends EventEmitter {
    */
   constructor(options) {
     super();
-    this.socketPath = options.socketPath ?? socketPath();
+    this.socketPath = options.socketPath ?? daemonSocket(names.SOCKET);
     this.given = options.messenger ?? null;
     this.location = { ...options.location, clientId: options.location.clientId ?? newClientId() };
     this.#actions.set('echo', (message) => ({ echo: message }));

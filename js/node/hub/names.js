@@ -3,7 +3,7 @@
 // What the hub's protocol calls things.
 
 module.exports = {
-  SOCKET: 'pandorajs_pandora_msg_hub.sock',
+  SOCKET: 'pandora_msg_hub',
   ONLINE: 'PANDORA_HUB_ACTION_ONLINE_UP',
   OFFLINE: 'PANDORA_HUB_ACTION_OFFLINE_UP',
   PUBLISH: 'PANDORA_HUB_ACTION_PUBLISH_UP',

@@ -3,15 +3,8 @@
 // A process in the hub that has nothing to do with it yet: it is found by its location. What answers a message is loaded
 // with the first one.
 
-const os = require('node:os');
-const path = require('node:path');
-const { Messenger } = require('../wire/messenger');
+const { Messenger, daemonSocket } = require('../wire/messenger');
 const { SOCKET, ONLINE, DELIVER } = require('./names');
-
-/** @returns {string} */
-function socketPath() {
-  return path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), SOCKET);
-}
 
 /** @returns {string} as a random UUID; it only tells processes apart, and node:crypto is not loaded for it */
 function newClientId() {
@@ -27,10 +20,10 @@ function newClientId() {
  */
 function appear({ appName, processName }, client) {
   const location = { appName, processName, pid: String(process.pid), clientId: newClientId() };
-  const messenger = new Messenger(socketPath());
+  const messenger = new Messenger(daemonSocket(SOCKET));
   messenger.onConnect(() => messenger.send(ONLINE, { host: location }));
   messenger.handle(DELIVER, (message) => client().deliver(message), (error, message) => client().failure(message, error));
   return { location, messenger };
 }
 
-module.exports = { appear, newClientId, socketPath };
+module.exports = { appear, newClientId };

@@ -3,9 +3,7 @@
 // Tells the daemon which files are to be rotated, and that they still are: without a heartbeat it forgets them. It answers
 // by 'logger-reload' after it has renamed some. A daemon that is missing is waited for; nothing waits for it.
 
-const os = require('node:os');
-const path = require('node:path');
-const { Messenger } = require('../wire/messenger');
+const { Messenger, daemonSocket } = require('../wire/messenger');
 
 const ACTION = 'LOGGER_INTERNAL';
 /** The first strategy is told after this time, so that it costs the start nothing: a rotation is never that urgent. */
@@ -47,7 +45,7 @@ function createRotation({ heartbeatTime, reload, connectAfter = CONNECT_MS }) {
   }
 
   function connect() {
-    messenger = new Messenger(path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), 'pandorajs_pandora_logger.sock'));
+    messenger = new Messenger(daemonSocket('pandora_logger'));
     messenger.handle(ACTION, (message) => {
       if (message?.type === 'logger-reload') reload(message.payload?.uuid);
     });

@@ -2,16 +2,14 @@
 
 // The one connection of this process for metrics, indicators and errors.
 
-const os = require('node:os');
-const path = require('node:path');
-const { Messenger } = require('../wire/messenger');
+const { Messenger, daemonSocket } = require('../wire/messenger');
 
 /** @type {Messenger | null} */
 let messenger = null;
 
 /** @returns {Messenger} made when first asked for */
 function connection() {
-  messenger ??= new Messenger(path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), 'pandorajs_pandora_metric.sock'));
+  messenger ??= new Messenger(daemonSocket('pandora_metric'));
   return messenger;
 }
 
