@@ -50,32 +50,64 @@ type health struct {
 	key, status string
 }
 
-// run returns the rows of the built-in checks of each application, the checks running all at once.
-func (c *checks) run(ctx context.Context, apps []Application) [][]health {
-	rows := make([][]health, len(apps))
-	if len(apps) == 0 {
-		return rows
+// checkResult is what a built-in check found for one application.
+type checkResult struct {
+	// name is the key of the row in /health; process is "" for one about the application as a whole.
+	name, process string
+	// A result that is not up makes the application DOWN only when it is critical.
+	up, critical bool
+	// description says what is wrong and what to do; "" when up.
+	description string
+	// details hold what was measured, to be shown to those who may see it; their keys carry units. They are not to be
+	// changed: results are shared.
+	details map[string]any
+	// at is when the check ended, after it had run for took.
+	at   time.Time
+	took time.Duration
+}
+
+// status is the row's word for the result.
+func (r checkResult) status() string {
+	if r.up {
+		return statusUp
 	}
+	return statusDown
+}
+
+// results runs the built-in checks of an application all at once, and returns their results in the order in which they
+// are shown. A result that is fresh enough is served again, and no check is waited for longer than its time limit.
+func (c *checks) results(ctx context.Context, app Application) []checkResult {
 	var wg sync.WaitGroup
-	var disk string
+	var disk, port string
 	if c.options.disk {
 		wg.Go(func() { disk = c.disk.status(ctx, c.checkDisk) })
 	}
-	ports := make([]string, len(apps))
 	if c.options.port {
-		for i, app := range apps {
-			wg.Go(func() { ports[i] = c.port(ctx, app) })
-		}
+		wg.Go(func() { port = c.port(ctx, app) })
 	}
 	wg.Wait()
-	for i := range apps {
-		if disk != "" {
-			rows[i] = append(rows[i], health{"disk_space", disk})
-		}
-		if ports[i] != "" {
-			rows[i] = append(rows[i], health{"port", ports[i]})
-		}
+	var results []checkResult
+	if disk != "" {
+		results = append(results, checkResult{name: "disk_space", up: disk == statusUp, critical: true, at: time.Now()})
 	}
+	if port != "" {
+		results = append(results, checkResult{name: "port", up: port == statusUp, critical: true, at: time.Now()})
+	}
+	return results
+}
+
+// run returns the rows of the built-in checks of each application, the checks running all at once.
+func (c *checks) run(ctx context.Context, apps []Application) [][]health {
+	rows := make([][]health, len(apps))
+	var wg sync.WaitGroup
+	for i, app := range apps {
+		wg.Go(func() {
+			for _, result := range c.results(ctx, app) {
+				rows[i] = append(rows[i], health{result.name, result.status()})
+			}
+		})
+	}
+	wg.Wait()
 	return rows
 }
 
