@@ -75,6 +75,12 @@ type Application struct {
 	StdoutLogPath string
 	// Sockets are the listening sockets the guard owns for the application.
 	Sockets []Socket
+	// Processes are what it consists of, in the order they start.
+	Processes []Process
+	// Draining is true from the moment its stop or restart is asked for until all of it has ended.
+	Draining bool
+	// Indicators are those its procfile defines.
+	Indicators []DeclaredIndicator
 }
 
 // Drift tells how a worker's own evaluation of the procfile differs from the structure that is being run.

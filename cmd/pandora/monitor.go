@@ -229,6 +229,7 @@ func endpointApplication(a control.AppStatus) endpoints.Application {
 			app.Digest = e.Digest
 		}
 	}
+	app.Processes, app.Draining = endpointProcesses(a.Processes), draining(a.Operation)
 	for _, p := range a.Processes {
 		for _, w := range p.Workers {
 			if w.Drift != nil {
