@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,11 @@ const namePrefix = "pandora_"
 // format of expfmt.NegotiateIncludingOpenMetrics. The package comment has the rules of names and labels. An error is
 // one of writing.
 func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expfmt.Format, app string) error {
+	return r.families(ctx, app).write(w, format)
+}
+
+// families reads what the text shows of one application, of everything if app is "".
+func (r *Registry) families(ctx context.Context, app string) families {
 	to := families{}
 	r.mu.Lock()
 	texts := slices.Clone(r.texts)
@@ -59,17 +65,14 @@ func (r *Registry) WritePrometheus(ctx context.Context, w io.Writer, format expf
 	for _, f := range add {
 		f(to)
 	}
-	return to.write(w, format)
+	return to
 }
 
-// write encodes all families. Where a gauge is called as a counter with its suffix, the counter is shown.
+// write encodes all families that are shown.
 func (f families) write(w io.Writer, format expfmt.Format) error {
 	enc := expfmt.NewEncoder(w, format)
-	for _, name := range sortedKeys(f) {
-		if counter, ok := f[strings.TrimSuffix(name, "_total")]; ok && counter != f[name] && counter.kind == dto.MetricType_COUNTER && !counter.plain {
-			continue
-		}
-		if err := enc.Encode(f[name].build(name)); err != nil {
+	for name, fam := range f.shown() {
+		if err := enc.Encode(fam.build(name)); err != nil {
 			return fmt.Errorf("write metric %q: %w", name, err)
 		}
 	}
@@ -77,6 +80,21 @@ func (f families) write(w io.Writer, format expfmt.Format) error {
 		return closer.Close()
 	}
 	return nil
+}
+
+// shown is the families in order of their names. Where a gauge is called as a counter with its suffix, the counter is
+// shown.
+func (f families) shown() iter.Seq2[string, *family] {
+	return func(yield func(string, *family) bool) {
+		for _, name := range sortedKeys(f) {
+			if counter, ok := f[strings.TrimSuffix(name, "_total")]; ok && counter != f[name] && counter.kind == dto.MetricType_COUNTER && !counter.plain {
+				continue
+			}
+			if !yield(name, f[name]) {
+				return
+			}
+		}
+	}
 }
 
 // families are the metrics of a text by name, counters without their suffix.
