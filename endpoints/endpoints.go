@@ -122,6 +122,10 @@ type Config struct {
 	Log *zap.Logger
 	// InvokeTimeout bounds one invocation of all Indicators of a group; 0 means 3 s.
 	InvokeTimeout time.Duration
+	// Events serves /events; nil leaves it out.
+	Events *Events
+	// Changed is told of every change of health; it must not wait. It may be nil.
+	Changed func(Transition)
 }
 
 // Server serves the EndPoints. The zero value is not usable; New makes one.
