@@ -1,0 +1,167 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxText bounds one option, maxTags the tags of one reporter.
+	maxText = 4096
+	maxTags = 64
+)
+
+// options is what one reporter was configured with. What is wrong is collected.
+type options struct {
+	app, name string
+	// kind is the type of the reporter.
+	kind string
+	// fresh says that what is counted by the first report has been counted since the reporter began.
+	fresh    bool
+	values   map[string]json.RawMessage
+	problems []string
+}
+
+// newOptions reads the options of a reporter, those in initConfig over those beside it; nil when it is switched off.
+func newOptions(app, name string, raw json.RawMessage, fresh bool) *options {
+	o := &options{app: app, name: name, kind: name, fresh: fresh, values: map[string]json.RawMessage{}}
+	if falsy(raw) {
+		return nil
+	}
+	if string(raw) != "true" && json.Unmarshal(raw, &o.values) != nil {
+		o.problems = append(o.problems, fmt.Sprintf("its options are %.80s, expected an object", raw))
+		return o
+	}
+	if enabled, given := o.values["enabled"]; given && falsy(enabled) {
+		return nil
+	}
+	if init, given := o.values["initConfig"]; given && !falsy(init) {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(init, &inner) != nil {
+			o.wrong("initConfig", "an object")
+		}
+		maps.Copy(o.values, inner)
+	}
+	if kind := o.text("type", ""); kind != "" {
+		o.kind = kind
+	}
+	return o
+}
+
+// falsy reports what switches something off.
+func falsy(raw json.RawMessage) bool {
+	return slices.Contains([]string{"null", "false", "0", `""`}, string(raw))
+}
+
+// sentence is a problem with the reporter, for people.
+func (o *options) sentence(format string, args ...any) string {
+	whose := ""
+	if o.app != "" {
+		whose = fmt.Sprintf(" of application %q", o.app)
+	}
+	return fmt.Sprintf("reporter %q%s does not run: ", o.name, whose) + fmt.Sprintf(format, args...)
+}
+
+// wrong notes that an option makes no sense. Its value is not told: it may be a secret.
+func (o *options) wrong(key, want string) {
+	o.problems = append(o.problems, fmt.Sprintf("option %s is not valid, expected %s", key, want))
+}
+
+// given returns an option that is there and not null.
+func (o *options) given(key string) (json.RawMessage, bool) {
+	raw, ok := o.values[key]
+	return raw, ok && string(raw) != "null"
+}
+
+// text reads a text.
+func (o *options) text(key, absent string) string {
+	raw, ok := o.given(key)
+	if !ok {
+		return absent
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil || len(text) > maxText {
+		o.wrong(key, "a text")
+	}
+	return text
+}
+
+// number reads a whole number between two limits.
+func (o *options) number(key string, absent, low, high int64) int64 {
+	raw, ok := o.given(key)
+	if !ok {
+		return absent
+	}
+	var n int64
+	if json.Unmarshal(raw, &n) != nil || n < low || n > high {
+		o.wrong(key, fmt.Sprintf("a whole number from %d to %d", low, high))
+		return absent
+	}
+	return n
+}
+
+// duration reads milliseconds.
+func (o *options) duration(key string, absent, most time.Duration) time.Duration {
+	return time.Duration(o.number(key, absent.Milliseconds(), 100, most.Milliseconds())) * time.Millisecond
+}
+
+// flag reads a switch.
+func (o *options) flag(key string, absent bool) bool {
+	raw, ok := o.given(key)
+	if !ok {
+		return absent
+	}
+	return !falsy(raw)
+}
+
+// tags reads texts by name; of several keys the later ones count.
+func (o *options) tags(keys ...string) map[string]string {
+	var all map[string]string
+	for _, key := range keys {
+		raw, ok := o.given(key)
+		if !ok {
+			continue
+		}
+		var tags map[string]any
+		if json.Unmarshal(raw, &tags) != nil || len(tags) > maxTags {
+			o.wrong(key, fmt.Sprintf("an object with at most %d texts", maxTags))
+			continue
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		for name, value := range tags {
+			switch value.(type) {
+			case string, float64, bool:
+				all[name] = fmt.Sprint(value)
+			default:
+				o.wrong(key+"."+name, "a text")
+			}
+		}
+	}
+	return all
+}
+
+// address reads a URL to post to.
+func (o *options) address(key, absent string) string {
+	text := o.text(key, absent)
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		o.wrong(key, `a URL with http or https and a host, as "http://127.0.0.1:4318"`)
+	}
+	return text
+}
+
+// oneOf reads one of several words.
+func (o *options) oneOf(key string, words ...string) string {
+	word := o.text(key, words[0])
+	if !slices.Contains(words, word) {
+		o.wrong(key, "one of "+strings.Join(words, ", "))
+	}
+	return word
+}
