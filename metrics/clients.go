@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -58,7 +57,37 @@ type ClientOptions struct {
 	Refused func(Refusal)
 	// Worker tells which worker the process with that id is; nil where nobody knows. It must not wait.
 	Worker func(pid int) (process string, worker int, ok bool)
+	// Remembered keeps, for the next daemon, what clients have registered that do not do so again by themselves; nil for nobody.
+	Remembered Remembered
 }
+
+// Remembered keeps announcements of peers that announce themselves only once, and says them again when such a peer is back:
+// to the next daemon, or on another connection. A connection is known by its ID.
+type Remembered interface {
+	// Keep keeps a frame. The peer, and no other of its process, answers frames of the action ask.
+	Keep(conn uint64, action string, data json.RawMessage, ask string)
+	// Renews tells that the peer of a connection announces itself on each: nothing need be kept of it.
+	Renews(conn uint64)
+	// Knows tells whether frames of an action are kept of somebody who is away.
+	Knows(action string) bool
+	// Recall says again what a peer has announced that frames of that action come from, and tells whether there was anything.
+	Recall(conn uint64, action string) bool
+}
+
+// forgetful remembers nothing.
+type forgetful struct{}
+
+// Keep implements Remembered.
+func (forgetful) Keep(uint64, string, json.RawMessage, string) {}
+
+// Renews implements Remembered.
+func (forgetful) Renews(uint64) {}
+
+// Knows implements Remembered.
+func (forgetful) Knows(string) bool { return false }
+
+// Recall implements Remembered.
+func (forgetful) Recall(uint64, string) bool { return false }
 
 // ServeClients lets the workers that connect to server keep their metrics in r, from now until server is closed. When a
 // connection ends, what it registered goes, unless another worker has registered the same. Messages that make no sense
@@ -80,6 +109,9 @@ func serveClients(server Messenger, r *Registry, o ClientOptions) *receiver {
 	}
 	if o.Worker == nil {
 		o.Worker = func(int) (string, int, bool) { return "", 0, false }
+	}
+	if o.Remembered == nil {
+		o.Remembered = forgetful{}
 	}
 	rc := &receiver{
 		registry: r, options: o, conns: map[uint64][]*client{}, uplinks: map[string]int{},
@@ -124,6 +156,9 @@ type client struct {
 	receiver *receiver
 	ledger   *ledger
 
+	// creating is held while a place is taken: what is said again for a client comes beside what it says itself.
+	creating sync.Mutex
+
 	mu sync.Mutex // guards everything below
 	// together: it answers for many gauges in one request.
 	together bool
@@ -135,13 +170,6 @@ type client struct {
 	warned     map[Refusal]bool
 	last       *pull
 	labels     map[string]string // of the worker, nil before they are known
-}
-
-// pull is one reading of all gauges of a client.
-type pull struct {
-	began  time.Time
-	done   chan struct{}
-	values map[string]any // complete when done is closed
 }
 
 // frame is what a client says.
@@ -166,8 +194,13 @@ func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any))
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.together = m.Together
+	c.mu.Unlock()
+	if m.Together { // npm's client does not know that
+		rc.options.Remembered.Renews(conn.ID())
+	} else {
+		rc.options.Remembered.Keep(conn.ID(), actionDiscover, data, c.downlink())
+	}
 }
 
 // attach makes a client of a connection, unless there is one.
@@ -200,7 +233,7 @@ func (rc *receiver) isUplink(action string) bool {
 	}
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
-	return rc.uplinks[action] > 0 || rc.ledgers.byAction[action] != nil
+	return rc.uplinks[action] > 0 || rc.ledgers.byAction[action] != nil || rc.options.Remembered.Knows(action)
 }
 
 // uplink handles what a client says.
@@ -214,7 +247,9 @@ func (rc *receiver) uplink(conn *wire.Conn, action string, data json.RawMessage,
 	var err error
 	switch m.Action {
 	case "METRIC_CREATE":
-		err = c.create(m)
+		if err = c.create(m); err == nil && c.announcesOnce() {
+			rc.options.Remembered.Keep(conn.ID(), action, data, "")
+		}
 	case "METRIC_UPDATE":
 		err = c.update(m)
 	default:
@@ -225,16 +260,30 @@ func (rc *receiver) uplink(conn *wire.Conn, action string, data json.RawMessage,
 	}
 }
 
-// client returns who sends under an action on a connection, nil for a stranger. npm's client does not announce itself
-// again on a new connection: what it had registered on the one before is registered for it.
-func (rc *receiver) client(conn *wire.Conn, action string) *client {
+// find returns the client of a connection that sends under an action, nil if there is none.
+func (rc *receiver) find(conn *wire.Conn, action string) *client {
 	rc.mu.Lock()
-	for _, o := range rc.conns[conn.ID()] {
-		if o.action == action {
-			rc.mu.Unlock()
-			return o
+	defer rc.mu.Unlock()
+	for _, c := range rc.conns[conn.ID()] {
+		if c.action == action {
+			return c
 		}
 	}
+	return nil
+}
+
+// client returns who sends under an action on a connection, nil for a stranger. npm's client does not announce itself
+// again on a new connection: what it had registered on the one before, or with the daemon before, is registered for it.
+func (rc *receiver) client(conn *wire.Conn, action string) *client {
+	if c := rc.find(conn, action); c != nil {
+		return c
+	}
+	if rc.options.Remembered.Recall(conn.ID(), action) {
+		if c := rc.find(conn, action); c != nil {
+			return c
+		}
+	}
+	rc.mu.Lock()
 	l := rc.ledgers.byAction[action]
 	if rc.uplinks[action] > 0 {
 		l = nil // another connection has it
@@ -311,6 +360,16 @@ func (rc *receiver) giveBack(app string, places map[string]bool) {
 	}
 }
 
+// downlink is the action of what it is asked.
+func (c *client) downlink() string { return downlinkPrefix + c.app + "_metrics_" + c.id }
+
+// announcesOnce tells clients that do not register again on a new connection.
+func (c *client) announcesOnce() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.together
+}
+
 func (c *client) places() map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -341,6 +400,8 @@ func (c *client) create(m frame) error {
 	}
 	key := name.String()
 	place := m.Group + partSeparator + m.Type + partSeparator + m.Name
+	c.creating.Lock()
+	defer c.creating.Unlock()
 	c.mu.Lock()
 	taken, full := c.registered[place], len(c.registered) >= maxClientMetrics
 	c.mu.Unlock()
@@ -348,7 +409,6 @@ func (c *client) create(m frame) error {
 		if full {
 			return refuse(RefusedClient, "more than %d metrics of one client", maxClientMetrics)
 		}
-		// The frames of a connection come one after the other, so nobody takes the place meanwhile.
 		if err := c.receiver.take(c.app, place); err != nil {
 			return err
 		}
@@ -432,136 +492,5 @@ func (c *client) merge(m frame, now bool) error {
 	return c.ledger.merge(id, targets, state, now)
 }
 
-// worker implements batch. A process stays the worker that it is, but it may be known later than it speaks.
-func (c *client) worker() map[string]string {
-	c.mu.Lock()
-	labels := c.labels
-	c.mu.Unlock()
-	if labels != nil {
-		return labels
-	}
-	process, worker, ok := c.receiver.options.Worker(c.pid)
-	if !ok {
-		return nil
-	}
-	labels = map[string]string{"process": process, "worker": strconv.Itoa(worker)}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.labels = labels
-	return labels
-}
-
-// read returns the values of all gauges, at most a second old. It implements batch.
-func (c *client) read(ctx context.Context) map[string]any {
-	c.mu.Lock()
-	p := c.last
-	mine := p == nil || time.Since(p.began) >= pullInterval
-	var gauges map[string]string
-	ask := c.ask
-	if c.together {
-		ask = c.askTogether
-	}
-	if mine {
-		p = &pull{began: time.Now(), done: make(chan struct{})}
-		c.last = p
-		gauges = maps.Clone(c.gauges)
-	}
-	c.mu.Unlock()
-	if mine {
-		// Others may wait for this reading, so it does not end with this reader.
-		p.values = ask(context.WithoutCancel(ctx), gauges)
-		close(p.done)
-		return p.values
-	}
-	select {
-	case <-p.done:
-		return p.values
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// ask reads the gauges from the worker.
-func (c *client) ask(ctx context.Context, gauges map[string]string) map[string]any {
-	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
-	defer cancel()
-	action := downlinkPrefix + c.app + "_metrics_" + c.id
-	next := make(chan string)
-	var mu sync.Mutex // guards values, missed
-	values := make(map[string]any, len(gauges))
-	missed := false
-	var wg sync.WaitGroup
-	for range min(len(gauges), pullsAtOnce) {
-		wg.Go(func() {
-			for key := range next {
-				if ctx.Err() != nil {
-					continue // too late to ask
-				}
-				data, err := c.request(ctx, action, map[string]string{"metricKey": gauges[key], "type": "GAUGE"})
-				value := gaugeValue(data)
-				mu.Lock()
-				missed = missed || late(err)
-				if err == nil && value != nil {
-					values[key] = value
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for key := range gauges {
-		next <- key
-	}
-	close(next)
-	wg.Wait()
-	if missed {
-		c.receiver.options.Missed(c.app)
-	}
-	return values
-}
-
-// askTogether reads the gauges in one request: each value is where its name is in the question.
-func (c *client) askTogether(ctx context.Context, gauges map[string]string) map[string]any {
-	if len(gauges) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
-	defer cancel()
-	keys := sortedKeys(gauges)
-	names := make([]string, len(keys))
-	for i, key := range keys {
-		names[i] = gauges[key]
-	}
-	data, err := c.request(ctx, downlinkPrefix+c.app+"_metrics_"+c.id, map[string]any{"metricKeys": names, "type": typeGauge})
-	if late(err) {
-		c.receiver.options.Missed(c.app)
-	}
-	var answers []json.RawMessage
-	if err != nil || json.Unmarshal(data, &answers) != nil {
-		return nil
-	}
-	values := make(map[string]any, len(keys))
-	for i := range min(len(keys), len(answers)) {
-		if value := gaugeValue(answers[i]); value != nil {
-			values[keys[i]] = value
-		}
-	}
-	return values
-}
-
 // late tells whether a worker has not answered in time.
 func late(err error) bool { return errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrSlowPeer) }
-
-// gaugeValue decodes a worker's answer: a number, a string, a bool, or the JSON of anything else; nil for none.
-func gaugeValue(data json.RawMessage) any {
-	if len(data) == 0 || len(data) > maxValue {
-		return nil
-	}
-	if data[0] == '{' || data[0] == '[' {
-		return data
-	}
-	var v any
-	if err := json.Unmarshal(data, &v); err != nil {
-		return nil
-	}
-	return v
-}

@@ -160,7 +160,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	if options, err = actuatorPort(options, c.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
 		d.problem(err.Error() + "; port " + strconv.Itoa(options.Port) + " is used")
 	}
-	d.monitor, err = newMonitor(d.home.MetricSocket(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
+	d.monitor, err = newMonitor(d.home.MetricSocket(), d.home.AnnouncedPath(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/remember"
 	"github.com/pandora-go/pandora/internal/wire"
 	"github.com/pandora-go/pandora/metrics"
 	"github.com/pandora-go/pandora/supervisor"
@@ -23,7 +24,9 @@ const countInterval = time.Second
 // monitor is the observing half of a daemon, or of dev: the sockets that workers report to, the metrics, and the
 // endpoints that show them; and what else workers ask of it, their hub and the rotation of their logs.
 type monitor struct {
-	wire        *wire.Server
+	wire *wire.Server
+	// memory outlives the daemon; nil in dev.
+	memory      *remember.Memory
 	hub         *wire.Server
 	rotation    *logRotation
 	server      *endpoints.Server
@@ -35,8 +38,9 @@ type monitor struct {
 	once sync.Once
 }
 
-// newMonitor listens on the socket at path; nothing is served before run.
-func newMonitor(path string, source endpoints.Source, list func() []control.AppStatus, options endpoints.Options, log *zap.Logger) (*monitor, error) {
+// newMonitor listens on the socket at path; nothing is served before run. memory is the file of what workers have announced to
+// the daemon before, "" where there is no next daemon.
+func newMonitor(path, memory string, source endpoints.Source, list func() []control.AppStatus, options endpoints.Options, log *zap.Logger) (*monitor, error) {
 	w, err := wire.Listen(path, log.Named("wire"))
 	if err != nil {
 		return nil, err
@@ -49,9 +53,14 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 	}
 	m := &monitor{wire: w, list: list, log: log}
 	m.instruments, m.closer = metrics.NewInstruments(registry, workerStates())
-	metrics.ServeClients(w, registry, metrics.ClientOptions{
+	clients := metrics.ClientOptions{
 		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused, Worker: m.worker,
-	})
+	}
+	if memory != "" {
+		m.memory = remember.Open(w, memory, log.Named("announced"))
+		clients.Remembered = m.memory
+	}
+	metrics.ServeClients(w, registry, clients)
 	if err := countErrors(w, registry, log.Named("errors")); err != nil {
 		m.close()
 		return nil, err
@@ -59,7 +68,11 @@ func newMonitor(path string, source endpoints.Source, list func() []control.AppS
 	m.server = endpoints.New(endpoints.Config{
 		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
 	})
-	endpoints.Attach(w, m.server)
+	if m.memory != nil {
+		endpoints.Attach(announcedFrames{w, m.memory}, m.server)
+	} else {
+		endpoints.Attach(w, m.server)
+	}
 	if m.hub, err = newHub(filepath.Dir(path), log.Named("hub")); err != nil {
 		m.close()
 		return nil, err
@@ -119,6 +132,9 @@ func (m *monitor) run(ctx context.Context) {
 		}
 	})
 	wg.Go(func() { m.rotation.run(ctx) })
+	if m.memory != nil {
+		wg.Go(func() { m.memory.Run(ctx) })
+	}
 	tick := time.NewTicker(countInterval)
 	defer tick.Stop()
 	restarts := map[[2]string]int{}

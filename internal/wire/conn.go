@@ -60,6 +60,8 @@ type Conn struct {
 	wake chan struct{}
 	// stop is closed when the socket is closed, done when all goroutines have ended.
 	stop, done chan struct{}
+	// again counts the calls of Server.Again; none is added once the server has forgotten the connection.
+	again sync.WaitGroup
 
 	mu       sync.Mutex // guards everything below
 	queue    [][]byte

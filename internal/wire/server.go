@@ -108,6 +108,24 @@ func (s *Server) OnClose(f func(c *Conn)) {
 	s.onClose = append(s.onClose, f)
 }
 
+// Again handles a frame as if c had sent it, on the goroutine of the caller, beside the frames that c does send; nobody gets
+// the reply. Nothing happens once c has ended. OnClose functions wait for it, so it must not be called from one.
+func (s *Server) Again(c *Conn, action string, data json.RawMessage) {
+	s.mu.Lock()
+	_, open := s.conns[c]
+	if open {
+		c.again.Add(1)
+	}
+	s.mu.Unlock()
+	if !open {
+		return
+	}
+	defer c.again.Done()
+	if h := s.handler(action); h != nil {
+		h(c, action, data, func(any) {})
+	}
+}
+
 // Serve accepts connections until Close, which gives nil, or until the listener breaks.
 func (s *Server) Serve() error {
 	s.mu.Lock()
@@ -172,6 +190,7 @@ func (s *Server) serveConn(c *Conn) {
 	cause := c.cause
 	onClose := s.onClose
 	s.mu.Unlock()
+	c.again.Wait()
 	switch {
 	case errors.Is(cause, errMalformed), errors.Is(cause, ErrSlowPeer):
 		s.log.Warn("message connection cut off", zap.Int("pid", c.pid), zap.Error(cause))
