@@ -140,7 +140,7 @@ func printSnapshot(w io.Writer, s metrics.Snapshot, unit string) {
 	}
 	for _, q := range []float64{.5, .75, .95, .98, .99, .999} {
 		if v, err := s.Quantile(q); err == nil {
-			fmt.Fprintf(w, "%18s = %s%s\n", fmt.Sprintf("%v%% <", q*100), fixed(v), unit)
+			fmt.Fprintf(w, "%17v%% <= %s%s\n", q*100, fixed(v), unit)
 		}
 	}
 }
