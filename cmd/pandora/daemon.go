@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -160,6 +161,9 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	if options, err = actuatorPort(options, c.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
 		d.problem(err.Error() + "; port " + strconv.Itoa(options.Port) + " is used")
 	}
+	if options, err = actuatorHost(options); err != nil {
+		d.problem(err.Error())
+	}
 	d.monitor, err = newMonitor(d.home.MetricSocket(), d.home.AnnouncedPath(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
 	if err != nil {
 		return err
@@ -177,6 +181,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 		d.problem(p)
 		d.fleet.Note(ctx, "problem", p)
 	}
+	d.newReporters(c, options, len(d.fleet.Guards()) > 0)
 	listener, err := socket.Listen(d.home.ControlSocket())
 	if err != nil {
 		return err
@@ -268,7 +273,7 @@ func (d *daemon) problem(text string) {
 
 // allProblems is what the user should know when the daemon starts.
 func (d *daemon) allProblems() []string {
-	all := d.problems
+	all := slices.Concat(d.problems, d.monitor.reporters.Problems())
 	if d.actuator != nil {
 		if _, problem := d.actuator.state(); problem != "" {
 			all = append(all[:len(all):len(all)], problem)
@@ -281,8 +286,8 @@ func (d *daemon) allProblems() []string {
 func (d *daemon) info() control.DaemonInfo {
 	info := control.DaemonInfo{
 		PID: os.Getpid(), Version: version, Dir: d.home.Dir, LogsDir: d.home.Logs, StartedAt: d.started,
-		Executable: d.spec.Executable, ConfigPaths: d.spec.ConfigPaths, Problems: d.problems,
-		Guards: d.fleet.Guards(), Revivals: d.home.Revivals(), Service: d.spec.Service,
+		Executable: d.spec.Executable, ConfigPaths: d.spec.ConfigPaths, Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
+		Guards: d.fleet.Guards(), Revivals: d.home.Revivals(), Service: d.spec.Service, Reporters: d.monitor.reporterStates(),
 	}
 	if d.actuator != nil {
 		info.Actuator, info.ActuatorProblem = d.actuator.state()
@@ -300,7 +305,7 @@ func (d *daemon) info() control.DaemonInfo {
 func (d *daemon) Daemon() endpoints.DaemonInfo {
 	return endpoints.DaemonInfo{
 		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
-		ConfigPaths: d.spec.ConfigPaths,
+		ConfigPaths: d.spec.ConfigPaths, Reporters: d.monitor.reporters.Names(),
 	}
 }
 

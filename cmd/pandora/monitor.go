@@ -15,6 +15,7 @@ import (
 	"github.com/pandora-go/pandora/internal/remember"
 	"github.com/pandora-go/pandora/internal/wire"
 	"github.com/pandora-go/pandora/metrics"
+	"github.com/pandora-go/pandora/metrics/report"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
@@ -30,8 +31,12 @@ type monitor struct {
 	hub         *wire.Server
 	rotation    *logRotation
 	server      *endpoints.Server
+	registry    *metrics.Registry
 	instruments *metrics.Instruments
-	closer      io.Closer
+	// reporters is nil in dev, and snapshot tells about all applications with their structures.
+	reporters *report.Set
+	snapshot  func() []control.AppStatus
+	closer    io.Closer
 	// list tells about all applications.
 	list func() []control.AppStatus
 	log  *zap.Logger
@@ -51,7 +56,7 @@ func newMonitor(path, memory string, source endpoints.Source, list func() []cont
 		_ = w.Close()
 		return nil, err
 	}
-	m := &monitor{wire: w, list: list, log: log}
+	m := &monitor{wire: w, registry: registry, list: list, log: log}
 	m.instruments, m.closer = metrics.NewInstruments(registry, workerStates())
 	clients := metrics.ClientOptions{
 		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused, Worker: m.worker,
@@ -132,6 +137,7 @@ func (m *monitor) run(ctx context.Context) {
 		}
 	})
 	wg.Go(func() { m.rotation.run(ctx) })
+	m.runReporters(ctx, &wg)
 	if m.memory != nil {
 		wg.Go(func() { m.memory.Run(ctx) })
 	}
@@ -154,6 +160,7 @@ func (m *monitor) count(restarts map[[2]string]int) {
 	running, stopped := 0, 0
 	states := map[string]int{}
 	seen := map[[2]string]bool{}
+	m.syncReporters()
 	for _, a := range m.list() {
 		if a.State == supervisor.AppStopped {
 			stopped++

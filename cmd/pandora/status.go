@@ -54,6 +54,13 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 	for _, g := range info.Guards {
 		c.say("guard     %s [ pid = %d ]", g.App, g.PID)
 	}
+	for _, r := range info.Reporters {
+		name := r.Name
+		if r.App != "" {
+			name += " of " + r.App
+		}
+		c.say("reporter  %s [ sent = %d, failed = %d, dropped = %d ]", name, r.Sent, r.Failed, r.Dropped)
+	}
 	if info.Service {
 		c.say("service   a service manager keeps the daemon")
 	}
@@ -68,6 +75,11 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 	}
 	if info.ActuatorProblem != "" {
 		c.warn("%s", info.ActuatorProblem)
+	}
+	for _, r := range info.Reporters {
+		if r.Error != "" {
+			c.warn("reporter %s fails: %s", r.Name, oneLine(r.Error))
+		}
 	}
 	for _, p := range info.Problems {
 		c.warn("%s", p)

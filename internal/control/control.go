@@ -103,10 +103,28 @@ type DaemonInfo struct {
 	Problems []string `json:"problems"`
 	// Guards are the guards it follows.
 	Guards []GuardInfo `json:"guards"`
+	// Reporters are those that report, of the global configuration first.
+	Reporters []ReporterInfo `json:"reporters,omitempty"`
 	// Revivals tells how often guards have brought a dead daemon back since a command has started one.
 	Revivals state.Revivals `json:"revivals"`
 	// Service is true when a service manager keeps the daemon.
 	Service bool `json:"service"`
+}
+
+// ReporterInfo is how one reporter does.
+type ReporterInfo struct {
+	Name string `json:"name"`
+	// App is "" for those of the global configuration.
+	App string `json:"appName,omitempty"`
+	// Sent is the number of reports that arrived, Failed that of tries that did not, Dropped that of reports that were
+	// given up.
+	Sent    int64 `json:"sent"`
+	Failed  int64 `json:"failed"`
+	Dropped int64 `json:"dropped"`
+	// Waiting is the number of reports that have not arrived yet.
+	Waiting int `json:"waiting"`
+	// Error is why the last try failed; "" when it did not.
+	Error string `json:"error,omitempty"`
 }
 
 // GuardInfo is one guard.
