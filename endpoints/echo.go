@@ -1,7 +1,10 @@
 package endpoints
 
 import (
+	"context"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -32,11 +35,13 @@ func (s *Server) newEcho() *echo.Echo {
 	e.Pre(s.observe, foldPath)
 	e.Use(
 		middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: s.logPanic}),
+		s.protect,
 		limitRequests(maxRequests),
 		middleware.BodyLimit(maxBody),
+		s.elsewhere,
 	)
 	for _, route := range s.routes() {
-		serve := s.serve(route.handle)
+		serve := s.serve(route)
 		e.GET(route.path, serve)
 		e.HEAD(route.path, serve)
 		e.OPTIONS(route.path, func(c echo.Context) error {
@@ -47,9 +52,63 @@ func (s *Server) newEcho() *echo.Echo {
 	return e
 }
 
-// serve makes an echo handler of h.
-func (s *Server) serve(h handler) echo.HandlerFunc {
+// protect turns away requests that another site has made a browser send.
+func (s *Server) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := s.access.check(c.Request()); err != nil {
+			return write(c, text(http.StatusForbidden, "Forbidden: "+err.Error()))
+		}
+		return next(c)
+	}
+}
+
+// refuse answers a client that may not see a route.
+func (s *Server) refuse(c echo.Context) error {
+	a, header := s.access.refusal()
+	maps.Copy(c.Response().Header(), header)
+	return write(c, a)
+}
+
+// elsewhere serves what no route has from the EndPoints that are mounted.
+func (s *Server) elsewhere(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if !errors.Is(err, echo.ErrNotFound) {
+			return err
+		}
+		r, external := c.Request(), s.external.Load()
+		name, found := external.match(r.URL.EscapedPath())
+		if !found {
+			return err
+		}
+		if !s.access.trusts(r) {
+			return s.refuse(c)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+		}
+		a, found, err := external.serve(r, name, body)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return echo.NewHTTPError(http.StatusGatewayTimeout)
+		case err != nil:
+			return err
+		case !found:
+			return echo.ErrNotFound
+		}
+		return write(c, a)
+	}
+}
+
+// serve makes an echo handler of a route.
+func (s *Server) serve(route route) echo.HandlerFunc {
+	h := route.handle
+	return func(c echo.Context) error {
+		trusted := s.access.trusts(c.Request())
+		if !trusted && !route.open {
+			return s.refuse(c)
+		}
 		q, err := parseQuery(c.Request().URL.RawQuery)
 		switch {
 		case errors.Is(err, errQueryLong):
@@ -57,7 +116,7 @@ func (s *Server) serve(h handler) echo.HandlerFunc {
 		case err != nil:
 			return echo.NewHTTPError(http.StatusBadRequest)
 		}
-		r := request{query: q, group: c.Param("group"), header: c.Request().Header}
+		r := request{query: q, group: c.Param("group"), header: c.Request().Header, trusted: trusted}
 		if strings.HasSuffix(c.Path(), "/:group") && (r.group == "" || strings.Contains(r.group, "/")) {
 			return echo.ErrNotFound // echo lets the last parameter run over slashes
 		}

@@ -23,6 +23,7 @@ package endpoints
 import (
 	"encoding/json"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -122,6 +123,8 @@ type Config struct {
 	Log *zap.Logger
 	// InvokeTimeout bounds one invocation of all Indicators of a group; 0 means 3 s.
 	InvokeTimeout time.Duration
+	// Errors serves /error; nil leaves it out.
+	Errors *Errors
 	// Events serves /events; nil leaves it out.
 	Events *Events
 	// Changed is told of every change of health; it must not wait. It may be nil.
@@ -132,11 +135,15 @@ type Config struct {
 type Server struct {
 	source   Source
 	metrics  Metrics
+	errors   *Errors
+	events   *Events
 	options  Options
 	observer Observer
 	log      *zap.Logger
 	groups   *groups
 	checks   *checks
+	access   *access
+	external atomic.Pointer[external]
 	handler  http.Handler
 }
 
@@ -149,12 +156,14 @@ func New(c Config) *Server {
 	if s.observer == nil {
 		s.observer = silent{}
 	}
+	s.errors, s.events = c.Errors, c.Events
 	timeout := c.InvokeTimeout
 	if timeout <= 0 {
 		timeout = defaultInvokeTimeout
 	}
 	s.groups = newGroups(s.groupConfigs(), timeout, s.observer, s.log)
 	s.checks = newChecks(s.options.health, s.log)
+	s.access = newAccess(s.options, s.log)
 	s.handler = s.newEcho()
 	return s
 }
@@ -165,7 +174,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // groupConfigs returns what Indicators of each enabled group are told when they register.
 func (s *Server) groupConfigs() map[string]json.RawMessage {
 	configs := map[string]json.RawMessage{}
-	for _, name := range []string{nameInfo, nameHealth, nameProcess} {
+	for _, name := range []string{nameError, nameInfo, nameHealth, nameProcess} {
 		if e := s.options.EndPoints[name]; e.Enabled {
 			configs[name] = e.InitConfig
 		}

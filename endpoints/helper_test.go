@@ -126,6 +126,7 @@ const noDisk = `{"actuator":{"endPoint":{"health":{"initConfig":{"disk_space":{"
 
 func (b *bed) do(method, target string, header ...string) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:1024", "localhost"
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pandora-go/pandora/metrics"
@@ -17,6 +19,7 @@ import (
 // The names of the EndPoints, in the order /daemon lists them.
 const (
 	nameDaemon  = "daemon"
+	nameError   = "error"
 	nameHealth  = "health"
 	nameInfo    = "info"
 	nameProcess = "process"
@@ -40,6 +43,14 @@ type Options struct {
 	Host string
 	// Port is 0 for any free port.
 	Port int
+	// TLS is nil without.
+	TLS *TLSFiles
+	// Insecure allows an address that other machines reach without TLS.
+	Insecure bool
+	// Token, or what is in TokenFile, is what clients give as "Authorization: Bearer …"; both are "" without.
+	Token, TokenFile string
+	// AllowedHosts are names, besides addresses, localhost and Host, that a Host header may have.
+	AllowedHosts []string
 	// LegacyStatus makes /health answer 200 whatever it says, as the original.
 	LegacyStatus bool
 	// EndPoints are the settings by EndPoint name: daemon, health, info, process, metrics.
@@ -48,6 +59,11 @@ type Options struct {
 	ReporterInterval time.Duration
 
 	health healthOptions
+}
+
+// TLSFiles are the paths of a certificate with its chain and of its key, both PEM. They are read again when they change.
+type TLSFiles struct {
+	Cert, Key string
 }
 
 // EndPointOptions are the settings of one EndPoint.
@@ -80,7 +96,7 @@ func DefaultOptions() Options {
 // Address is host:port, for net.Listen.
 func (o Options) Address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
 
-// DecodeOptions reads actuator.http.{enabled,host,port,legacyStatus}, actuator.endPoint.<name>.{enabled,initConfig} and
+// DecodeOptions reads actuator.http.{enabled,host,port,legacyStatus,tls,insecure,token,tokenFile,allowedHosts}, actuator.endPoint.<name>.{enabled,initConfig} and
 // reporterInterval of the merged global configuration, a JSON object. Missing keys have the original's defaults, unknown keys are left
 // alone, and a value that cannot be meant is an error that names its key. Empty data means all defaults.
 func DecodeOptions(config json.RawMessage) (Options, error) {
@@ -104,7 +120,7 @@ func DecodeOptions(config json.RawMessage) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	for _, name := range []string{nameDaemon, nameHealth, nameInfo, nameProcess, nameMetrics} {
+	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics} {
 		if o.EndPoints[name], err = decodeEndPoint(points, name); err != nil {
 			return Options{}, err
 		}
@@ -145,6 +161,43 @@ func (o *Options) decodeHTTP(web section) error {
 	if raw, ok := web.value("host"); ok {
 		if json.Unmarshal(raw, &o.Host) != nil || !validHost(o.Host) {
 			return web.wrong("host", raw, `an IP address or a host name, as "127.0.0.1"`)
+		}
+	}
+	return o.decodeAccess(web)
+}
+
+// decodeAccess reads what decides who may connect and see.
+func (o *Options) decodeAccess(web section) error {
+	o.Insecure = web.truthy("insecure", false)
+	files, err := web.object("tls")
+	if err != nil {
+		return err
+	}
+	if len(files.values) > 0 {
+		o.TLS = &TLSFiles{}
+		for key, path := range map[string]*string{"cert": &o.TLS.Cert, "key": &o.TLS.Key} {
+			raw, _ := files.value(key)
+			if json.Unmarshal(raw, path) != nil || !strings.HasPrefix(*path, "/") {
+				return files.wrong(key, raw, "the absolute path of a PEM file")
+			}
+		}
+	}
+	if raw, ok := web.value("token"); ok {
+		if json.Unmarshal(raw, &o.Token) != nil || len(o.Token) < minToken {
+			return fmt.Errorf("read config %q: the value is not valid; give a string of at least %d characters", web.join("token"), minToken)
+		}
+	}
+	if raw, ok := web.value("tokenFile"); ok {
+		if json.Unmarshal(raw, &o.TokenFile) != nil || !strings.HasPrefix(o.TokenFile, "/") {
+			return web.wrong("tokenFile", raw, "the absolute path of a file that holds the token")
+		}
+	}
+	if raw, ok := web.value("allowedHosts"); ok {
+		if json.Unmarshal(raw, &o.AllowedHosts) != nil || slices.ContainsFunc(o.AllowedHosts, func(h string) bool { return !validHost(h) }) {
+			return web.wrong("allowedHosts", raw, `a list of host names, as ["status.example.org"]`)
+		}
+		for i, name := range o.AllowedHosts {
+			o.AllowedHosts[i] = strings.ToLower(name)
 		}
 	}
 	return nil

@@ -16,6 +16,8 @@ type request struct {
 	query  query
 	group  string // the :group of the path
 	header http.Header
+	// trusted is true for a client that may see what is not for everybody; only routes that are open get others.
+	trusted bool
 }
 
 // handler computes an answer. An error becomes a 500.
@@ -25,27 +27,32 @@ type handler func(context.Context, request) (answer, error)
 type route struct {
 	path   string
 	handle handler
+	// open is true for what everybody who can connect may ask.
+	open bool
 }
 
 // routes lists the paths of the enabled EndPoints.
 func (s *Server) routes() []route {
-	list := []route{{"/", s.banner}}
+	list := []route{{path: "/", handle: s.banner, open: true}}
 	for _, e := range []struct {
 		name   string
 		routes []route
 	}{
-		{nameDaemon, []route{{"/daemon", s.daemon}}},
-		{nameHealth, []route{{"/health", s.health}}},
-		{nameInfo, []route{{"/info", s.info}}},
-		{nameProcess, []route{{"/process", s.process}}},
+		{nameDaemon, []route{{path: "/daemon", handle: s.daemon}}},
+		{nameHealth, []route{{path: "/health", handle: s.health, open: true}}},
+		{nameInfo, []route{{path: "/info", handle: s.info}}},
+		{nameProcess, []route{{path: "/process", handle: s.process}}},
 	} {
 		if s.options.EndPoints[e.name].Enabled {
 			list = append(list, e.routes...)
 		}
 	}
+	if s.hasErrors() {
+		list = append(list, route{path: "/error", handle: s.error})
+	}
 	if s.hasMetrics() {
-		list = append(list, route{"/metrics", s.metricsAll}, route{"/metrics/list", s.metricsList},
-			route{"/metrics/list/:group", s.metricsList}, route{"/metrics/:group", s.metricsGroup})
+		list = append(list, route{path: "/metrics", handle: s.metricsAll}, route{path: "/metrics/list", handle: s.metricsList},
+			route{path: "/metrics/list/:group", handle: s.metricsList}, route{path: "/metrics/:group", handle: s.metricsGroup})
 	}
 	return list
 }
@@ -53,12 +60,12 @@ func (s *Server) routes() []route {
 // endPointNames lists the enabled EndPoints.
 func (s *Server) endPointNames() []string {
 	names := []string{}
-	for _, name := range []string{nameDaemon, nameHealth, nameInfo, nameProcess, nameMetrics} {
-		if s.options.EndPoints[name].Enabled && (name != nameMetrics || s.hasMetrics()) {
+	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics} {
+		if s.options.EndPoints[name].Enabled && (name != nameMetrics || s.hasMetrics()) && (name != nameError || s.hasErrors()) {
 			names = append(names, name)
 		}
 	}
-	return names
+	return append(names, s.externalNames()...)
 }
 
 func (s *Server) hasMetrics() bool {

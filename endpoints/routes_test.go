@@ -187,6 +187,7 @@ func TestPanicIsAPage(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	b := newBed(t, noDisk, nil)
 	r := httptest.NewRequest(http.MethodGet, "/daemon", strings.NewReader(strings.Repeat("x", 65<<10)))
+	r.RemoteAddr, r.Host = "127.0.0.1:1024", "localhost"
 	w := httptest.NewRecorder()
 	b.Handler().ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge {

@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,7 +24,7 @@ const (
 )
 
 // Serve answers on l, TCP or unix, until ctx ends; then requests under way have 5 s to finish, and nil is returned.
-// It closes l. A listener that breaks before that is an error.
+// It closes l. With TLS in the options a TCP listener speaks TLS, which clients of a unix socket do not need. A listener that breaks before that is an error.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	web := &http.Server{
 		Handler:           s.handler,
@@ -34,8 +35,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          zap.NewStdLog(s.log.Named("http")),
 	}
+	newCrowd(maxConnections).attach(web)
+	if s.options.TLS != nil && l.Addr().Network() != "unix" {
+		config, err := (&certificate{files: *s.options.TLS}).config()
+		if err != nil {
+			l.Close()
+			return err
+		}
+		l = tls.NewListener(l, config)
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(limitConnections(l, maxConnections)) }()
+	go func() { ended <- web.Serve(l) }()
 	select {
 	case err := <-ended:
 		web.Close()

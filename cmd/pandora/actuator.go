@@ -45,6 +45,16 @@ func actuatorPort(options endpoints.Options, env string) (endpoints.Options, err
 	return options, nil
 }
 
+// actuatorHost keeps to this machine what must not be reached from others, and tells why.
+func actuatorHost(options endpoints.Options) (endpoints.Options, error) {
+	err := options.CheckBind()
+	if err != nil {
+		options.Host = "127.0.0.1"
+		err = fmt.Errorf("%w; until then 127.0.0.1 is used", err)
+	}
+	return options, err
+}
+
 // state tells where it serves, or what keeps it from doing so.
 func (a *actuator) state() (serving, problem string) {
 	a.mu.Lock()

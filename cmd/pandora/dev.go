@@ -143,6 +143,9 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	if options, err = actuatorPort(options, d.cli.getenv("PANDORA_ACTUATOR_PORT")); err != nil {
 		return err
 	}
+	if options, err = actuatorHost(options); err != nil {
+		d.cli.warn("%s", err)
+	}
 	loggers, problems := config.DecodeLoggers(d.config.JSON)
 	for _, p := range problems {
 		d.cli.warn("%s", p)
