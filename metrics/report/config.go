@@ -32,8 +32,10 @@ type build func(o *options) taker
 // types are the reporters that can be configured, by type.
 func (s *Set) types() map[string]build {
 	return map[string]build{
-		"file":    s.newFile,
-		"console": s.newConsole,
+		"file":      s.newFile,
+		"console":   s.newConsole,
+		"statsd":    s.newStatsd,
+		"dogstatsd": s.newDogStatsd,
 	}
 }
 
