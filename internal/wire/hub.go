@@ -20,6 +20,10 @@ const (
 	hubUnpublish = "PANDORA_HUB_ACTION_UNPUBLISH_UP"
 	hubMessage   = "PANDORA_HUB_ACTION_MSG_UP"
 	hubDeliver   = "PANDORA_HUB_ACTION_MSG_DOWN"
+	// hubWatch asks to be told, once, with hubChanged, when those who have published an object are others: our own clients,
+	// which then look again whom they can call without the hub.
+	hubWatch   = "PANDORA_HUB_ACTION_WATCH_UP"
+	hubChanged = "PANDORA_HUB_ACTION_CHANGED_DOWN"
 )
 
 const (
@@ -105,37 +109,48 @@ func NewHub(server *Server, log *zap.Logger) *Hub {
 	h := &Hub{server: server, log: log, routes: newRoutes()}
 	h.config = newHubConfig(h)
 	server.OnOpen(func(c *Conn) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		_ = h.routes.add(c, selector{}) // even one that says nothing is told what all are told
+		_ = h.change(func(r *routes) error { return r.add(c, selector{}) }) // even one that says nothing is told what all are told
 	})
-	server.OnClose(func(c *Conn) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.routes.forget(c)
-	})
+	forget := func(c *Conn) {
+		_ = h.change(func(r *routes) error {
+			r.forget(c)
+			return nil
+		})
+	}
+	server.OnClose(forget)
 	server.Handle(hubOnline, h.known(func(r hubRequest) json.RawMessage { return r.Host }, h.online))
 	server.Handle(hubPublish, h.known(selectorOf, h.online))
 	server.Handle(hubUnpublish, h.known(selectorOf, func(c *Conn, s selector) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.routes.remove(c, s)
+		return h.change(func(r *routes) error { return r.remove(c, s) })
 	}))
 	server.Handle(hubOffline, func(c *Conn, _ json.RawMessage, reply func(any)) {
-		h.mu.Lock()
-		h.routes.forget(c)
-		h.mu.Unlock()
+		forget(c)
 		reply(hubReply{Success: true})
 	})
+	server.Handle(hubWatch, h.known(func(r hubRequest) json.RawMessage { return r.Data }, func(c *Conn, s selector) error {
+		return h.change(func(r *routes) error { return r.watch(c, s.objectName) })
+	}))
 	server.Handle(hubMessage, h.message)
 	return h
 }
 
 // online makes a client known by a selector.
 func (h *Hub) online(c *Conn, s selector) error {
+	return h.change(func(r *routes) error { return r.add(c, s) })
+}
+
+// change changes the routes and tells those who watch what has changed.
+func (h *Hub) change(do func(*routes) error) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.routes.add(c, s)
+	err := do(h.routes)
+	told := h.routes.takeChanges()
+	h.mu.Unlock()
+	for _, change := range told {
+		if offered := change.to.Offer(hubChanged, map[string]string{"objectName": change.objectName}); offered != nil {
+			h.log.Debug("change of routes not told", zap.Int("pid", change.to.PeerPID()), zap.Error(offered))
+		}
+	}
+	return err
 }
 
 // selectorOf is the selector of a message that publishes one.

@@ -372,3 +372,86 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+func TestHubWatch(t *testing.T) {
+	path := startHub(t)
+	told := make(chan string, 100)
+	watcher := dial(t, path, func(_ *Conn, action string, data json.RawMessage, _ func(any)) {
+		told <- action + " " + string(data)
+	})
+	p := &hubPeer{t: t, conn: watcher, host: map[string]any{"processName": "watcher"}}
+	watch := func(name any) hubReply { return p.send(hubWatch, map[string]any{"data": map[string]any{"objectName": name}}) }
+	for _, bad := range []any{nil, 7, true, "", strings.Repeat("x", maxSelectorValue)} {
+		if r := watch(bad); r.Success {
+			t.Errorf("%v can be watched", bad)
+		}
+	}
+	expect := func(step string) {
+		t.Helper()
+		select {
+		case got := <-told:
+			if want := hubChanged + ` {"objectName":"o"}`; got != want {
+				t.Errorf("%s: told %s, want %s", step, got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: nothing was told", step)
+		}
+	}
+	p.must(hubWatch, map[string]any{"data": map[string]any{"objectName": "o"}})
+	other := join(t, path, "other", map[string]any{"objectName": "another"})
+	first := join(t, path, "first", map[string]any{"objectName": "o"}, map[string]any{"objectName": "o", "objectTag": "red"})
+	expect("the first is published")
+	watch("o")
+	s := maps.Clone(first.host)
+	s["objectName"] = "o"
+	first.must(hubUnpublish, map[string]any{"host": first.host, "data": map[string]any{"selector": s}})
+	expect("one is taken back")
+	watch("o")
+	watch("o")
+	if err := first.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect("one ends")
+	join(t, path, "second", map[string]any{"objectName": "o"})
+	other.must(hubOffline, map[string]any{"host": other.host})
+	watch("another") // its answer comes after all that is told
+	select {
+	case got := <-told:
+		t.Errorf("told %s, which nobody watches", got)
+	default:
+	}
+}
+
+func TestRoutesForgetWatchers(t *testing.T) {
+	r := newRoutes()
+	conns := []*Conn{{}, {}}
+	for _, c := range conns {
+		if err := r.watch(c, "so"); err == nil {
+			t.Error("one that is not there can watch")
+		}
+		if err := r.add(c, selector{objectName: "so"}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range maxSelectors {
+			if err := r.watch(c, fmt.Sprint("so", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.watch(c, "sone more"); err == nil {
+			t.Error("the objects that one can watch are not bounded")
+		}
+	}
+	r.changed("so0")
+	if got := len(r.takeChanges()); got != len(conns) {
+		t.Errorf("%d are told of a change, want %d", got, len(conns))
+	}
+	for _, c := range conns {
+		if len(r.byConn[c].watching) != maxSelectors-1 {
+			t.Errorf("still watches %d", len(r.byConn[c].watching))
+		}
+		r.forget(c)
+	}
+	if len(r.watchers)+len(r.byObject)+len(r.takeChanges()) != 0 {
+		t.Errorf("left: %d watchers, %d objects", len(r.watchers), len(r.byObject))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 )
 
@@ -121,6 +122,8 @@ type hubClient struct {
 	waiting atomic.Int64
 	// turn is when it was called last, for those that wait as long.
 	turn atomic.Uint64
+	// watching are the names of the objects whose next change it is told.
+	watching map[string]struct{}
 }
 
 // gone reports whether the connection has ended: its calls are told of that before the client is forgotten.
@@ -139,10 +142,58 @@ type routes struct {
 	byConn  map[*Conn]*hubClient
 	// byObject are the clients that have published an object, by its name.
 	byObject map[string][]*hubClient
+	// watchers are those who are told of the next change of byObject, by its name.
+	watchers map[string]map[*hubClient]struct{}
+	// changes are those that have not been told yet.
+	changes []change
+}
+
+// change is what one client is told: the object of that name has got, or lost, one that has published it.
+type change struct {
+	to         *Conn
+	objectName string
 }
 
 func newRoutes() *routes {
-	return &routes{byConn: map[*Conn]*hubClient{}, byObject: map[string][]*hubClient{}}
+	return &routes{byConn: map[*Conn]*hubClient{}, byObject: map[string][]*hubClient{}, watchers: map[string]map[*hubClient]struct{}{}}
+}
+
+// watch lets a client be told of the next change of those who have published an object. name is a comparable.
+func (r *routes) watch(c *Conn, name string) error {
+	client := r.byConn[c]
+	switch {
+	case client == nil:
+		return fmt.Errorf("Can not found client when watch()")
+	case !strings.HasPrefix(name, "s"):
+		return fmt.Errorf("watch expects an objectName that is a string")
+	case len(client.watching) >= maxSelectors:
+		return fmt.Errorf("a client can watch %d objects", maxSelectors)
+	}
+	if client.watching == nil {
+		client.watching = map[string]struct{}{}
+	}
+	client.watching[name] = struct{}{}
+	if r.watchers[name] == nil {
+		r.watchers[name] = map[*hubClient]struct{}{}
+	}
+	r.watchers[name][client] = struct{}{}
+	return nil
+}
+
+// changed notes that those who have published an object are others.
+func (r *routes) changed(name string) {
+	for client := range r.watchers[name] {
+		delete(client.watching, name)
+		r.changes = append(r.changes, change{to: client.conn, objectName: name[1:]})
+	}
+	delete(r.watchers, name)
+}
+
+// takeChanges returns what is to be told, once.
+func (r *routes) takeChanges() []change {
+	changes := r.changes
+	r.changes = nil
+	return changes
 }
 
 // of is the client of a connection, made if there is none.
@@ -166,8 +217,11 @@ func (r *routes) add(c *Conn, s selector) error {
 		return fmt.Errorf("a client can publish %d selectors", maxSelectors)
 	}
 	client.selectors = append(client.selectors, s)
-	if s.objectName != "" && !slices.Contains(r.byObject[s.objectName], client) {
-		r.byObject[s.objectName] = append(r.byObject[s.objectName], client)
+	if s.objectName != "" {
+		if !slices.Contains(r.byObject[s.objectName], client) {
+			r.byObject[s.objectName] = append(r.byObject[s.objectName], client)
+		}
+		r.changed(s.objectName)
 	}
 	return nil
 }
@@ -187,6 +241,7 @@ func (r *routes) remove(c *Conn, s selector) error {
 		return gone
 	})
 	for _, name := range names {
+		r.changed(name)
 		if !slices.ContainsFunc(client.selectors, func(s selector) bool { return s.objectName == name }) {
 			r.unlist(name, client)
 		}
@@ -202,9 +257,15 @@ func (r *routes) forget(c *Conn) {
 	}
 	delete(r.byConn, c)
 	r.clients = slices.DeleteFunc(r.clients, func(other *hubClient) bool { return other == client })
+	for name := range client.watching {
+		if delete(r.watchers[name], client); len(r.watchers[name]) == 0 {
+			delete(r.watchers, name)
+		}
+	}
 	for _, s := range client.selectors {
 		if s.objectName != "" {
 			r.unlist(s.objectName, client)
+			r.changed(s.objectName)
 		}
 	}
 }

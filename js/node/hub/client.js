@@ -9,7 +9,7 @@ const { format } = require('node:util');
 const { Messenger, NO_REPLY, daemonSocket } = require('../wire/messenger');
 const names = require('./names');
 const { flatten, revive } = require('./errors');
-const { match } = require('./selector');
+const { match, idOf } = require('./selector');
 const { newClientId } = require('./presence');
 
 /**
@@ -40,8 +40,11 @@ const problem = (message) => Object.assign(new Error(message), { code: 'PANDORA_
 
 const IDLE = Symbol('idle');
 
-/** A longer one would overflow the timer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1 - names.GRACE_MS;
+/**
+ * @param {Selector} selector
+ * @returns {string} the id of its object, '' if it names none
+ */
+const objectOf = ({ objectName, objectTag }) => (objectName ? idOf({ name: objectName, tag: objectTag }) : '');
 
 /** One client. What it publishes is published again at each connection. */
 class HubClient extends EventEmitter {
@@ -56,6 +59,14 @@ class HubClient extends EventEmitter {
   #actions = new Map();
   /** @type {(() => void)[]} */
   #listeners = [];
+  /** @type {(() => void)[]} */
+  #farewells = [];
+  /** @type {((objectName: string) => void)[]} */
+  #watchers = [];
+  /** @type {Set<string>} the objects that are published, by id */
+  #provided = new Set();
+  /** @type {import('./ways').Ways | null} */
+  #ways = null;
 
   /**
    * @param {{location: Selector, socketPath?: string, messenger?: Messenger}} options messenger: a connection that is
@@ -97,6 +108,10 @@ class HubClient extends EventEmitter {
     this.given = null; // it ends with the first stop
     this.#messenger = messenger;
     messenger.handle(names.DELIVER, (message) => this.deliver(message), (error, message) => this.failure(message, error));
+    messenger.handle(names.CHANGED, (data) => {
+      for (const watcher of this.#watchers) watcher(data?.objectName);
+      return NO_REPLY;
+    });
     messenger.onConnect(() => this.#introduce(messenger));
     await messenger.settled();
   }
@@ -109,6 +124,7 @@ class HubClient extends EventEmitter {
     if (messenger.connected) {
       await messenger.request(names.OFFLINE, { host: this.location, needReply: true }, names.TIMEOUT_MS).catch(() => {});
     }
+    for (const farewell of this.#farewells) farewell();
     messenger.close();
   }
 
@@ -130,6 +146,53 @@ class HubClient extends EventEmitter {
   }
 
   /**
+   * @param {() => void} farewell called when the client stops, and others have been told
+   */
+  onStop(farewell) {
+    this.#farewells.push(farewell);
+  }
+
+  /**
+   * @param {(objectName: string) => void} watcher called when those who have published an object that is watched are others
+   */
+  onChange(watcher) {
+    this.#watchers.push(watcher);
+  }
+
+  /**
+   * Watches an object until its next change.
+   * @param {string} objectName
+   */
+  watch(objectName) {
+    if (this.#messenger?.connected) this.#messenger.send(names.WATCH, { data: { objectName } });
+  }
+
+  /** Ways to objects, which need not lead through the daemon. */
+  ways() {
+    this.#ways ??= new (require('./ways').Ways)(this);
+    return this.#ways;
+  }
+
+  /**
+   * @param {string} id
+   * @returns {boolean} whether this client is still one of those that have published the object
+   */
+  provides(id) {
+    return this.#provided.has(id);
+  }
+
+  /** Something is being answered from now on. */
+  begin() {
+    this.#answering += 1;
+  }
+
+  /** It has been answered. */
+  end() {
+    this.#answering -= 1;
+    if (this.#answering === 0) this.emit(IDLE);
+  }
+
+  /**
    * Answers a message.
    * @param {HubMessage} message
    * @returns {Promise<any>} a reply, where one is wanted
@@ -137,14 +200,13 @@ class HubClient extends EventEmitter {
   async deliver(message) {
     /** @type {Reply} */
     let reply;
-    this.#answering += 1;
+    this.begin();
     try {
       reply = { host: this.location, remote: message.host, success: true, data: await this.#dispatch(message) };
     } catch (error) {
       reply = this.failure(message, error);
     }
-    this.#answering -= 1;
-    if (this.#answering === 0) this.emit(IDLE);
+    this.end();
     return message.needReply ? reply : NO_REPLY;
   }
 
@@ -185,6 +247,7 @@ class HubClient extends EventEmitter {
       throw problem(format('Selector %j already exist', selector));
     }
     this.#published.push(selector);
+    this.#provided.add(objectOf(selector));
     try {
       // What is not connected says it when it is.
       if (!this.#messenger || !await this.#messenger.settled()) return { success: true };
@@ -193,9 +256,15 @@ class HubClient extends EventEmitter {
       return reply;
     } catch (error) {
       if (error.code === 'PANDORA_MESSENGER_LOST') return { success: true }; // likewise
-      this.#published = this.#published.filter((published) => published !== selector);
+      this.#setPublished(this.#published.filter((published) => published !== selector));
       throw error;
     }
+  }
+
+  /** @param {Selector[]} selectors */
+  #setPublished(selectors) {
+    this.#published = selectors;
+    this.#provided = new Set(selectors.map(objectOf));
   }
 
   /**
@@ -204,7 +273,7 @@ class HubClient extends EventEmitter {
    */
   async unpublish(selector) {
     const gone = this.#published.filter((published) => match(selector, published));
-    this.#published = this.#published.filter((published) => !gone.includes(published));
+    this.#setPublished(this.#published.filter((published) => !gone.includes(published)));
     const batchReply = [];
     for (const published of gone) {
       if (!this.#messenger?.connected) continue; // the next connection does not hear of it
@@ -275,8 +344,7 @@ class HubClient extends EventEmitter {
    * @returns {Promise<Reply>}
    */
   async #request(action, message, grace = 0) {
-    const timeout = message.timeout > 0 ? Math.min(message.timeout, MAX_TIMEOUT_MS) : names.TIMEOUT_MS;
-    const reply = await this.#connection().request(action, message, timeout + grace);
+    const reply = await this.#connection().request(action, message, names.timeout(message.timeout) + grace);
     return reply?.error === undefined ? reply : { ...reply, error: revive(reply.error) };
   }
 }

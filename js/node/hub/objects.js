@@ -68,16 +68,43 @@ function introspect(object) {
   return found;
 }
 
+/**
+ * @param {ObjectDescription} description
+ * @returns {never}
+ */
+function notFound(description) {
+  throw Object.assign(new Error(format('Cannot found object %j in process %d', description, process.pid)), { code: 'PANDORA_HUB_NOT_FOUND' });
+}
+
+/**
+ * @param {Published} published
+ * @param {string} method
+ * @param {any} params
+ * @returns {any}
+ */
+function invoke({ object, description }, method, params) {
+  if (COMMON.has(method) || typeof object[method] !== 'function') {
+    throw Object.assign(new Error(format('Cannot found method called %s within object %j', method, description)), { code: 'PANDORA_HUB_NO_METHOD' });
+  }
+  return object[method](...(Array.isArray(params) ? params : []));
+}
+
 /** The published objects of one process. */
 class Objects {
   /** @type {Map<string, Published>} */
   #published = new Map();
+  /** @type {import('./door').Door | null} */
+  #door = null;
 
   /** @param {import('./client').HubClient} client */
   constructor(client) {
     this.client = client;
-    client.answer(names.INVOKE, (message) => this.#invoke(message));
+    client.answer(names.INVOKE, (message) => invoke(this.#of(message), String(message.propertyName), message.data));
     client.answer(names.GET_PROPERTY, (message) => this.#of(message).object[String(message.propertyName)]);
+    client.answer(names.DIRECT, (message) => {
+      this.#of(message);
+      return this.#openDoor();
+    });
     client.answer(names.INTROSPECT, (message) => introspect(this.#of(message).object));
     client.answer(names.SUBSCRIBE, (message) => this.#subscribe(message));
     client.answer(names.UNSUBSCRIBE, (message) => this.#unsubscribe(message));
@@ -131,19 +158,20 @@ class Objects {
    */
   #of(message) {
     const description = { name: String(message.remote?.objectName), tag: message.remote?.objectTag };
-    const published = this.#published.get(idOf(description));
-    if (published) return published;
-    throw Object.assign(new Error(format('Cannot found object %j in process %d', description, process.pid)), { code: 'PANDORA_HUB_NOT_FOUND' });
+    return this.#published.get(idOf(description)) ?? notFound(description);
   }
 
-  /** @param {HubMessage} message */
-  #invoke(message) {
-    const { object, description } = this.#of(message);
-    const method = String(message.propertyName);
-    if (COMMON.has(method) || typeof object[method] !== 'function') {
-      throw Object.assign(new Error(format('Cannot found method called %s within object %j', method, description)), { code: 'PANDORA_HUB_NO_METHOD' });
+  /** @returns {Promise<string>} where others reach what is published without the daemon, '' for nowhere */
+  #openDoor() {
+    if (!this.#door) {
+      const door = new (require('./door').Door)(this.client, (id, member, params) => {
+        const published = this.#published.get(id) ?? notFound({ name: id });
+        return params === undefined ? published.object[String(member)] : invoke(published, String(member), params);
+      });
+      this.#door = door;
+      this.client.onStop(() => door.close());
     }
-    return object[method](...(Array.isArray(message.data) ? message.data : []));
+    return this.#door.open();
   }
 
   /** @param {ObjectDescription} description */

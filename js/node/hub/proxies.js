@@ -8,6 +8,9 @@ const { idOf, selectorOf, describe } = require('./selector');
 
 /** @typedef {import('./selector').ObjectDescription} ObjectDescription */
 
+/** A connection of its own is worth while for objects that are called as often. */
+const DIRECT_AFTER = 8;
+
 /** What a proxy is made of: how its object is reached, and what it was told of it. */
 class Consumer {
   #events = new EventEmitter().setMaxListeners(0);
@@ -19,6 +22,10 @@ class Consumer {
   #proxy = null;
   /** @type {Promise<any> | null} */
   #looking = null;
+  #calls = 0;
+  /** @type {import('./ways').Way | null} once it has calls enough */
+  #way = null;
+  #remote;
 
   /**
    * @param {import('./client').HubClient} client
@@ -31,6 +38,7 @@ class Consumer {
     this.objects = objects;
     this.description = description;
     this.timeout = timeout;
+    this.#remote = selectorOf(description);
   }
 
   /**
@@ -39,9 +47,22 @@ class Consumer {
    * @returns {Promise<any>} what the object answers; rejects with what it throws
    */
   async #ask(action, message) {
-    const reply = await this.client.invoke(selectorOf(this.description), action, { timeout: this.timeout, ...message });
+    const reply = await this.client.invoke(this.#remote, action, { timeout: this.timeout, ...message });
     if (reply?.success === false || reply?.error !== undefined) throw reply.error;
     return reply?.data;
+  }
+
+  /**
+   * @param {string} action
+   * @param {string} member
+   * @param {any[] | undefined} params undefined for a property
+   * @returns {Promise<any>}
+   */
+  #call(action, member, params) {
+    if (this.#way) return this.#way.call(action, member, params, this.timeout);
+    this.#calls += 1;
+    if (this.#calls === DIRECT_AFTER && this.description.name !== names.CONFIG_MANAGER) this.#way = this.client.ways().to(this.description);
+    return this.#ask(action, { propertyName: member, data: params });
   }
 
   /**
@@ -49,12 +70,12 @@ class Consumer {
    * @param {any[]} params
    */
   invoke(method, params) {
-    return this.#ask(names.INVOKE, { propertyName: method, data: params });
+    return this.#call(names.INVOKE, method, params);
   }
 
   /** @param {string} name */
   getProperty(name) {
-    return this.#ask(names.GET_PROPERTY, { propertyName: name });
+    return this.#call(names.GET_PROPERTY, name, undefined);
   }
 
   introspect() {
@@ -150,8 +171,7 @@ class Consumer {
    * @param {string} register
    */
   async #all(action, register) {
-    const remote = selectorOf(this.description);
-    const replies = await this.client.multipleInvoke(remote, action, { timeout: this.timeout, register });
+    const replies = await this.client.multipleInvoke(this.#remote, action, { timeout: this.timeout, register });
     if (!replies) await this.#ask(action, { register }); // which says why there is none
     const failed = replies?.filter((reply) => reply?.success === false);
     if (failed && failed.length === replies?.length) throw require('./errors').revive(failed[0].error);

@@ -4,10 +4,9 @@
 // for messages of their own: send(action, data, callback) and on(action, (data, reply, client) => …).
 
 const { EventEmitter } = require('node:events');
-const fs = require('node:fs');
 const net = require('node:net');
-const { OWN } = require('../own');
 const { encode, FrameParser } = require('../wire/frames');
+const { listen, unlink } = require('../wire/listen');
 
 const REPLY = 'response_callback_';
 const TIMEOUT_MS = 20000;
@@ -121,8 +120,6 @@ class MessengerServer extends EventEmitter {
     super();
     this.socketPath = socketPath;
     this.server = net.createServer((socket) => this.#connect(socket));
-    Object.assign(this.server, { [OWN]: true });
-    this.server.unref();
   }
 
   /** @param {net.Socket} socket */
@@ -152,20 +149,8 @@ class MessengerServer extends EventEmitter {
    * @returns {Promise<void>}
    */
   async listen() {
-    const beside = this.socketPath.replace(/\.sock$/, `.${process.pid.toString(36)}`);
-    fs.rmSync(beside, { force: true });
-    const listening = new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen({ path: beside, exclusive: true }, () => { // also in a worker of a cluster
-        this.server.removeListener('error', reject);
-        resolve(undefined);
-      });
-    });
-    if (this.server.listening) { // it does at once; who connects in the same turn finds it
-      fs.chmodSync(beside, 0o600);
-      this.#inode = fs.statSync(beside).ino;
-      fs.renameSync(beside, this.socketPath);
-    }
+    const { inode, listening } = listen(this.server, this.socketPath);
+    this.#inode = inode;
     await listening;
   }
 
@@ -179,11 +164,7 @@ class MessengerServer extends EventEmitter {
 
   /** Nobody connects any more; who is connected stays. */
   stopListening() {
-    try {
-      if (fs.statSync(this.socketPath).ino === this.#inode) fs.unlinkSync(this.socketPath);
-    } catch {
-      // It is gone, or never was.
-    }
+    unlink(this.socketPath, this.#inode);
     this.server.close();
   }
 

@@ -6,7 +6,7 @@
 const HEADER_BYTES = 9;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** How deep, and in how long arrays, errors are looked for before all is written with an eye on them. */
-const LOOK_DEPTH = 6;
+const LOOK_DEPTH = 7;
 const LOOK_LENGTH = 100;
 
 /**
@@ -16,9 +16,7 @@ const LOOK_LENGTH = 100;
  * @returns {Buffer}
  */
 function encode(id, action, data) {
-  const body = mayHoldError(data, 0)
-    ? JSON.stringify({ action, data }, (key, value) => (value instanceof Error ? plainError(value) : value))
-    : JSON.stringify({ action, data }); // twice as fast
+  const body = json({ action, data });
   const length = Buffer.byteLength(body);
   const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
   frame.writeUInt8(0, 0);
@@ -26,6 +24,17 @@ function encode(id, action, data) {
   frame.writeUInt32BE(length, 5);
   frame.write(body, HEADER_BYTES);
   return frame;
+}
+
+/**
+ * @param {any} value
+ * @returns {string} as JSON, in which errors have all their members; undefined where value has none, as a function
+ * @throws {Error} where JSON.stringify does
+ */
+function json(value) {
+  return mayHoldError(value, 0)
+    ? JSON.stringify(value, (key, each) => (each instanceof Error ? plainError(each) : each))
+    : JSON.stringify(value); // twice as fast
 }
 
 /**
@@ -127,4 +136,4 @@ function parsePacket(id, text) {
   return { id, action: body.action, data: body.data };
 }
 
-module.exports = { encode, number, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };
+module.exports = { encode, json, number, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };
