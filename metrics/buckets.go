@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"math"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,23 +19,41 @@ type bucket struct {
 // buckets is a ring of the latest intervals in which something happened. Whoever holds it guards it. It takes no memory
 // for buckets before the first event, nor for sums before the first one that is not zero.
 type buckets struct {
+	ring *ring
+	sums *[bucketsKept]float64
+	// until is when the newest bucket is over, or the clock has to be looked at for other reasons.
+	until stamp
 	width int32 // seconds
-	kept  int16
-	last  int16 // the newest one
-	ring  []counted
-	sums  []float64
+	// created is when the first event may have happened, in seconds since 1970; 0 when nobody knows.
+	created uint32
 }
 
-// counted is one place of the ring.
-type counted struct {
-	start int64 // -1 for none
-	count float64
+// ring is counts by interval.
+type ring struct {
+	counts [bucketsKept]float64
+	starts [bucketsKept]uint32 // seconds since 1970, 0 for none
+	last   int                 // the newest one
 }
 
-// newBuckets keeps n buckets; a width below a second counts as one.
-func newBuckets(width time.Duration, n int) buckets {
-	return buckets{width: int32(min(max(1, width/time.Second), math.MaxInt32)), kept: int16(n)}
+// stamp is a time on a clock that nobody sets, in nanoseconds.
+type stamp int64
+
+// origin is when that clock began.
+var origin = time.Now()
+
+// monotonic reads the clock. That takes half the time of time.Now.
+func monotonic() stamp { return stamp(time.Since(origin)) }
+
+// clockCheck is how long a clock that is set goes unnoticed.
+const clockCheck = 100 * time.Millisecond
+
+// newBuckets makes a ring; a width below a second counts as one.
+func newBuckets(width time.Duration) buckets {
+	return buckets{width: int32(min(max(1, width/time.Second), math.MaxInt32)), created: second32(time.Now().Unix())}
 }
+
+// second32 is a second that has a place in the ring: those before 1970 do not.
+func second32(second int64) uint32 { return uint32(min(max(0, second), math.MaxUint32)) }
 
 // seconds is the width.
 func (b *buckets) seconds() int64 { return int64(b.width) }
@@ -47,54 +64,81 @@ func bucketStart(second, width int64) int64 { return second - second%width }
 // lastComplete is when the latest interval began that is over at the given second.
 func lastComplete(second, width int64) int64 { return bucketStart(second-width, width) }
 
+// count counts in the bucket of now, at as monotonic tells.
+func (b *buckets) count(at stamp, count, sum float64) {
+	if b.ring != nil && at < b.until {
+		b.put(count, sum)
+		return
+	}
+	now := time.Now()
+	b.add(now, count, sum)
+	over := time.Unix(bucketStart(now.Unix(), b.seconds())+b.seconds(), 0).Sub(now)
+	b.until = at + stamp(min(over, clockCheck))
+}
+
 // add counts in the bucket of now. When the clock has been set back, what was counted in the future is forgotten.
 func (b *buckets) add(now time.Time, count, sum float64) {
-	start := bucketStart(now.Unix(), b.seconds())
+	start := second32(bucketStart(now.Unix(), b.seconds()))
 	if b.ring == nil {
-		b.ring = make([]counted, b.kept)
-		for i := range b.ring {
-			b.ring[i].start = -1
-		}
+		b.ring = &ring{}
 	}
-	for range b.ring {
-		if b.ring[b.last].start <= start {
+	r := b.ring
+	for range bucketsKept {
+		if r.starts[r.last] <= start {
 			break
 		}
-		b.clear(-1)
-		b.last = (b.last + b.kept - 1) % b.kept
+		b.clear(0)
+		r.last = (r.last + bucketsKept - 1) % bucketsKept
 	}
-	if b.ring[b.last].start < start {
-		b.last = (b.last + 1) % b.kept
+	if r.starts[r.last] < start {
+		r.last = (r.last + 1) % bucketsKept
 		b.clear(start)
 	}
-	b.ring[b.last].count += count
-	if sum != 0 && b.sums == nil {
-		b.sums = make([]float64, b.kept)
-	}
-	if b.sums != nil {
-		b.sums[b.last] += sum
+	b.put(count, sum)
+}
+
+// happened counts what is of now; of what is not, the time is not known any more.
+func (b *buckets) happened(now bool, count, sum float64) {
+	if now {
+		b.count(monotonic(), count, sum)
+	} else {
+		b.created = 0
 	}
 }
 
-// clear begins the newest bucket, or with -1 makes it none.
-func (b *buckets) clear(start int64) {
-	b.ring[b.last] = counted{start: start}
+// put counts in the newest bucket.
+func (b *buckets) put(count, sum float64) {
+	b.ring.counts[b.ring.last] += count
+	if sum != 0 && b.sums == nil {
+		b.sums = new([bucketsKept]float64)
+	}
 	if b.sums != nil {
-		b.sums[b.last] = 0
+		b.sums[b.ring.last] += sum
+	}
+}
+
+// clear begins the newest bucket, or with 0 makes it none.
+func (b *buckets) clear(start uint32) {
+	b.ring.starts[b.ring.last], b.ring.counts[b.ring.last] = start, 0
+	if b.sums != nil {
+		b.sums[b.ring.last] = 0
 	}
 }
 
 // list returns the buckets that began in [from, to], seconds since 1970, the newest first. Where nothing happened there
 // is none.
 func (b *buckets) list(from, to int64) []bucket {
+	if b.ring == nil {
+		return nil
+	}
 	var found []bucket
-	for n := range b.ring {
-		i := (int(b.last) + len(b.ring) - n) % len(b.ring)
-		one := bucket{start: b.ring[i].start, count: b.ring[i].count}
+	for n := range bucketsKept {
+		i := (b.ring.last + bucketsKept - n) % bucketsKept
+		one := bucket{start: int64(b.ring.starts[i]), count: b.ring.counts[i]}
 		if b.sums != nil {
 			one.sum = b.sums[i]
 		}
-		if one.start >= from && one.start <= to && one.start >= 0 {
+		if one.start > 0 && one.start >= from && one.start <= to {
 			found = append(found, one)
 		}
 	}
@@ -147,7 +191,7 @@ type BucketCounter struct {
 
 // NewBucketCounter returns a counter with buckets of that width, of which it keeps the latest ten.
 func NewBucketCounter(width time.Duration) *BucketCounter {
-	return &BucketCounter{buckets: newBuckets(width, bucketsKept)}
+	return &BucketCounter{buckets: newBuckets(width)}
 }
 
 // Inc adds n. A number that is not finite is ignored.
@@ -175,9 +219,7 @@ func (c *BucketCounter) addLocked(n float64, now bool) {
 		return
 	}
 	c.count += n
-	if now {
-		c.buckets.add(time.Now(), n, 0)
-	}
+	c.buckets.happened(now, n, 0)
 }
 
 // Count is the current value, never below zero.
@@ -218,6 +260,13 @@ func (c *BucketCounter) collect(to *collector, name Name) {
 // copy returns a ring to read without the lock.
 func (b *buckets) copy() buckets {
 	c := *b
-	c.ring, c.sums = slices.Clone(b.ring), slices.Clone(b.sums)
+	if b.ring != nil {
+		ring := *b.ring
+		c.ring = &ring
+	}
+	if b.sums != nil {
+		sums := *b.sums
+		c.sums = &sums
+	}
 	return c
 }

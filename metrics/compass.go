@@ -54,7 +54,7 @@ func (f *FastCompass) add(name string, count, sum float64, now bool) bool {
 		if len(f.categories) >= maxCategories || len(name) > maxCategory {
 			return false
 		}
-		c = &category{name: name, buckets: newBuckets(f.width, bucketsKept)}
+		c = &category{name: name, buckets: newBuckets(f.width)}
 		f.categories = append(f.categories, c)
 	}
 	if !finite(c.count+count) || !finite(c.sum+sum) {
@@ -62,9 +62,7 @@ func (f *FastCompass) add(name string, count, sum float64, now bool) bool {
 	}
 	c.count += count
 	c.sum += sum
-	if now {
-		c.buckets.add(time.Now(), count, sum)
-	}
+	c.buckets.happened(now, count, sum)
 	return true
 }
 
@@ -96,7 +94,7 @@ type compassView struct {
 
 func (f *FastCompass) collect(to *collector, name Name) {
 	f.mu.Lock()
-	empty := newBuckets(f.width, 0)
+	empty := newBuckets(f.width)
 	width := empty.seconds()
 	views := make([]compassView, 0, len(f.categories))
 	for _, c := range f.categories {

@@ -17,7 +17,7 @@ type Histogram struct {
 
 // NewHistogram returns a histogram with buckets of that width and a reservoir.
 func NewHistogram(width time.Duration, kind Reservoir) *Histogram {
-	h := &Histogram{buckets: newBuckets(width, bucketsKept)}
+	h := &Histogram{buckets: newBuckets(width)}
 	if kind != ReservoirBucket {
 		h.values = newReservoir(kind, width)
 	}
@@ -38,16 +38,18 @@ func (h *Histogram) add(count, sum float64, samples []float64, times float64, no
 	h.count += count
 	h.sum += sum
 	if !now {
+		h.buckets.created = 0
 		return
 	}
-	at := time.Now()
-	h.buckets.add(at, count, sum)
+	mono := monotonic()
+	h.buckets.count(mono, count, sum)
 	if h.rates != nil {
-		h.rates.mark(at, count)
+		h.rates.mark(mono, count)
 	}
 	if h.values == nil {
 		return
 	}
+	at := time.Now()
 	for _, v := range samples {
 		h.values.add(at, v, times)
 	}
@@ -111,7 +113,7 @@ func (h *Histogram) view(now time.Time) histogramView {
 	defer h.mu.Unlock()
 	v := histogramView{count: h.count, sum: h.sum, snapshot: h.snapshotLocked(now), buckets: h.buckets.copy()}
 	if h.rates != nil {
-		v.rates = h.rates.read(now, h.count)
+		v.rates = h.rates.read(monotonic(), h.count)
 	}
 	return v
 }

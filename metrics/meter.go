@@ -10,19 +10,16 @@ import (
 const tickInterval = 5 * time.Second
 
 // ewma is an exponentially weighted moving average of events per second over some minutes.
-type ewma struct {
-	rate    float64
-	started bool
-}
+type ewma struct{ rate float64 }
 
 // ewmaAlpha is how much one tick counts in an average over that many minutes.
 func ewmaAlpha(minutes float64) float64 { return 1 - math.Exp(-tickInterval.Minutes()/minutes) }
 
 // tick takes the events of one interval. The first one sets the rate.
-func (e *ewma) tick(alpha, events float64) {
+func (e *ewma) tick(alpha, events float64, first bool) {
 	instant := events / tickInterval.Seconds()
-	if !e.started {
-		e.rate, e.started = instant, true
+	if first {
+		e.rate = instant
 		return
 	}
 	e.rate += alpha * (instant - e.rate)
@@ -35,8 +32,8 @@ func (e *ewma) idle(alpha float64, n int64) { e.rate *= math.Pow(1-alpha, float6
 type rates struct {
 	averages  [3]ewma
 	uncounted float64
-	ticked    time.Time
-	started   time.Time
+	// ticked is begun before the first tick.
+	ticked, begun stamp
 }
 
 // ratesMinutes are the lengths of the averages, ratesNames their names in rows.
@@ -46,27 +43,28 @@ var (
 )
 
 func newRates() rates {
-	now := time.Now()
-	return rates{ticked: now, started: now}
+	now := monotonic()
+	return rates{ticked: now, begun: now}
 }
 
 // mark counts events of now.
-func (r *rates) mark(now time.Time, n float64) {
+func (r *rates) mark(now stamp, n float64) {
 	r.tick(now)
 	r.uncounted += n
 }
 
 // tick brings the averages up to date: what is not counted yet goes to the first interval that is over, the others had
 // nothing.
-func (r *rates) tick(now time.Time) {
-	n := int64(now.Sub(r.ticked) / tickInterval)
+func (r *rates) tick(now stamp) {
+	n := int64(time.Duration(now-r.ticked) / tickInterval)
 	if n <= 0 {
 		return
 	}
-	r.ticked = r.ticked.Add(time.Duration(n) * tickInterval)
+	first := r.ticked == r.begun
+	r.ticked += stamp(n) * stamp(tickInterval)
 	for i := range r.averages {
 		alpha := ewmaAlpha(ratesMinutes[i])
-		r.averages[i].tick(alpha, r.uncounted)
+		r.averages[i].tick(alpha, r.uncounted, first)
 		r.averages[i].idle(alpha, n-1)
 	}
 	r.uncounted = 0
@@ -79,10 +77,10 @@ type Rates struct {
 	Mean float64
 }
 
-func (r *rates) read(now time.Time, count float64) Rates {
+func (r *rates) read(now stamp, count float64) Rates {
 	r.tick(now)
 	all := Rates{M1: r.averages[0].rate, M5: r.averages[1].rate, M15: r.averages[2].rate}
-	if elapsed := now.Sub(r.started).Seconds(); elapsed > 0 {
+	if elapsed := time.Duration(now - r.begun).Seconds(); elapsed > 0 {
 		all.Mean = count / elapsed
 	}
 	return all
@@ -100,7 +98,7 @@ type Meter struct {
 
 // NewMeter returns a meter with buckets of that width.
 func NewMeter(width time.Duration) *Meter {
-	return &Meter{buckets: newBuckets(width, bucketsKept), rates: newRates()}
+	return &Meter{buckets: newBuckets(width), rates: newRates()}
 }
 
 // Mark counts n events. What is not a finite number above zero is ignored.
@@ -114,11 +112,13 @@ func (m *Meter) add(n float64, now bool) {
 		return
 	}
 	m.count += n
-	if now {
-		at := time.Now()
-		m.buckets.add(at, n, 0)
-		m.rates.mark(at, n)
+	if !now {
+		m.buckets.created = 0
+		return
 	}
+	at := monotonic()
+	m.buckets.count(at, n, 0)
+	m.rates.mark(at, n)
 }
 
 // Count is the number of events.
@@ -132,7 +132,7 @@ func (m *Meter) Count() float64 {
 func (m *Meter) Rates() Rates {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.rates.read(time.Now(), m.count)
+	return m.rates.read(monotonic(), m.count)
 }
 
 // Buckets is as of BucketCounter.
@@ -146,7 +146,7 @@ func (m *Meter) rest() {}
 
 func (m *Meter) collect(to *collector, name Name) {
 	m.mu.Lock()
-	count, rates, buckets := m.count, m.rates.read(to.now, m.count), m.buckets.copy()
+	count, rates, buckets := m.count, m.rates.read(monotonic(), m.count), m.buckets.copy()
 	m.mu.Unlock()
 	if to.compact {
 		to.completed(name, buckets)

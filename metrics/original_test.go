@@ -141,14 +141,14 @@ func TestEWMAGoldens(t *testing.T) {
 	for i, name := range ratesNames {
 		alpha := ewmaAlpha(ratesMinutes[i])
 		var e, skipping ewma
-		e.tick(alpha, 3)
-		skipping.tick(alpha, 3)
+		e.tick(alpha, 3, true)
+		skipping.tick(alpha, 3, true)
 		for minute, rate := range want[name] {
 			if math.Abs(e.rate-rate) > 1e-9 || math.Abs(skipping.rate-rate) > 1e-9 {
 				t.Errorf("%s after %d minutes: %v and %v, want %v", name, minute, e.rate, skipping.rate, rate)
 			}
 			for range 12 {
-				e.tick(alpha, 0)
+				e.tick(alpha, 0, false)
 			}
 			skipping.idle(alpha, 12)
 		}

@@ -31,13 +31,13 @@ func TestLastComplete(t *testing.T) {
 }
 
 func TestBucketRing(t *testing.T) {
-	b := newBuckets(time.Second, 5)
+	b := newBuckets(time.Second)
 	start := time.Unix(1_000_000, 0)
-	for k := range 7 {
-		b.add(start.Add(time.Duration(k)*time.Second), float64(10*(k+1)), 0)
+	for k := range 12 {
+		b.add(start.Add(time.Duration(k)*time.Second), float64(10*(k-4)), 0)
 	}
-	now := start.Add(6 * time.Second)
-	if got := fmt.Sprint(counts(b.since(time.Time{}, now))); got != "[70 60 50 40 30]" {
+	now := start.Add(11 * time.Second)
+	if got := fmt.Sprint(counts(b.since(time.Time{}, now))); got != "[70 60 50 40 30 20 10 0 -10 -20]" {
 		t.Errorf("got %s", got)
 	}
 	if got := fmt.Sprint(counts(b.since(now.Add(-2*time.Second), now))); got != "[70 60 50]" {
@@ -45,12 +45,12 @@ func TestBucketRing(t *testing.T) {
 	}
 	// Seconds without events have no bucket.
 	b.add(start.Add(60*time.Second), 1, 0)
-	if got := fmt.Sprint(counts(b.since(time.Time{}, start.Add(60*time.Second)))); got != "[1 70 60 50 40]" {
+	if got := fmt.Sprint(counts(b.since(time.Time{}, start.Add(60*time.Second)))); got != "[1 70 60 50 40 30 20 10 0 -10]" {
 		t.Errorf("after a pause: %s", got)
 	}
 	// The clock is set back: what was in the future is forgotten.
-	b.add(start.Add(6*time.Second), 5, 0)
-	if got := fmt.Sprint(counts(b.since(time.Time{}, start.Add(time.Hour)))); got != "[75 60 50 40]" {
+	b.add(start.Add(11*time.Second), 5, 0)
+	if got := fmt.Sprint(counts(b.since(time.Time{}, start.Add(time.Hour)))); got != "[75 60 50 40 30 20 10 0 -10]" {
 		t.Errorf("after the clock was set back: %s", got)
 	}
 	b.add(time.Unix(10, 0), 9, 0)
