@@ -28,11 +28,14 @@ type buckets struct {
 	created uint32
 }
 
-// ring is counts by interval.
+// ring is counts by interval. There may be very many, so it has no more than it needs.
 type ring struct {
 	counts [bucketsKept]float64
-	starts [bucketsKept]uint32 // seconds since 1970, 0 for none
-	last   int                 // the newest one
+	// newest is when the newest bucket began, in seconds since 1970; 0 when there is none.
+	newest uint32
+	// before is how many intervals before each bucket the one before it began; 0 when that is not known any more.
+	before [bucketsKept]uint16
+	last   uint8 // the place of the newest
 }
 
 // stamp is a time on a clock that nobody sets, in nanoseconds.
@@ -82,17 +85,11 @@ func (b *buckets) add(now time.Time, count, sum float64) {
 	if b.ring == nil {
 		b.ring = &ring{}
 	}
-	r := b.ring
-	for range bucketsKept {
-		if r.starts[r.last] <= start {
-			break
-		}
-		b.clear(0)
-		r.last = (r.last + bucketsKept - 1) % bucketsKept
+	for b.ring.newest > start {
+		b.dropNewest()
 	}
-	if r.starts[r.last] < start {
-		r.last = (r.last + 1) % bucketsKept
-		b.clear(start)
+	if b.ring.newest < start {
+		b.begin(start)
 	}
 	b.put(count, sum)
 }
@@ -117,12 +114,30 @@ func (b *buckets) put(count, sum float64) {
 	}
 }
 
-// clear begins the newest bucket, or with 0 makes it none.
-func (b *buckets) clear(start uint32) {
-	b.ring.starts[b.ring.last], b.ring.counts[b.ring.last] = start, 0
-	if b.sums != nil {
-		b.sums[b.ring.last] = 0
+// begin makes a bucket that is newer than all others.
+func (b *buckets) begin(start uint32) {
+	r := b.ring
+	gap := (start - r.newest) / uint32(b.width)
+	if r.newest == 0 || gap > math.MaxUint16 {
+		gap = 0
 	}
+	r.last = (r.last + 1) % bucketsKept
+	r.newest, r.before[r.last], r.counts[r.last] = start, uint16(gap), 0
+	r.before[(r.last+1)%bucketsKept] = 0 // what was before that one is here now
+	if b.sums != nil {
+		b.sums[r.last] = 0
+	}
+}
+
+// dropNewest forgets the newest bucket.
+func (b *buckets) dropNewest() {
+	r := b.ring
+	if gap := uint32(r.before[r.last]); gap > 0 {
+		r.newest -= gap * uint32(b.width)
+	} else {
+		r.newest = 0
+	}
+	r.last = (r.last + bucketsKept - 1) % bucketsKept
 }
 
 // list returns the buckets that began in [from, to], seconds since 1970, the newest first. Where nothing happened there
@@ -132,15 +147,24 @@ func (b *buckets) list(from, to int64) []bucket {
 		return nil
 	}
 	var found []bucket
-	for n := range bucketsKept {
-		i := (b.ring.last + bucketsKept - n) % bucketsKept
-		one := bucket{start: int64(b.ring.starts[i]), count: b.ring.counts[i]}
+	start, i := int64(b.ring.newest), b.ring.last
+	for range bucketsKept {
+		if start <= 0 {
+			break
+		}
+		one := bucket{start: start, count: b.ring.counts[i]}
 		if b.sums != nil {
 			one.sum = b.sums[i]
 		}
-		if one.start > 0 && one.start >= from && one.start <= to {
+		if start >= from && start <= to {
 			found = append(found, one)
 		}
+		gap := int64(b.ring.before[i])
+		if gap == 0 {
+			break
+		}
+		start -= gap * b.seconds()
+		i = (i + bucketsKept - 1) % bucketsKept
 	}
 	return found
 }

@@ -213,7 +213,12 @@ func (d *daemon) counterOwners() []Owner {
 	if len(d.registry.groups) == 0 || len(d.registry.groups[0].kept[kindCounter]) == 0 {
 		return nil
 	}
-	return append([]Owner(nil), d.registry.groups[0].kept[kindCounter][0].owners...)
+	e := d.registry.groups[0].kept[kindCounter][0]
+	owners := []Owner{e.owner}
+	if e.more != nil {
+		owners = append(owners, *e.more...)
+	}
+	return owners
 }
 
 func TestGaugesOfWorkers(t *testing.T) {

@@ -37,7 +37,7 @@ func (r *Registry) Metrics(ctx context.Context, app string) []Metric {
 		}
 		for _, e := range c.entries {
 			if _, own := e.metric.(*histogram); !own {
-				all = append(all, Metric{c.group, e.name, e.metric})
+				all = append(all, Metric{c.group, e.name(), e.metric})
 			}
 		}
 	}

@@ -245,11 +245,11 @@ func TestGenerationsAreForgotten(t *testing.T) {
 		h.Update(1)
 		r.Remove(owner)
 	}
-	if len(r.shared) != maxResting || r.resting.Len() != maxResting || len(r.groups[0].index) != 0 {
-		t.Errorf("%d metrics, %d of nobody, %d names", len(r.shared), r.resting.Len(), len(r.groups[0].index))
+	if n := len(r.shared[kindTimer]); n != maxResting || r.resting.Len() != maxResting || len(r.rests) != maxResting || len(r.groups[0].known) != 0 {
+		t.Errorf("%d metrics, %d of nobody, %d names", n, r.resting.Len(), len(r.groups[0].known))
 	}
-	for _, s := range r.shared {
-		if n := s.metric.(*Timer).Snapshot().Size(); n != 0 {
+	for _, s := range r.shared[kindTimer] {
+		if n := s.(*Timer).Snapshot().Size(); n != 0 {
 			t.Fatalf("a metric of nobody keeps %d values", n)
 		}
 	}

@@ -57,7 +57,7 @@ func (r *Registry) families(ctx context.Context, app string) families {
 		for _, c := range all {
 			for _, e := range c.entries {
 				if e.kind == k {
-					e.metric.expose(to, c.group, e.name)
+					e.metric.expose(to, c.group, e.name())
 				}
 			}
 		}

@@ -33,9 +33,13 @@ type Registry struct {
 	groups   []*group   // in order of their first metric
 	owner    Owner
 	interval time.Duration // the reporters'
-	// shared finds the metrics of workers, by sharedKey. Those that nobody owns wait in resting, the latest last.
-	shared  map[sharedKey]*shared
-	resting *list.List
+	// shared finds the metrics of workers, each in whatever groups, by their serialised names.
+	shared [kinds]map[string]metric
+	// more is in how many groups a metric is beside the first; few are in any.
+	more map[metric]int
+	// Metrics that nobody owns wait in resting, the latest last, where rests finds them.
+	resting *list.List // of restingMetric
+	rests   map[metric]*list.Element
 	// tags finds the tags that many metrics have in common, by how they are serialised.
 	tags map[string]map[string]string
 	// texts are who adds to the Prometheus text alone.
@@ -48,18 +52,10 @@ type textSource interface {
 	read(ctx context.Context, app string) func(to families)
 }
 
-// sharedKey is a type and a serialised name.
-type sharedKey struct {
+// restingMetric is a metric that nobody owns.
+type restingMetric struct {
 	kind kind
 	key  string
-}
-
-// shared is one metric of workers, in whatever groups.
-type shared struct {
-	key     sharedKey
-	metric  metric
-	entries int
-	rests   *list.Element // nil while there are entries
 }
 
 // metric is a metric of any type but gauges.
@@ -71,7 +67,7 @@ type metric interface {
 }
 
 // kind is the type of a metric, in the order in which rows have them.
-type kind int
+type kind uint8
 
 const (
 	kindCounter kind = iota
@@ -86,14 +82,51 @@ func (k kind) String() string {
 	return [...]string{"counter", "histogram", "meter", "timer", "compass"}[k]
 }
 
-// entry is one metric in one group.
+// entry is one metric in one group. There may be very many.
 type entry struct {
-	name   Name
-	key    string
-	kind   kind
+	key    string // the serialised name
+	tags   map[string]string
 	metric metric
-	shared *shared // nil for those of the daemon
-	owners []Owner
+	owner  Owner
+	// more are the other owners.
+	more *[]Owner
+	// dotted is the length of the name's key, at the beginning of key.
+	dotted uint16
+	level  uint8 // in levels
+	kind   kind
+	// shared tells those of workers.
+	shared bool
+}
+
+// levels are the levels of names; an entry holds the place.
+var levels = [...]Level{Normal, Critical, Major, Minor, Trivial}
+
+func (e *entry) name() Name { return Name{e.key[:e.dotted], e.tags, levels[e.level]} }
+
+// own makes somebody one of the owners.
+func (e *entry) own(owner Owner) {
+	if e.owner == owner || e.more != nil && slices.Contains(*e.more, owner) {
+		return
+	}
+	if e.more == nil {
+		e.more = new([]Owner)
+	}
+	*e.more = append(*e.more, owner)
+}
+
+// disown takes an owner away, and tells whether there is none left.
+func (e *entry) disown(owner Owner) bool {
+	if e.more == nil {
+		return e.owner == owner
+	}
+	if e.owner == owner {
+		e.owner = (*e.more)[0]
+		owner = e.owner
+	}
+	if *e.more = slices.DeleteFunc(*e.more, func(o Owner) bool { return o == owner }); len(*e.more) == 0 {
+		e.more = nil
+	}
+	return false
 }
 
 // group is the metrics of one group, each list in order of registration.
@@ -101,8 +134,9 @@ type group struct {
 	name   string
 	gauges []*gaugeEntry
 	kept   [kinds][]*entry
-	// index finds the *gaugeEntry or *entry of a serialised name.
-	index map[string]any
+	// known finds the entries of kept by their serialised names, read the gauges'.
+	known map[string]*entry
+	read  map[string]*gaugeEntry
 }
 
 // view is a copy of a group to read without the lock.
@@ -136,7 +170,14 @@ type batch interface {
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{interval: DefaultReporterInterval, shared: map[sharedKey]*shared{}, resting: list.New(), tags: map[string]map[string]string{}}
+	r := &Registry{
+		interval: DefaultReporterInterval, more: map[metric]int{}, resting: list.New(), rests: map[metric]*list.Element{},
+		tags: map[string]map[string]string{},
+	}
+	for k := range r.shared {
+		r.shared[k] = map[string]metric{}
+	}
+	return r
 }
 
 // SetReporterInterval caps the widths of the buckets of metrics that are made from now on, see Level.Period.
@@ -180,16 +221,16 @@ func (r *Registry) addGauge(groupName string, name Name, s source) error {
 	if err != nil {
 		return err
 	}
-	switch e := g.index[key].(type) {
-	case nil:
-		e2 := &gaugeEntry{name: r.internLocked(name, key), key: key, sources: []source{s}}
-		g.index[key] = e2
-		g.gauges = append(g.gauges, e2)
-	case *gaugeEntry:
-		e.sources = append(withoutOwner(e.sources, s.owner), s)
-	default:
+	if g.known[key] != nil {
 		return g.clash(key, "gauge")
 	}
+	if e := g.read[key]; e != nil {
+		e.sources = append(withoutOwner(e.sources, s.owner), s)
+		return nil
+	}
+	e := &gaugeEntry{name: r.internLocked(name, key), key: key, sources: []source{s}}
+	g.read[key] = e
+	g.gauges = append(g.gauges, e)
 	return nil
 }
 
@@ -261,34 +302,35 @@ func keep[M metric](r *Registry, owner Owner, groupName string, name Name, k kin
 	if err != nil {
 		return none, err
 	}
-	switch e := g.index[key].(type) {
-	case nil:
-		made := &entry{name: r.internLocked(name, key), key: key, kind: k, owners: []Owner{owner}}
-		if owner == Daemon {
-			made.metric = make(name.Level.Period(r.interval))
-		} else {
-			made.shared = r.shareLocked(sharedKey{k, key}, func() metric { return make(name.Level.Period(r.interval)) })
-			made.metric = made.shared.metric
-		}
-		m, ok := made.metric.(M)
-		if !ok {
-			r.leaveLocked(made.shared)
-			return none, g.clash(key, k.String())
-		}
-		g.index[key] = made
-		g.kept[k] = append(g.kept[k], made)
-		return m, nil
-	case *entry:
+	if g.read[key] != nil {
+		return none, g.clash(key, k.String())
+	}
+	if e := g.known[key]; e != nil {
 		m, ok := e.metric.(M)
 		if !ok {
 			return none, g.clash(key, k.String())
 		}
-		if !slices.Contains(e.owners, owner) {
-			e.owners = append(e.owners, owner)
-		}
+		e.own(owner)
 		return m, nil
 	}
-	return none, g.clash(key, k.String())
+	name = r.internLocked(name, key)
+	made := &entry{
+		key: key, tags: name.Tags, dotted: uint16(len(name.Key)), level: uint8(max(0, slices.Index(levels[:], name.Level))),
+		kind: k, owner: owner, shared: owner != Daemon,
+	}
+	if made.shared {
+		made.metric = r.shareLocked(k, key, func() metric { return make(name.Level.Period(r.interval)) })
+	} else {
+		made.metric = make(name.Level.Period(r.interval))
+	}
+	m, ok := made.metric.(M)
+	if !ok {
+		r.leaveLocked(made)
+		return none, g.clash(key, k.String())
+	}
+	g.known[key] = made
+	g.kept[k] = append(g.kept[k], made)
+	return m, nil
 }
 
 // internLocked returns the name in memory that it has in common with its serialised form, and with other names. r.mu is
@@ -309,33 +351,37 @@ func (r *Registry) internLocked(name Name, key string) Name {
 }
 
 // shareLocked returns the metric of workers with that key, made if there is none, for one more entry. r.mu is held.
-func (r *Registry) shareLocked(key sharedKey, make func() metric) *shared {
-	s := r.shared[key]
-	if s == nil {
-		s = &shared{key: key, metric: make()}
-		r.shared[key] = s
+func (r *Registry) shareLocked(k kind, key string, make func() metric) metric {
+	m := r.shared[k][key]
+	if m == nil {
+		m = make()
+		r.shared[k][key] = m
+	} else if place := r.rests[m]; place != nil {
+		r.resting.Remove(place)
+		delete(r.rests, m)
+	} else {
+		r.more[m]++
 	}
-	if s.rests != nil {
-		r.resting.Remove(s.rests)
-		s.rests = nil
-	}
-	s.entries++
-	return s
+	return m
 }
 
 // leaveLocked is for an entry that is gone. r.mu is held.
-func (r *Registry) leaveLocked(s *shared) {
-	if s == nil {
+func (r *Registry) leaveLocked(e *entry) {
+	if !e.shared {
 		return
 	}
-	if s.entries--; s.entries > 0 {
+	if n := r.more[e.metric]; n > 0 {
+		if r.more[e.metric] = n - 1; n == 1 {
+			delete(r.more, e.metric)
+		}
 		return
 	}
-	s.metric.rest()
-	s.rests = r.resting.PushBack(s)
+	e.metric.rest()
+	r.rests[e.metric] = r.resting.PushBack(restingMetric{e.kind, e.key})
 	for r.resting.Len() > maxResting {
-		oldest := r.resting.Remove(r.resting.Front()).(*shared)
-		delete(r.shared, oldest.key)
+		oldest := r.resting.Remove(r.resting.Front()).(restingMetric)
+		delete(r.rests, r.shared[oldest.kind][oldest.key])
+		delete(r.shared[oldest.kind], oldest.key)
 	}
 }
 
@@ -351,18 +397,18 @@ func (r *Registry) Remove(owner Owner) {
 			}
 			e.sources = withoutOwner(e.sources, owner)
 			if len(e.sources) == 0 {
-				delete(g.index, e.key)
+				delete(g.read, e.key)
 			}
 			return len(e.sources) == 0
 		})
 		for k := range g.kept {
 			g.kept[k] = slices.DeleteFunc(g.kept[k], func(e *entry) bool {
-				e.owners = slices.DeleteFunc(e.owners, func(o Owner) bool { return o == owner })
-				if len(e.owners) == 0 {
-					delete(g.index, e.key)
-					r.leaveLocked(e.shared)
+				if !e.disown(owner) {
+					return false
 				}
-				return len(e.owners) == 0
+				delete(g.known, e.key)
+				r.leaveLocked(e)
+				return true
 			})
 		}
 	}
@@ -381,7 +427,7 @@ func (r *Registry) groupLocked(name, key string) (*group, error) {
 		if len(r.groups) >= maxGroups {
 			return nil, refuse(RefusedName, "register metric %.80q: there are %d groups already", key, maxGroups)
 		}
-		r.groups = append(r.groups, &group{name: name, index: map[string]any{}})
+		r.groups = append(r.groups, &group{name: name, known: map[string]*entry{}, read: map[string]*gaugeEntry{}})
 		i = len(r.groups) - 1
 	}
 	return r.groups[i], nil
@@ -437,7 +483,7 @@ func (r *Registry) collect(ctx context.Context, q query) []collected {
 			c.gauges = append(c.gauges, e.samples(ctx, q, values)...)
 		}
 		for _, e := range g.entries {
-			if belongs(e.name, q.app) {
+			if belongs(e.name(), q.app) {
 				c.entries = append(c.entries, e)
 			}
 		}

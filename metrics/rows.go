@@ -147,7 +147,7 @@ func (c collected) collect(to *collector) {
 		to.gauge(s.Name, s.Value)
 	}
 	for _, e := range c.entries {
-		e.metric.collect(to, e.name)
+		e.metric.collect(to, e.name())
 	}
 }
 
