@@ -36,6 +36,7 @@ func (s *Set) types() map[string]build {
 		"console":   s.newConsole,
 		"statsd":    s.newStatsd,
 		"dogstatsd": s.newDogStatsd,
+		"otlp":      s.newOTLP,
 	}
 }
 
@@ -149,10 +150,16 @@ func (s *Set) make(app, name string, raw json.RawMessage, fresh bool) (*runner, 
 		return nil, o.sentence("there is no reporter of type %q; there are %s, and classes given to pandora.reporter(name, class)",
 			o.kind, strings.Join(slices.Sorted(maps.Keys(types)), ", "))
 	}
+	interval, timeout := s.config.Interval, defaultTimeout
+	if o.kind == "otlp" {
+		env := otlpEnvironment{s.config.Getenv}
+		interval = env.milliseconds(interval, "OTEL_METRIC_EXPORT_INTERVAL")
+		timeout = min(time.Minute, env.milliseconds(timeout, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"))
+	}
 	r := Reporter{
 		Name: name, App: app, Tags: o.tags("globalTags", "tags"),
-		Interval: o.duration("intervalMs", s.config.Interval, 24*time.Hour),
-		Timeout:  o.duration("timeoutMs", defaultTimeout, time.Minute),
+		Interval: o.duration("intervalMs", interval, 24*time.Hour),
+		Timeout:  o.duration("timeoutMs", timeout, time.Minute),
 	}
 	sink := make(o)
 	if len(o.problems) > 0 {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -150,8 +149,7 @@ func (o *options) tags(keys ...string) map[string]string {
 // address reads a URL to post to.
 func (o *options) address(key, absent string) string {
 	text := o.text(key, absent)
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !validAddress(text) {
 		o.wrong(key, `a URL with http or https and a host, as "http://127.0.0.1:4318"`)
 	}
 	return text

@@ -95,6 +95,8 @@ type runner struct {
 	// queue has the oldest first.
 	queue  []*batch
 	counts State
+	// after is what the receiver asked for with its last answer.
+	after time.Duration
 }
 
 func (s *Set) newRunner(r Reporter, sink taker, spec string) *runner {
@@ -250,7 +252,7 @@ func (r *runner) send(ctx context.Context) {
 			continue
 		}
 		// Half of the pause is by chance, so that not all daemons of a data center come back at once.
-		wait := time.NewTimer(pause/2 + rand.N(pause/2+1))
+		wait := time.NewTimer(max(r.later(), pause/2+rand.N(pause/2+1)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
@@ -286,6 +288,10 @@ func (r *runner) try(ctx context.Context, b *batch) bool {
 	first := r.counts.Error == ""
 	r.counts.Failed++
 	r.counts.Error = clip(err.Error())
+	r.after = 0
+	if later, asked := errors.AsType[*laterError](err); asked {
+		r.after = later.after
+	}
 	if hopeless {
 		r.droppedLocked()
 	}
@@ -299,6 +305,13 @@ func (r *runner) try(ctx context.Context, b *batch) bool {
 		r.log.Debug("reporter fails", zap.Error(err))
 	}
 	return false
+}
+
+// later is how long the receiver has asked to be left alone, 0 when it has not.
+func (r *runner) later() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.after
 }
 
 // guarded turns a panic of a sink into an error: metrics are not worth a daemon.
