@@ -78,7 +78,12 @@ func (e *Events) Publish(events ...Event) {
 	if e.closed {
 		return
 	}
-	e.ring = append(e.ring, events...)
+	for _, event := range events {
+		// What load has found already is not told again.
+		if n := len(e.ring); n == 0 || event.ID > e.ring[n-1].ID {
+			e.ring = append(e.ring, event)
+		}
+	}
 	e.trim()
 	close(e.changed)
 	e.changed = make(chan struct{})
@@ -126,16 +131,20 @@ func (e *Events) loaded() {
 	})
 }
 
-// last is the number of the newest event; with back, of the one so many events before it.
-func (e *Events) last(back int) uint64 {
+// last is the number of the newest event, or of the one before the last so many that are wanted.
+func (e *Events) last(back int, w wish) uint64 {
 	e.loaded()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at := len(e.ring) - 1 - back
-	if at < 0 {
-		return e.gone
+	for at := len(e.ring) - 1; at >= 0; at-- {
+		if back == 0 {
+			return e.ring[at].ID
+		}
+		if w.wants(e.ring[at]) {
+			back--
+		}
 	}
-	return e.ring[at].ID
+	return e.gone
 }
 
 // page is what a reader gets at a time.

@@ -288,7 +288,7 @@ func (c *cli) offline(ctx context.Context, home state.Home, event state.Event, c
 		return err
 	}
 	event.Time = time.Now()
-	if err := home.OpenEvents().Append(event); err != nil {
+	if _, err := home.OpenEvents().Append(event); err != nil {
 		c.warn("%v", err)
 	}
 	return nil

@@ -55,7 +55,9 @@ type FleetConfig struct {
 	Spawn func(ctx context.Context, app string) error
 	// Observer may be nil.
 	Observer Observer
-	Log      *zap.Logger
+	// Noted is told of what was written into the event log, in that order, and must not wait. It may be nil.
+	Noted func([]state.Event)
+	Log   *zap.Logger
 }
 
 // Fleet is what the daemon knows of all applications. Records on disk and guards are the truth; the fleet can be lost
@@ -113,7 +115,7 @@ type application struct {
 func NewFleet(cfg FleetConfig) *Fleet {
 	return &Fleet{
 		cfg:     cfg,
-		history: newHistory(cfg.Home, cfg.Log),
+		history: newHistory(cfg.Home, cfg.Noted, cfg.Log),
 		keepers: make(chan *application),
 		closed:  make(chan struct{}),
 		apps:    map[string]*application{},

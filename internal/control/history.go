@@ -19,6 +19,8 @@ type history struct {
 	log  *zap.Logger
 	// turn holds a token that one reads from guards and writes with.
 	turn chan struct{}
+	// noted is told of what was written; it may be nil.
+	noted func([]state.Event)
 
 	// The fields below belong to the holder of the token.
 	file *state.EventLog
@@ -26,8 +28,8 @@ type history struct {
 	failed bool
 }
 
-func newHistory(home state.Home, log *zap.Logger) *history {
-	h := &history{home: home, log: log, turn: make(chan struct{}, 1)}
+func newHistory(home state.Home, noted func([]state.Event), log *zap.Logger) *history {
+	h := &history{home: home, noted: noted, log: log, turn: make(chan struct{}, 1)}
 	h.turn <- struct{}{}
 	return h
 }
@@ -49,11 +51,14 @@ func (h *history) release() { h.turn <- struct{}{} }
 
 // append writes events; the caller has the token.
 func (h *history) append(events ...state.Event) bool {
-	err := h.file.Append(events...)
+	written, err := h.file.Append(events...)
 	if err != nil && !h.failed {
 		h.log.Error("event log not written", zap.Error(err))
 	}
 	h.failed = err != nil
+	if h.noted != nil && len(written) > 0 {
+		h.noted(written)
+	}
 	return err == nil
 }
 
@@ -64,6 +69,15 @@ func (h *history) note(ctx context.Context, app, kind, format string, args ...an
 	}
 	defer h.release()
 	h.append(state.Event{Time: time.Now(), App: app, Kind: kind, Message: fmt.Sprintf(format, args...)})
+}
+
+// tell writes an event that somebody else has made.
+func (h *history) tell(ctx context.Context, e state.Event) {
+	if !h.take(ctx) {
+		return
+	}
+	defer h.release()
+	h.append(e)
 }
 
 // mark is where the events of a guard go on that the log does not have.
@@ -142,6 +156,11 @@ func eventLine(app string, e supervisor.Event) state.Event {
 // Note writes an event of the daemon itself into the event log.
 func (f *Fleet) Note(ctx context.Context, kind, message string) {
 	f.history.note(ctx, "", kind, "%s", message)
+}
+
+// Tell writes an event that the daemon has made of what it was told, as a change of health.
+func (f *Fleet) Tell(ctx context.Context, e state.Event) {
+	f.history.tell(ctx, e)
 }
 
 // CatchUp makes the event log hold everything that the guards have reported so far.

@@ -118,11 +118,11 @@ func TestEventsAreWrittenOnceAcrossDaemonsAndGuards(t *testing.T) {
 			t.Errorf("the stream brought %d events, want %d", seen, want)
 		}
 	}
-	first := newHistory(y.home, zap.NewNop())
+	first := newHistory(y.home, nil, zap.NewNop())
 	follow(first, 2)
 	// No daemon for a while; the next one goes on where the first was.
 	r.report(3)
-	second := newHistory(y.home, zap.NewNop())
+	second := newHistory(y.home, nil, zap.NewNop())
 	follow(second, 3)
 	second.catchUp(t.Context(), "shop", guard, r.Status().LastEvent)
 	// The guard is replaced and counts from the beginning.
@@ -148,7 +148,7 @@ func TestEventsAfterTheLogCouldNotBeWritten(t *testing.T) {
 	y := newYard(t)
 	r := &reporter{fakeSupervisor: newFakeSupervisor("shop", nil), id: "a"}
 	guard := serveReporter(t, y.home, "shop", r)
-	h := newHistory(y.home, zap.NewNop())
+	h := newHistory(y.home, nil, zap.NewNop())
 	r.report(1)
 	h.takeIn(t.Context(), "shop", guard, r.Events(0))
 	away := y.home.State + ".away"

@@ -29,6 +29,8 @@ const (
 
 // Event is one line of the event log.
 type Event struct {
+	// ID grows from one line of the log to the next, not by one; 0 in lines of an older version.
+	ID   uint64    `json:"id,omitempty"`
 	Time time.Time `json:"time"`
 	// App is "" in what concerns the daemon itself.
 	App     string `json:"app,omitempty"`
@@ -38,6 +40,8 @@ type Event struct {
 	PID    int  `json:"pid,omitempty"`
 	// Kind is one word for programs.
 	Kind string `json:"kind"`
+	// Indicator is what has changed in an event of kind up or down; "" when it is the health as a whole.
+	Indicator string `json:"indicator,omitempty"`
 	// Message is one sentence.
 	Message string `json:"message,omitempty"`
 	// Guard and Seq tell events of guards apart: no two events have both in common. They are empty in the daemon's own.
@@ -56,6 +60,8 @@ type EventLog struct {
 	// at the end.
 	marks map[string]uint64
 	order []string
+	// last is the largest ID there is.
+	last uint64
 	// broken is true when the last write may have ended in the middle of a line.
 	broken bool
 }
@@ -76,6 +82,7 @@ func (h Home) OpenEvents() *EventLog {
 			for guard, seq := range e.Marks {
 				l.mark(guard, seq)
 			}
+			l.last = max(l.last, e.ID)
 			if e.Guard != "" {
 				l.mark(e.Guard, e.Seq)
 			}
@@ -99,10 +106,17 @@ func (l *EventLog) mark(guard string, seq uint64) {
 	}
 }
 
-// Append writes events, leaving out those of guards that were written before.
-func (l *EventLog) Append(events ...Event) error {
+// nextID makes the ID of an event. It begins with the time, so that it grows even when the log is lost.
+func (l *EventLog) nextID() uint64 {
+	l.last = max(l.last+1, uint64(max(0, time.Now().UnixMicro())))
+	return l.last
+}
+
+// Append writes events, leaving out those of guards that were written before, and returns what it has written.
+func (l *EventLog) Append(events ...Event) ([]Event, error) {
 	var lines bytes.Buffer
 	marks := map[string]uint64{}
+	var written []Event
 	for _, e := range events {
 		if e.Guard != "" {
 			if e.Seq <= max(l.marks[e.Guard], marks[e.Guard]) {
@@ -110,22 +124,24 @@ func (l *EventLog) Append(events ...Event) error {
 			}
 			marks[e.Guard] = e.Seq
 		}
+		e.ID = l.nextID()
 		line, err := json.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("write event %q: %w", e.Kind, err)
+			return nil, fmt.Errorf("write event %q: %w", e.Kind, err)
 		}
 		lines.Write(append(line, '\n'))
+		written = append(written, e)
 	}
 	if lines.Len() == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := l.write(lines.Bytes()); err != nil {
-		return fmt.Errorf("write the event log %q: %w", l.home.EventsPath(), err)
+		return nil, fmt.Errorf("write the event log %q: %w", l.home.EventsPath(), err)
 	}
 	for guard, seq := range marks {
 		l.mark(guard, seq)
 	}
-	return nil
+	return written, nil
 }
 
 // write appends whole lines; the file is put behind the older one when it is too large.

@@ -44,7 +44,7 @@ func TestEventsOfAGuardAreWrittenOnce(t *testing.T) {
 		{{Time: time.Now(), Kind: "daemon", Message: "own"}, event("b", 1)},
 		{},
 	} {
-		if err := l.Append(batch...); err != nil {
+		if _, err := l.Append(batch...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestEventsOfAGuardAreWrittenOnce(t *testing.T) {
 	if l.Mark("a") != 3 || l.Mark("b") != 1 || l.Mark("c") != 0 {
 		t.Errorf("marks %v", l.marks)
 	}
-	if err := l.Append(event("a", 3), event("a", 4)); err != nil {
+	if _, err := l.Append(event("a", 3), event("a", 4)); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := messages(t, h), []string{"a1", "a2", "a3", "own", "b1", "a4"}; !slices.Equal(got, want) {
@@ -68,7 +68,7 @@ func TestEventsOfAGuardAreWrittenOnce(t *testing.T) {
 // A daemon that is killed leaves half a line; the next goes on below it.
 func TestHalfALineOfTheEventLog(t *testing.T) {
 	h := eventsHome(t)
-	if err := h.OpenEvents().Append(event("a", 1)); err != nil {
+	if _, err := h.OpenEvents().Append(event("a", 1)); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.OpenFile(h.EventsPath(), os.O_APPEND|os.O_WRONLY, 0)
@@ -83,7 +83,7 @@ func TestHalfALineOfTheEventLog(t *testing.T) {
 	if l.Mark("a") != 1 {
 		t.Errorf("mark %d, want 1", l.Mark("a"))
 	}
-	if err := l.Append(event("a", 2)); err != nil {
+	if _, err := l.Append(event("a", 2)); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := messages(t, h), []string{"a1", "a2"}; !slices.Equal(got, want) {
@@ -94,7 +94,7 @@ func TestHalfALineOfTheEventLog(t *testing.T) {
 func TestTheEventLogIsBounded(t *testing.T) {
 	h := eventsHome(t)
 	l := h.OpenEvents()
-	if err := l.Append(event("quiet", 7)); err != nil {
+	if _, err := l.Append(event("quiet", 7)); err != nil {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("x", 64<<10)
@@ -102,7 +102,7 @@ func TestTheEventLogIsBounded(t *testing.T) {
 	for i := range uint64(written) {
 		e := event("busy", i+1)
 		e.Message = long
-		if err := l.Append(e); err != nil {
+		if _, err := l.Append(e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestTheEventLogIsBounded(t *testing.T) {
 func TestMarksAreBounded(t *testing.T) {
 	l := eventsHome(t).OpenEvents()
 	for i := range keptMarks + 10 {
-		if err := l.Append(event(fmt.Sprint("g", i), 1), event("steady", uint64(i)+1)); err != nil {
+		if _, err := l.Append(event(fmt.Sprint("g", i), 1), event("steady", uint64(i)+1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -139,14 +139,14 @@ func TestEventLogThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A folder in its place is set aside.
-	if err := h.OpenEvents().Append(event("a", 1)); err != nil {
+	if _, err := h.OpenEvents().Append(event("a", 1)); err != nil {
 		t.Fatal(err)
 	}
 	l := h.OpenEvents()
 	if err := os.RemoveAll(h.State); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(event("a", 2)); err == nil || !strings.Contains(err.Error(), h.EventsPath()) {
+	if _, err := l.Append(event("a", 2)); err == nil || !strings.Contains(err.Error(), h.EventsPath()) {
 		t.Errorf("error %v", err)
 	}
 	if l.Mark("a") != 1 {
@@ -155,7 +155,7 @@ func TestEventLogThatCannotBeWritten(t *testing.T) {
 	if err := os.Mkdir(h.State, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(event("a", 2)); err != nil {
+	if _, err := l.Append(event("a", 2)); err != nil {
 		t.Fatal(err)
 	}
 	if got := messages(t, h); !slices.Equal(got, []string{"a2"}) {
@@ -166,7 +166,7 @@ func TestEventLogThatCannotBeWritten(t *testing.T) {
 func TestFollowEvents(t *testing.T) {
 	h := eventsHome(t)
 	l := h.OpenEvents()
-	if err := l.Append(event("a", 1)); err != nil {
+	if _, err := l.Append(event("a", 1)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -191,7 +191,7 @@ func TestFollowEvents(t *testing.T) {
 		}
 	}
 	next("a1")
-	if err := l.Append(event("a", 2)); err != nil {
+	if _, err := l.Append(event("a", 2)); err != nil {
 		t.Fatal(err)
 	}
 	next("a2")
@@ -199,10 +199,51 @@ func TestFollowEvents(t *testing.T) {
 	if err := os.Rename(h.EventsPath(), h.olderEventsPath()); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(event("a", 3)); err != nil {
+	if _, err := l.Append(event("a", 3)); err != nil {
 		t.Fatal(err)
 	}
 	next("a3")
 	cancel()
 	wg.Wait()
+}
+
+// TestEventIDs: IDs grow over the log's rotation, its reopening, and its loss.
+func TestEventIDs(t *testing.T) {
+	h := eventsHome(t)
+	last := uint64(0)
+	write := func(l *EventLog, n int) {
+		t.Helper()
+		batch := make([]Event, n)
+		for i := range batch {
+			batch[i] = Event{Time: time.Now(), Kind: "x"}
+		}
+		written, err := l.Append(batch...)
+		if err != nil || len(written) != n {
+			t.Fatal(len(written), err)
+		}
+		for _, e := range written {
+			if e.ID <= last {
+				t.Fatalf("ID %d after %d", e.ID, last)
+			}
+			last = e.ID
+		}
+	}
+	l := h.OpenEvents()
+	write(l, 1000)
+	write(l, 3)
+	write(h.OpenEvents(), 2)
+	if err := os.Remove(h.EventsPath()); err != nil {
+		t.Fatal(err)
+	}
+	write(h.OpenEvents(), 1)
+	written, err := h.OpenEvents().Append(event("g", 1), event("g", 1))
+	if err != nil || len(written) != 1 {
+		t.Errorf("one was written, got %v %v", written, err)
+	}
+	ahead := last + 1_000_000_000
+	if err := os.WriteFile(h.EventsPath(), fmt.Appendf(nil, `{"id":%d,"time":"2026-01-01T00:00:00Z","kind":"x"}`+"\n", ahead), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	last = ahead // a clock that was set back
+	write(h.OpenEvents(), 2)
 }
