@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -11,6 +12,24 @@ import (
 )
 
 func (s *Server) hasErrors() bool { return s.errors != nil && s.options.EndPoints[nameError].Enabled }
+
+// decodeErrorCapacity reads cacheSize, which the original's documentation calls maxErrorCount.
+func decodeErrorCapacity(init json.RawMessage) (int, error) {
+	root, err := object("actuator.endPoint.error.initConfig", init)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range []string{"cacheSize", "maxErrorCount"} {
+		if raw, ok := root.value(key); ok && isTruthy(raw) {
+			n, err := strconv.Atoi(string(raw))
+			if err != nil || n < 1 || n > maxErrorCapacity {
+				return 0, root.wrong(key, raw, fmt.Sprintf("a number from 1 to %d", maxErrorCapacity))
+			}
+			return n, nil
+		}
+	}
+	return defaultErrorCapacity, nil
+}
 
 // error serves /error: the last errors of one application.
 func (s *Server) error(ctx context.Context, r request) (answer, error) {

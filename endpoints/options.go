@@ -57,6 +57,8 @@ type Options struct {
 	EndPoints map[string]EndPointOptions
 	// ReporterInterval caps how long the buckets of metrics are.
 	ReporterInterval time.Duration
+	// ErrorCapacity is how many different errors of one application are kept.
+	ErrorCapacity int
 
 	health healthOptions
 }
@@ -126,6 +128,9 @@ func DecodeOptions(config json.RawMessage) (Options, error) {
 		}
 	}
 	if o.ReporterInterval, err = decodeInterval(root); err != nil {
+		return Options{}, err
+	}
+	if o.ErrorCapacity, err = decodeErrorCapacity(o.EndPoints[nameError].InitConfig); err != nil {
 		return Options{}, err
 	}
 	o.health, err = decodeHealth(o.EndPoints[nameHealth].InitConfig)

@@ -164,7 +164,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	if options, err = actuatorHost(options); err != nil {
 		d.problem(err.Error())
 	}
-	d.monitor, err = newMonitor(d.home.MetricSocket(), d.home.AnnouncedPath(), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
+	d.monitor, err = newMonitor(d.home.MetricSocket(), kept(d.home), d, func() []control.AppStatus { return d.fleet.List() }, options, d.log)
 	if err != nil {
 		return err
 	}
@@ -173,9 +173,10 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
 	d.fleet = control.NewFleet(control.FleetConfig{
 		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
-		Observer: d.monitor, Log: d.log, LogRotation: d.logRotation(),
+		Observer: d.monitor, Noted: d.monitor.journal.noted, Log: d.log, LogRotation: d.logRotation(),
 		WorkerConfig: loggers.Worker,
 	})
+	d.monitor.journal.tell = d.fleet.Tell
 	d.fleet.Note(ctx, "daemonStarted", fmt.Sprintf("daemon started (process %d, version %s)", os.Getpid(), version))
 	for _, p := range d.fleet.Adopt(ctx) {
 		d.problem(p)

@@ -155,7 +155,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 		plan.LogsDir = dir
 	}
 	d.supervisor = supervisor.New(supervisor.Config{Log: zap.NewNop(), Output: d.output.line})
-	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), "", d, d.list, options, zap.NewNop())
+	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), keptFiles{}, d, d.list, options, zap.NewNop())
 	if err != nil {
 		return err
 	}

@@ -152,11 +152,11 @@ func (p *eventPrinter) print(e state.Event) {
 	}
 	paint := grey
 	switch e.Kind {
-	case "ready", "adopted", "daemonStarted":
+	case "ready", "adopted", "daemonStarted", "up":
 		paint = green
 	case "exited", "backoff", "drift", "unresponsive", "memory", "missed":
 		paint = yellow
-	case "fatal", "guardLost", "problem":
+	case "fatal", "guardLost", "problem", "down":
 		paint = red
 	}
 	text := oneLine(e.Message)

@@ -31,6 +31,7 @@ type monitor struct {
 	hub         *wire.Server
 	rotation    *logRotation
 	server      *endpoints.Server
+	journal     journal
 	registry    *metrics.Registry
 	instruments *metrics.Instruments
 	// reporters is nil in dev, and snapshot tells about all applications with their structures.
@@ -43,9 +44,8 @@ type monitor struct {
 	once sync.Once
 }
 
-// newMonitor listens on the socket at path; nothing is served before run. memory is the file of what workers have announced to
-// the daemon before, "" where there is no next daemon.
-func newMonitor(path, memory string, source endpoints.Source, list func() []control.AppStatus, options endpoints.Options, log *zap.Logger) (*monitor, error) {
+// newMonitor listens on the socket at path; nothing is served before run. kept is what outlives the daemon.
+func newMonitor(path string, kept keptFiles, source endpoints.Source, list func() []control.AppStatus, options endpoints.Options, log *zap.Logger) (*monitor, error) {
 	w, err := wire.Listen(path, log.Named("wire"))
 	if err != nil {
 		return nil, err
@@ -61,17 +61,18 @@ func newMonitor(path, memory string, source endpoints.Source, list func() []cont
 	clients := metrics.ClientOptions{
 		Log: log.Named("metrics"), Missed: m.instruments.PullMissed, Refused: m.instruments.Refused, Worker: m.worker,
 	}
-	if memory != "" {
-		m.memory = remember.Open(w, memory, log.Named("announced"))
+	if kept.announced != "" {
+		m.memory = remember.Open(w, kept.announced, log.Named("announced"))
 		clients.Remembered = m.memory
 	}
 	metrics.ServeClients(w, registry, clients)
-	if err := countErrors(w, registry, log.Named("errors")); err != nil {
+	if m.journal, err = newJournal(kept, w, registry, options, log); err != nil {
 		m.close()
 		return nil, err
 	}
 	m.server = endpoints.New(endpoints.Config{
 		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
+		Errors: m.journal.errors, Events: m.journal.events, Changed: m.journal.changed,
 	})
 	if m.memory != nil {
 		endpoints.Attach(announcedFrames{w, m.memory}, m.server)
@@ -137,6 +138,7 @@ func (m *monitor) run(ctx context.Context) {
 		}
 	})
 	wg.Go(func() { m.rotation.run(ctx) })
+	wg.Go(func() { m.journal.run(ctx) })
 	m.runReporters(ctx, &wg)
 	if m.memory != nil {
 		wg.Go(func() { m.memory.Run(ctx) })
@@ -193,6 +195,7 @@ func (m *monitor) count(restarts map[[2]string]int) {
 func (m *monitor) close() {
 	m.once.Do(func() {
 		_ = m.wire.Close()
+		m.journal.close()
 		if m.hub != nil {
 			_ = m.hub.Close()
 		}

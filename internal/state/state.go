@@ -208,6 +208,9 @@ func (h Home) ControlSocket() string { return filepath.Join(h.Run, "control.sock
 // AnnouncedPath is the file of what workers have announced to the daemon and would not announce to the next one.
 func (h Home) AnnouncedPath() string { return filepath.Join(h.State, "announced.json") }
 
+// ErrorsPath is the file of the last errors that workers have reported.
+func (h Home) ErrorsPath() string { return filepath.Join(h.State, "errors.ndjson") }
+
 // MetricSocket is where the daemon listens for the workers' metric frames; the name is the original's.
 func (h Home) MetricSocket() string { return filepath.Join(h.Run, "pandorajs_pandora_metric.sock") }
 
