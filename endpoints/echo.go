@@ -129,6 +129,10 @@ func (s *Server) serve(route route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if a.stream != nil {
+			a.stream(c.Response(), c.Request())
+			return nil
+		}
 		return write(c, a)
 	}
 }

@@ -65,19 +65,23 @@ func (e *Events) wish(header http.Header, q query) (wish, error) {
 }
 
 // stream serves /events: server-sent events, until the client goes, is too slow, or the daemon ends.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, q query) {
-	wanted, err := s.events.wish(r.Header, q)
+func (s *Server) stream(_ context.Context, r request) (answer, error) {
+	wanted, err := s.events.wish(r.header, r.query)
 	if err != nil {
-		http.Error(w, "Bad Request: "+err.Error(), http.StatusBadRequest)
-		return
+		return text(http.StatusBadRequest, "Bad Request: "+err.Error()), nil
 	}
-	if !s.events.enter(maxStreams) {
-		w.Header().Set("Retry-After", "5")
+	return answer{stream: func(w http.ResponseWriter, r *http.Request) { s.events.serve(w, r, wanted) }}, nil
+}
+
+// serve writes a stream of what is wanted.
+func (e *Events) serve(w http.ResponseWriter, r *http.Request, wanted wish) {
+	h := w.Header()
+	if !e.enter(maxStreams) {
+		h.Set("Retry-After", "5")
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		return
 	}
-	defer s.events.leave()
-	h := w.Header()
+	defer e.leave()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -89,7 +93,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, q query) {
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	_ = out.control.SetReadDeadline(time.Time{}) // that of the request would end its context
 	w.WriteHeader(http.StatusOK)
-	out.run(r.Context(), s.events, wanted)
+	out.run(r.Context(), e, wanted)
 }
 
 // eventWriter writes one stream.

@@ -47,6 +47,9 @@ func (s *Server) routes() []route {
 			list = append(list, e.routes...)
 		}
 	}
+	if s.events != nil {
+		list = append(list, route{path: "/events", handle: s.stream})
+	}
 	if s.hasErrors() {
 		list = append(list, route{path: "/error", handle: s.error})
 	}
