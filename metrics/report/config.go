@@ -32,11 +32,13 @@ type build func(o *options) taker
 // types are the reporters that can be configured, by type.
 func (s *Set) types() map[string]build {
 	return map[string]build{
-		"file":      s.newFile,
-		"console":   s.newConsole,
-		"statsd":    s.newStatsd,
-		"dogstatsd": s.newDogStatsd,
-		"otlp":      s.newOTLP,
+		"file":        s.newFile,
+		"console":     s.newConsole,
+		"statsd":      s.newStatsd,
+		"dogstatsd":   s.newDogStatsd,
+		"otlp":        s.newOTLP,
+		"open-falcon": s.newFalcon,
+		"newrelic":    s.newNewRelic,
 	}
 }
 
@@ -144,6 +146,8 @@ func (s *Set) make(app, name string, raw json.RawMessage, fresh bool) (*runner, 
 	types := s.types()
 	make := types[o.kind]
 	switch {
+	case len(o.problems) > 0:
+		return nil, o.sentence("%s", strings.Join(o.problems, "; "))
 	case make == nil && o.kind == "trace":
 		return nil, ""
 	case make == nil:

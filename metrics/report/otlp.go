@@ -235,7 +235,7 @@ func (s *Set) newOTLP(o *options) taker {
 	for name, value := range o.tags("headers") {
 		header.Set(name, value)
 	}
-	protocol := o.oneOf("protocol", env.first("http/protobuf", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf", "http/json")
+	protocol := o.text("protocol", env.first("http/protobuf", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"))
 	if protocol != "http/protobuf" && protocol != "http/json" {
 		o.wrong("protocol", "http/protobuf or http/json")
 	}

@@ -211,7 +211,9 @@ func TestOTLPStarts(t *testing.T) {
 
 // TestOTLPHistogram: cumulative buckets become those of each interval of values.
 func TestOTLPHistogram(t *testing.T) {
-	bucket := func(bound float64, count uint64) *dto.Bucket { return &dto.Bucket{UpperBound: &bound, CumulativeCount: &count} }
+	bucket := func(bound float64, count uint64) *dto.Bucket {
+		return &dto.Bucket{UpperBound: &bound, CumulativeCount: &count}
+	}
 	count, sum := uint64(9), 4.5
 	got := pointOf{}.histogram(&dto.Histogram{SampleCount: &count, SampleSum: &sum, Bucket: []*dto.Bucket{bucket(.1, 2), bucket(1, 7)}})
 	if fmt.Sprint(got.ExplicitBounds, got.BucketCounts, got.Count, got.GetSum()) != "[0.1 1] [2 5 2] 9 4.5" {

@@ -119,6 +119,8 @@ func number(value any) (float64, bool) {
 type growth struct {
 	// fresh says that totals of the first report have all grown in its time.
 	fresh bool
+	// begun says that a report was delivered.
+	begun bool
 	last  map[string]float64
 	at    time.Time
 }
@@ -136,7 +138,7 @@ func (g *growth) begin(b *batch) counted {
 
 // since is when the time began in which totals have grown.
 func (c counted) since(b *batch) time.Time {
-	if c.g.last == nil {
+	if !c.g.begun {
 		return b.since
 	}
 	return c.g.at
@@ -150,11 +152,19 @@ func (c counted) grown(row metrics.Row, value float64) float64 {
 	switch {
 	case known && value >= last:
 		return value - last
-	case c.g.last == nil && !c.g.fresh:
+	case !c.g.begun && !c.g.fresh:
 		return 0
 	}
 	return value
 }
 
 // delivered keeps the totals.
-func (c counted) delivered() { c.g.last, c.g.at = c.totals, c.at }
+func (c counted) delivered() { c.g.last, c.g.at, c.g.begun = c.totals, c.at, true }
+
+// partly keeps those totals that were asked for by now, of a report that arrives in parts.
+func (c counted) partly() {
+	if c.g.last == nil {
+		c.g.last = make(map[string]float64, len(c.totals))
+	}
+	maps.Copy(c.g.last, c.totals)
+}
