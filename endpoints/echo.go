@@ -116,14 +116,9 @@ func (s *Server) serve(route route) echo.HandlerFunc {
 		case err != nil:
 			return echo.NewHTTPError(http.StatusBadRequest)
 		}
-		r := request{query: q, group: c.Param("group"), header: c.Request().Header, trusted: trusted}
-		if strings.HasSuffix(c.Path(), "/:group") && (r.group == "" || strings.Contains(r.group, "/")) {
-			return echo.ErrNotFound // echo lets the last parameter run over slashes
-		}
-		if c.Request().URL.RawPath != "" {
-			if plain, err := url.PathUnescape(r.group); err == nil {
-				r.group = plain
-			}
+		r := request{query: q, header: c.Request().Header, trusted: trusted}
+		if !params(c, &r) {
+			return echo.ErrNotFound
 		}
 		a, err := h(c.Request().Context(), r)
 		if err != nil {
@@ -135,6 +130,31 @@ func (s *Server) serve(route route) echo.HandlerFunc {
 		}
 		return write(c, a)
 	}
+}
+
+// params reads the parameters of the path; false when one is empty, or the last runs over slashes, which echo lets it.
+func params(c echo.Context, r *request) bool {
+	escaped := c.Request().URL.RawPath != ""
+	for _, name := range c.ParamNames() {
+		value := c.Param(name)
+		if value == "" || strings.Contains(value, "/") {
+			return false
+		}
+		if escaped {
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
+			}
+		}
+		switch name {
+		case "group":
+			r.group = value
+		case "name":
+			r.name = value
+		case "process":
+			r.process = value
+		}
+	}
+	return true
 }
 
 // write sends a. The length is always set, so that HEAD tells the one of GET.
@@ -190,7 +210,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		route := c.Path()
-		if status := c.Response().Status; route == "" || status == http.StatusNotFound && route != "/health" {
+		if status := c.Response().Status; route == "" || status == http.StatusNotFound && !strings.HasPrefix(route, "/health") {
 			route = otherRoute
 		}
 		s.observer.Served(route, c.Response().Status, time.Since(began))

@@ -23,6 +23,7 @@ package endpoints
 import (
 	"encoding/json"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,8 @@ type DaemonInfo struct {
 	PID      int
 	// Uptime is in seconds.
 	Uptime float64
+	// Stopping is true once the daemon has begun to stop all applications.
+	Stopping bool
 	// ConfigPaths are the global configuration files that were loaded, in order.
 	ConfigPaths []string
 	// Reporters are the names of the enabled reporters.
@@ -119,6 +122,8 @@ type Config struct {
 	Options Options
 	// Observer may be nil.
 	Observer Observer
+	// Transition is told every change of health; nil for nobody. It is called from many goroutines and must not wait.
+	Transition func(Transition)
 	// Log may be nil.
 	Log *zap.Logger
 	// InvokeTimeout bounds one invocation of all Indicators of a group; 0 means 3 s.
@@ -143,8 +148,14 @@ type Server struct {
 	groups   *groups
 	checks   *checks
 	access   *access
+	changes  *changes
+	rendered rendered
 	external atomic.Pointer[external]
 	handler  http.Handler
+
+	mu sync.Mutex
+	// builtins are the results of the built-in checks by application; guarded by mu.
+	builtins map[string]*shared[[]checkResult]
 }
 
 // New makes a server that listens nowhere yet.
@@ -163,6 +174,8 @@ func New(c Config) *Server {
 	}
 	s.groups = newGroups(s.groupConfigs(), timeout, s.observer, s.log)
 	s.checks = newChecks(s.options.health, s.log)
+	s.changes = &changes{tell: c.Transition, apps: map[string]*history{}}
+	s.builtins = map[string]*shared[[]checkResult]{}
 	s.access = newAccess(s.options, s.log)
 	s.handler = s.newEcho()
 	return s

@@ -137,6 +137,9 @@ func (b *bed) do(method, target string, header ...string) *http.Response {
 
 var stamp = regexp.MustCompile(`"timestamp":\d{12,13}`)
 
+// moment is a time in an answer.
+var moment = regexp.MustCompile(`"20\d\d-\d\d-\d\dT[0-9:.]+Z"`)
+
 // get returns the status and the body with the time taken out.
 func (b *bed) get(t *testing.T, target string, header ...string) (int, string) {
 	t.Helper()

@@ -75,6 +75,9 @@ type seat struct {
 	members []registration
 	// failing keeps a broken Indicator from filling the log.
 	failing atomic.Bool
+	// reply is what it has said last, and healthBytes how long that was; of the group health only.
+	reply       shared[healthReply]
+	healthBytes atomic.Int64
 }
 
 // groups knows the registered Indicators.
@@ -88,6 +91,9 @@ type groups struct {
 	seats   []*seat // in the order of the first announcement
 	total   int
 	perPeer map[uint64]int
+
+	// version grows with every registration that comes or goes.
+	version atomic.Uint64
 
 	flights flights
 }
@@ -147,6 +153,7 @@ func (g *groups) add(peer Peer, a announcement) bool {
 	place.members = append(place.members, r)
 	g.total++
 	g.perPeer[peer.ID()]++
+	g.version.Add(1)
 	return true
 }
 
@@ -162,6 +169,9 @@ func (g *groups) forget(peer uint64) {
 				left = append(left, m)
 			}
 		}
+		if len(left) > 0 && left[0] != s.members[0] {
+			s.reply.reset() // another one answers
+		}
 		s.members = left
 		if len(left) > 0 {
 			kept = append(kept, s)
@@ -169,6 +179,9 @@ func (g *groups) forget(peer uint64) {
 	}
 	clear(g.seats[len(kept):])
 	g.seats = kept
+	if g.perPeer[peer] > 0 {
+		g.version.Add(1)
+	}
 	g.total -= g.perPeer[peer]
 	delete(g.perPeer, peer)
 }

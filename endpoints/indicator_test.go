@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 func TestDiscovery(t *testing.T) {
@@ -20,7 +22,7 @@ func TestDiscovery(t *testing.T) {
 		{"health", "singleton", `{"disk_space":{"enabled":true,"rate":80},"port":{"checkUrl":"http://127.1:6001","enabled":true}}`},
 		{"info", "singleton", `{"x":1}`},
 		{"process", "multiton", `{}`},
-		{"error", "multiton", ""},
+		{"error", "multiton", `{}`},
 		{"metrics", "", ""},
 		{"", "", ""},
 	} {
@@ -166,18 +168,17 @@ func TestBadReplies(t *testing.T) {
 		``: "empty", `null`: "empty", `{}`: "malformed", `"UP"`: "malformed", `[1]`: "malformed", `[{"data":1}]`: "malformed",
 		`[{"key":{}}]`: "malformed", big: "size", many: "size", `[]`: "", `[{"key":"k","scope":7}]`: "",
 	} {
-		var total atomic.Int64
-		rows, got := decodeRows(json.RawMessage(reply), &total)
+		g := newGroups(nil, time.Second, silent{}, zap.NewNop())
+		rows, got := g.askSeat(t.Context(), &seat{members: []registration{{peer: fixed(1, reply)}}}, nil, maxReplyBytes, func(int64) bool { return true })
 		if got != reason || reason != "" && rows != nil {
 			t.Errorf("%.40s: %q %v, want %q", reply, got, rows, reason)
 		}
 	}
-	var total atomic.Int64
-	total.Store(maxTotalBytes)
-	if _, reason := decodeRows(json.RawMessage(`[]`), &total); reason != "size" {
+	over := newGroups(nil, time.Second, silent{}, zap.NewNop())
+	if _, reason := over.askSeat(t.Context(), &seat{members: []registration{{peer: fixed(1, `[]`)}}}, nil, maxReplyBytes, func(n int64) bool { return n == 0 }); reason != "size" {
 		t.Errorf("over the total: %q", reason)
 	}
-	if rows, _ := decodeRows(json.RawMessage(`[{"key":4194304,"data":1}]`), new(atomic.Int64)); rows[0].Key != "4194304" {
+	if rows, _ := decodeRows(json.RawMessage(`[{"key":4194304,"data":1}]`)); rows[0].Key != "4194304" {
 		t.Errorf("number as key: %q", rows[0].Key)
 	}
 }

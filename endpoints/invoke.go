@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -17,6 +18,13 @@ const (
 	maxReplyBytes = 4 << 20
 	// maxTotalBytes bounds what all Indicators together may add to one answer.
 	maxTotalBytes = 32 << 20
+	// maxHealthReply bounds what one Indicator says about health, and maxHealthBytes what is kept of those that say more
+	// than smallReply.
+	maxHealthReply = 256 << 10
+	maxHealthBytes = 16 << 20
+	smallReply     = 4 << 10
+	// maxDescription bounds a sentence.
+	maxDescription = 1 << 10
 )
 
 // row is one row of an Indicator. Scope is "" when the Indicator gave none.
@@ -24,6 +32,9 @@ type row struct {
 	Key   string          `json:"key"`
 	Data  json.RawMessage `json:"data,omitempty"`
 	Scope string          `json:"scope,omitempty"`
+	// Details, an object, and Description, a sentence, go with a row of the group health; the original has neither.
+	Details     json.RawMessage `json:"-"`
+	Description string          `json:"-"`
 }
 
 // appRows are the rows of one application.
@@ -89,7 +100,9 @@ func (g *groups) ask(ctx context.Context, group, app string, args json.RawMessag
 	var total atomic.Int64
 	var wg sync.WaitGroup
 	for i, s := range seats {
-		wg.Go(func() { replies[i] = g.askSeat(ctx, s, args, &total) })
+		wg.Go(func() {
+			replies[i], _ = g.askSeat(ctx, s, args, maxReplyBytes, func(n int64) bool { return total.Add(n) <= maxTotalBytes })
+		})
 	}
 	wg.Wait()
 	var result []appRows
@@ -106,16 +119,23 @@ func (g *groups) ask(ctx context.Context, group, app string, args json.RawMessag
 	return result
 }
 
-// askSeat asks the first member of a seat. When its connection closes meanwhile, the next stand-by is asked.
-func (g *groups) askSeat(ctx context.Context, s *seat, args json.RawMessage, total *atomic.Int64) []row {
+// askSeat asks the first member of a seat. When its connection closes meanwhile, the next stand-by is asked. A reply may
+// have most bytes, and fit has to agree with its size. reason says why there are no rows.
+func (g *groups) askSeat(ctx context.Context, s *seat, args json.RawMessage, most int64, fit func(int64) bool) (rows []row, reason string) {
 	var last error
 	for _, m := range g.members(s) {
 		action := "MESSENGER_DOWNLINK_" + s.app + "_" + s.group + "_" + m.client
 		data, err := m.peer.Request(ctx, action, args)
 		if err == nil {
-			rows, reason := decodeRows(data, total)
+			size := int64(len(data))
+			if size > most || !fit(size) {
+				fit(0)
+				g.report(s, "size", nil)
+				return nil, "size"
+			}
+			rows, reason := decodeRows(data)
 			g.report(s, reason, nil)
-			return rows
+			return rows, reason
 		}
 		last = err
 		if ctx.Err() != nil {
@@ -123,11 +143,13 @@ func (g *groups) askSeat(ctx context.Context, s *seat, args json.RawMessage, tot
 		}
 	}
 	if ctx.Err() != nil || errors.Is(last, context.DeadlineExceeded) {
-		g.report(s, "timeout", last)
+		reason = "timeout"
 	} else {
-		g.report(s, "closed", last)
+		reason = "closed"
 	}
-	return nil
+	fit(0)
+	g.report(s, reason, last)
+	return nil, reason
 }
 
 // report counts a miss, and logs the first of a series. The reason "" is a success.
@@ -145,17 +167,17 @@ func (g *groups) report(s *seat, reason string, err error) {
 }
 
 // decodeRows reads a reply. The reason says why there are no rows: "empty" (the Indicator threw), "malformed", "size".
-func decodeRows(data json.RawMessage, total *atomic.Int64) (rows []row, reason string) {
+func decodeRows(data json.RawMessage) (rows []row, reason string) {
 	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
 		return nil, "empty"
-	}
-	if len(data) > maxReplyBytes || total.Add(int64(len(data))) > maxTotalBytes {
-		return nil, "size"
 	}
 	var raw []struct {
 		Key   any             `json:"key"`
 		Data  json.RawMessage `json:"data"`
 		Scope any             `json:"scope"`
+
+		Details     json.RawMessage `json:"details"`
+		Description any             `json:"description"`
 	}
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return nil, "malformed"
@@ -166,7 +188,10 @@ func decodeRows(data json.RawMessage, total *atomic.Int64) (rows []row, reason s
 	rows = make([]row, 0, len(raw))
 	for _, r := range raw {
 		scope, _ := r.Scope.(string)
-		out := row{Data: r.Data, Scope: scope}
+		out := row{Data: r.Data, Scope: scope, Details: r.Details}
+		if text, isText := r.Description.(string); isText {
+			out.Description = strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")
+		}
 		switch key := r.Key.(type) {
 		case string:
 			out.Key = key

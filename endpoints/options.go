@@ -61,6 +61,7 @@ type Options struct {
 	ErrorCapacity int
 
 	health healthOptions
+	view   healthView
 }
 
 // TLSFiles are the paths of a certificate with its chain and of its key, both PEM. They are read again when they change.
@@ -126,6 +127,9 @@ func DecodeOptions(config json.RawMessage) (Options, error) {
 		if o.EndPoints[name], err = decodeEndPoint(points, name); err != nil {
 			return Options{}, err
 		}
+	}
+	if o.view, err = decodeView(points); err != nil {
+		return Options{}, err
 	}
 	if o.ReporterInterval, err = decodeInterval(root); err != nil {
 		return Options{}, err

@@ -13,9 +13,11 @@ const banner = "Pandora restful service start successful"
 
 // request is what a handler may know of an HTTP request.
 type request struct {
-	query  query
-	group  string // the :group of the path
-	header http.Header
+	query query
+	group string // the :group of the path
+	// name and process are those of the path: the :name of /health, or the :app and :process of a probe.
+	name, process string
+	header        http.Header
 	// trusted is true for a client that may see what is not for everybody; only routes that are open get others.
 	trusted bool
 }
@@ -39,7 +41,7 @@ func (s *Server) routes() []route {
 		routes []route
 	}{
 		{nameDaemon, []route{{path: "/daemon", handle: s.daemon}}},
-		{nameHealth, []route{{path: "/health", handle: s.health, open: true}}},
+		{nameHealth, s.healthRoutes()},
 		{nameInfo, []route{{path: "/info", handle: s.info}}},
 		{nameProcess, []route{{path: "/process", handle: s.process}}},
 	} {
@@ -56,6 +58,17 @@ func (s *Server) routes() []route {
 	if s.hasMetrics() {
 		list = append(list, route{path: "/metrics", handle: s.metricsAll}, route{path: "/metrics/list", handle: s.metricsList},
 			route{path: "/metrics/list/:group", handle: s.metricsList}, route{path: "/metrics/:group", handle: s.metricsGroup})
+	}
+	return list
+}
+
+// healthRoutes are the paths of the EndPoint health, which everybody may ask.
+func (s *Server) healthRoutes() []route {
+	list := []route{{path: "/health", handle: s.health, open: true}, {path: "/health/:name", handle: s.health, open: true}}
+	for name, handle := range map[string]handler{"/livez": s.livez, "/readyz": s.readyz, "/startupz": s.startupz} {
+		for _, path := range []string{name, name + "/:name", name + "/:name/:process"} {
+			list = append(list, route{path: path, handle: handle, open: true})
+		}
 	}
 	return list
 }

@@ -63,7 +63,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"GET", "/nothing", 404, text, "Not Found", ""},
 		{"POST", "/nothing", 404, text, "Not Found", ""},
 		{"OPTIONS", "/nothing", 404, text, "Not Found", ""},
-		{"GET", "/health/x", 404, text, "Not Found", ""},
+		{"GET", "/health/x/y", 404, text, "Not Found", ""},
 		{"GET", "//health", 404, text, "Not Found", ""},
 		{"GET", "/health//", 404, text, "Not Found", ""},
 		{"GET", "/../health", 404, text, "Not Found", ""},
