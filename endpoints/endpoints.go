@@ -132,8 +132,6 @@ type Config struct {
 	Errors *Errors
 	// Events serves /events; nil leaves it out.
 	Events *Events
-	// Changed is told of every change of health; it must not wait. It may be nil.
-	Changed func(Transition)
 }
 
 // Server serves the EndPoints. The zero value is not usable; New makes one.

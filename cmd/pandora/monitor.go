@@ -72,7 +72,7 @@ func newMonitor(path string, kept keptFiles, source endpoints.Source, list func(
 	}
 	m.server = endpoints.New(endpoints.Config{
 		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
-		Errors: m.journal.errors, Events: m.journal.events, Changed: m.journal.changed,
+		Errors: m.journal.errors, Events: m.journal.events, Transition: m.journal.changed,
 	})
 	if m.memory != nil {
 		endpoints.Attach(announcedFrames{w, m.memory}, m.server)
@@ -138,6 +138,7 @@ func (m *monitor) run(ctx context.Context) {
 		}
 	})
 	wg.Go(func() { m.rotation.run(ctx) })
+	wg.Go(func() { m.server.Watch(ctx) })
 	wg.Go(func() { m.journal.run(ctx) })
 	m.runReporters(ctx, &wg)
 	if m.memory != nil {
