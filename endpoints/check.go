@@ -1,7 +1,9 @@
 package endpoints
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,41 +16,8 @@ const (
 	statusDown = "DOWN"
 )
 
-const (
-	// checkTTL is how long a result serves further requests.
-	checkTTL = time.Second
-	// diskLimit and portLimit bound one check; urlLimit bounds one with a configured URL, whose connection may take
-	// no longer than portLimit.
-	diskLimit = time.Second
-	portLimit = time.Second
-	urlLimit  = 3 * time.Second
-)
-
-// checks are the built-in health checks.
-type checks struct {
-	options healthOptions
-	log     *zap.Logger
-	disk    *check
-	// url is the check of the configured URL, which is one for all applications; nil without.
-	url *check
-
-	mu sync.Mutex
-	// sockets are the port checks by application.
-	sockets map[string]*check
-}
-
-func newChecks(o healthOptions, log *zap.Logger) *checks {
-	c := &checks{options: o, log: log, disk: newCheck(diskLimit), sockets: map[string]*check{}}
-	if o.checkURL != nil {
-		c.url = newCheck(urlLimit)
-	}
-	return c
-}
-
-// health is a row of /health.
-type health struct {
-	key, status string
-}
+// closeLimit bounds the wait for checks that run when the server is closed.
+const closeLimit = time.Second
 
 // checkResult is what a built-in check found for one application.
 type checkResult struct {
@@ -56,7 +25,7 @@ type checkResult struct {
 	name, process string
 	// A result that is not up makes the application DOWN only when it is critical.
 	up, critical bool
-	// description says what is wrong and what to do; "" when up.
+	// description says what is wrong and what to do; "" when up. It names addresses and options, never a secret.
 	description string
 	// details hold what was measured, to be shown to those who may see it; their keys carry units. They are not to be
 	// changed: results are shared.
@@ -74,26 +43,64 @@ func (r checkResult) status() string {
 	return statusDown
 }
 
+// checks are the built-in checks: those of the configuration, which every application has, and those that applications
+// define themselves.
+type checks struct {
+	specs []checkSpec
+	env   checkEnv
+	log   *zap.Logger
+
+	mu sync.Mutex
+	// shared are the runners of checks that say the same of every application, by name.
+	shared map[string]*runner
+	apps   map[string]*appChecks
+	closed bool
+}
+
+// appChecks are the checks of one application.
+type appChecks struct {
+	declared []DeclaredIndicator
+	// runners are in the order in which they are shown; own are those that no other application has.
+	runners, own []*runner
+}
+
+// checkEnv is what checks may ask.
+type checkEnv struct {
+	// metrics is nil when there are none.
+	metrics Metrics
+}
+
+func newChecks(o healthOptions, env checkEnv, log *zap.Logger) *checks {
+	return &checks{specs: o.checks, env: env, log: log, shared: map[string]*runner{}, apps: map[string]*appChecks{}}
+}
+
 // results runs the built-in checks of an application all at once, and returns their results in the order in which they
 // are shown. A result that is fresh enough is served again, and no check is waited for longer than its time limit.
 func (c *checks) results(ctx context.Context, app Application) []checkResult {
+	runners := c.of(app)
+	results := make([]checkResult, len(runners))
+	shown := make([]bool, len(runners))
 	var wg sync.WaitGroup
-	var disk, port string
-	if c.options.disk {
-		wg.Go(func() { disk = c.disk.status(ctx, c.checkDisk) })
-	}
-	if c.options.port {
-		wg.Go(func() { port = c.port(ctx, app) })
+	for i, r := range runners {
+		var wait *pending
+		if results[i], shown[i], wait = r.peek(ctx, app); wait != nil {
+			wg.Go(func() { results[i], shown[i] = r.wait(ctx, *wait) })
+		}
 	}
 	wg.Wait()
-	var results []checkResult
-	if disk != "" {
-		results = append(results, checkResult{name: "disk_space", up: disk == statusUp, critical: true, at: time.Now()})
+	n := 0
+	for i := range results {
+		if shown[i] {
+			results[n] = results[i]
+			n++
+		}
 	}
-	if port != "" {
-		results = append(results, checkResult{name: "port", up: port == statusUp, critical: true, at: time.Now()})
-	}
-	return results
+	return results[:n]
+}
+
+// health is a row of /health.
+type health struct {
+	key, status string
 }
 
 // run returns the rows of the built-in checks of each application, the checks running all at once.
@@ -111,105 +118,144 @@ func (c *checks) run(ctx context.Context, apps []Application) [][]health {
 	return rows
 }
 
-// port returns the state of an application's port; "" when there is nothing to try.
-func (c *checks) port(ctx context.Context, app Application) string {
-	if c.url != nil {
-		return c.url.status(ctx, func(ctx context.Context) string { return checkURL(ctx, c.options.checkURL) })
-	}
-	sockets := connectable(app.Sockets)
-	if len(sockets) == 0 {
-		return ""
-	}
+// of returns the runners of an application, made anew where what it defines has changed.
+func (c *checks) of(app Application) []*runner {
 	c.mu.Lock()
-	one, ok := c.sockets[app.Name]
-	if !ok {
-		one = newCheck(portLimit)
-		c.sockets[app.Name] = one
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
 	}
-	c.mu.Unlock()
-	return one.status(ctx, func(ctx context.Context) string { return checkSockets(ctx, sockets) })
+	known := c.apps[app.Name]
+	if known != nil && slices.EqualFunc(known.declared, app.Indicators, sameIndicator) {
+		return known.runners
+	}
+	fresh := &appChecks{declared: slices.Clone(app.Indicators)}
+	own := map[string]DeclaredIndicator{}
+	for _, d := range app.Indicators {
+		if d.Type != "" {
+			own[d.Name] = d
+		}
+	}
+	for _, spec := range c.specs {
+		if d, replaced := own[spec.name]; replaced {
+			fresh.add(c.declared(app, known, d))
+			delete(own, spec.name)
+			continue
+		}
+		if !spec.perApp() {
+			r := c.shared[spec.name]
+			if r == nil {
+				r = newRunner(spec, "", c.env, c.log)
+				c.shared[spec.name] = r
+			}
+			fresh.runners = append(fresh.runners, r)
+			continue
+		}
+		r := known.find(func(r *runner) bool { return r.global && r.spec.name == spec.name })
+		if r == nil {
+			r = newRunner(spec, app.Name, c.env, c.log)
+			r.global = true
+		}
+		fresh.add(r)
+	}
+	for _, d := range app.Indicators {
+		if _, left := own[d.Name]; left && d.Type != "" {
+			fresh.add(c.declared(app, known, d))
+			delete(own, d.Name)
+		}
+	}
+	if known != nil {
+		for _, r := range known.own {
+			if !slices.Contains(fresh.own, r) {
+				r.close()
+			}
+		}
+	}
+	c.apps[app.Name] = fresh
+	return fresh.runners
 }
 
-// checkDisk compares the use of the file system with the configured rate. A path that cannot be measured is DOWN: the
-// original takes a mount it does not find for full.
-func (c *checks) checkDisk(context.Context) string {
-	used, err := diskUse(c.options.path)
-	if err != nil {
-		c.log.Warn("disk check", zap.String("path", c.options.path), zap.Error(err))
-		return statusDown
+// declared returns the runner of a check that an application defines, the known one if it is still the same.
+func (c *checks) declared(app Application, known *appChecks, d DeclaredIndicator) *runner {
+	r := known.find(func(r *runner) bool { return !r.global && sameIndicator(r.declared, d) })
+	if r == nil {
+		r = newRunner(declaredSpec(d), app.Name, c.env, c.log)
+		r.declared = d
 	}
-	if float64(used) > c.options.rate {
-		return statusDown
-	}
-	return statusUp
+	return r
 }
 
-// keep forgets the port checks of applications that are not among all the known ones any more.
+func (a *appChecks) add(r *runner) {
+	a.runners, a.own = append(a.runners, r), append(a.own, r)
+}
+
+func (a *appChecks) find(is func(*runner) bool) *runner {
+	if a == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(a.own, is); i >= 0 {
+		return a.own[i]
+	}
+	return nil
+}
+
+// sameIndicator tells whether two definitions ask for the same check. Where they are written does not matter.
+func sameIndicator(a, b DeclaredIndicator) bool {
+	return a.Name == b.Name && a.Type == b.Type && a.Interval == b.Interval && a.Timeout == b.Timeout &&
+		a.Critical == b.Critical && bytes.Equal(a.Options, b.Options)
+}
+
+// keep forgets the checks of applications that are not running among all the known ones any more, and their connections.
 func (c *checks) keep(apps []Application) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := map[string]bool{}
-	for _, app := range apps {
-		names[app.Name] = true
+	if len(c.apps) == 0 {
+		return
 	}
-	for name := range c.sockets {
-		if !names[name] {
-			delete(c.sockets, name)
+	running := make(map[string]bool, len(apps))
+	for _, app := range apps {
+		if app.Running {
+			running[app.Name] = true
+		}
+	}
+	for name, known := range c.apps {
+		if running[name] {
+			continue
+		}
+		for _, r := range known.own {
+			r.close()
+		}
+		delete(c.apps, name)
+	}
+}
+
+// close ends the connections that checks keep, and the checks that are running; it waits for them, but not for one that
+// the kernel holds.
+func (c *checks) close() {
+	c.mu.Lock()
+	var all []*runner
+	for _, r := range c.shared {
+		all = append(all, r)
+	}
+	for _, known := range c.apps {
+		all = append(all, known.own...)
+	}
+	c.closed = true
+	c.apps, c.shared = map[string]*appChecks{}, map[string]*runner{}
+	c.mu.Unlock()
+	for _, r := range all {
+		r.close()
+	}
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	for _, r := range all {
+		select {
+		case <-r.idle():
+		case <-limit.C:
+			return
 		}
 	}
 }
 
-// check is one check whose result is shared by the requests of checkTTL, and of which one run is under way at a time.
-type check struct {
-	limit time.Duration
-
-	mu      sync.Mutex
-	result  string
-	at      time.Time // of result; zero before the first
-	started time.Time // of the run under way
-	running chan struct{}
-}
-
-func newCheck(limit time.Duration) *check { return &check{limit: limit} }
-
-// status returns the cached state, or that of a run of f. A run that takes longer than the limit is DOWN.
-func (c *check) status(ctx context.Context, f func(context.Context) string) string {
-	c.mu.Lock()
-	if !c.at.IsZero() && time.Since(c.at) < checkTTL {
-		defer c.mu.Unlock()
-		return c.result
-	}
-	if c.running == nil {
-		c.running = make(chan struct{})
-		c.started = time.Now()
-		go c.run(context.WithoutCancel(ctx), c.running, f)
-	}
-	running, left := c.running, c.limit-time.Since(c.started)
-	c.mu.Unlock()
-	if left < 0 {
-		left = 0
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-running:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.result
-	case <-timer.C:
-		return statusDown
-	case <-ctx.Done():
-		return statusDown // nobody reads it
-	}
-}
-
-// run runs f once and publishes its result.
-func (c *check) run(ctx context.Context, done chan struct{}, f func(context.Context) string) {
-	ctx, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	result := f(ctx)
-	c.mu.Lock()
-	c.result, c.at, c.running = result, time.Now(), nil
-	c.mu.Unlock()
-	close(done)
-}
+// Close ends the connections that built-in checks keep. Health has no built-in checks afterwards.
+func (s *Server) Close() { s.checks.close() }

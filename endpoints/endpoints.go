@@ -171,7 +171,7 @@ func New(c Config) *Server {
 		timeout = defaultInvokeTimeout
 	}
 	s.groups = newGroups(s.groupConfigs(), timeout, s.observer, s.log)
-	s.checks = newChecks(s.options.health, s.log)
+	s.checks = newChecks(s.options.health, checkEnv{metrics: s.metrics}, s.log.Named("checks"))
 	s.changes = &changes{tell: c.Transition, apps: map[string]*history{}}
 	s.builtins = map[string]*shared[[]checkResult]{}
 	s.access = newAccess(s.options, s.log)
@@ -188,6 +188,9 @@ func (s *Server) groupConfigs() map[string]json.RawMessage {
 	for _, name := range []string{nameError, nameInfo, nameHealth, nameProcess} {
 		if e := s.options.EndPoints[name]; e.Enabled {
 			configs[name] = e.InitConfig
+			if name == nameHealth {
+				configs[name] = forIndicators(e.InitConfig)
+			}
 		}
 	}
 	return configs

@@ -224,7 +224,7 @@ func TestDeclaredIndicators(t *testing.T) {
 		{Name: "late", Group: "health", Scripted: true, At: "procfile.js:9:9"},
 		{Name: "node", Group: "health", Scripted: true, Problem: "its script needs Node (procfile.js:7:1)"},
 		{Name: "other", Group: "info", Scripted: true},
-		{Name: "store", Group: "health", Type: "redis", Critical: true},
+		{Name: "store", Group: "health", Type: "disk_space", Options: json.RawMessage(`{"rate":100}`), Critical: true},
 	}
 	b.source.set(app)
 	b.frames.announce(mute2(1), "health", "demo", "late", "a", "")

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,16 +74,6 @@ type EndPointOptions struct {
 	Enabled bool
 	// InitConfig is the JSON object that a registering Indicator gets.
 	InitConfig json.RawMessage
-}
-
-// healthOptions are the settings of the built-in checks.
-type healthOptions struct {
-	disk bool
-	rate float64
-	path string
-	port bool
-	// checkURL is nil when the sockets of the application are to be tried.
-	checkURL *url.URL
 }
 
 // DefaultOptions are the settings of a daemon without configuration: every EndPoint, on 127.0.0.1:7002.
@@ -241,50 +230,6 @@ func decodeEndPoint(points section, name string) (EndPointOptions, error) {
 		return EndPointOptions{}, fmt.Errorf("read config %q: %w", init.path, err)
 	}
 	return EndPointOptions{Enabled: point.truthy("enabled", true), InitConfig: data}, nil
-}
-
-func decodeHealth(init json.RawMessage) (healthOptions, error) {
-	h := healthOptions{rate: defaultRate, path: "/"}
-	root, err := object("actuator.endPoint.health.initConfig", init)
-	if err != nil {
-		return h, err
-	}
-	disk, err := root.object("disk_space")
-	if err != nil {
-		return h, err
-	}
-	h.disk = disk.truthy("enabled", true)
-	if raw, ok := disk.value("rate"); ok {
-		if json.Unmarshal(raw, &h.rate) != nil || h.rate < 0 || h.rate > 100 {
-			return h, disk.wrong("rate", raw, "a percentage from 0 to 100")
-		}
-	}
-	if raw, ok := disk.value("path"); ok {
-		if json.Unmarshal(raw, &h.path) != nil || h.path == "" || h.path[0] != '/' {
-			return h, disk.wrong("path", raw, "an absolute path")
-		}
-	}
-	port, err := root.object("port")
-	if err != nil {
-		return h, err
-	}
-	h.port = port.truthy("enabled", true)
-	raw, ok := port.value("checkUrl")
-	if !ok {
-		return h, nil
-	}
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		return h, port.wrong("checkUrl", raw, "a URL, as \"http://127.0.0.1:3000/health\"")
-	}
-	if text == "" || text == defaultCheckURL || text == defaultCheckURL+"/" {
-		return h, nil
-	}
-	h.checkURL, err = url.Parse(text)
-	if err != nil || h.checkURL.Host == "" || h.checkURL.Scheme != "http" && h.checkURL.Scheme != "https" {
-		return h, port.wrong("checkUrl", raw, "a URL with http or https and a host, as \"http://127.0.0.1:3000/health\"")
-	}
-	return h, nil
 }
 
 // section is a JSON object of the configuration, with the dotted path that error messages name.

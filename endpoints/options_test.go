@@ -33,8 +33,12 @@ func TestDecodeOptions(t *testing.T) {
 			t.Errorf("%s: %v %s, want %v %s", name, got.Enabled, got.InitConfig, point.Enabled, point.InitConfig)
 		}
 	}
-	if o.health.rate != 0 || o.health.path != "/srv" || o.health.checkURL.Host != "localhost:1" {
-		t.Errorf("health: %+v", o.health)
+	if len(o.health.checks) != 2 {
+		t.Fatalf("health: %+v", o.health)
+	}
+	disk, port := o.health.checks[0].options.(*diskOptions), o.health.checks[1].options.(*portOptions)
+	if disk.rate != 0 || disk.path != "/srv" || port.url.Host != "localhost:1" {
+		t.Errorf("health: %+v %+v", disk, port)
 	}
 }
 
@@ -49,7 +53,11 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	o := DefaultOptions()
-	if o.Address() != "127.0.0.1:7002" || o.LegacyStatus || o.health != (healthOptions{disk: true, rate: 80, path: "/", port: true}) {
+	want := healthOptions{checks: []checkSpec{
+		{name: "disk_space", kind: "disk_space", critical: true, interval: time.Second, timeout: time.Second, threshold: 1, options: &diskOptions{path: "/", rate: 80}},
+		{name: "port", kind: "port", critical: true, interval: time.Second, timeout: time.Second, threshold: 1, options: &portOptions{connect: time.Second}},
+	}}
+	if o.Address() != "127.0.0.1:7002" || o.LegacyStatus || !reflect.DeepEqual(o.health, want) {
 		t.Errorf("%+v", o)
 	}
 }
