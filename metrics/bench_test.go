@@ -3,14 +3,11 @@ package metrics
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/prometheus/common/expfmt"
 )
 
 func BenchmarkUpdate(b *testing.B) {
@@ -178,30 +175,17 @@ func fill(r *Registry, kind string, name Name) error {
 	return nil
 }
 
-// BenchmarkScrape reads 10,000 counters.
-func BenchmarkScrape(b *testing.B) {
-	r := NewRegistry()
-	for i := range 10_000 {
-		c, err := r.BucketCounter(1, "g", NewName("counter").Tagged(map[string]string{"appName": "demo", "n": fmt.Sprint(i)}))
-		if err != nil {
-			b.Fatal(err)
-		}
-		c.Inc(float64(i))
+// BenchmarkQuantiles reads a timer that has a full reservoir and another value each time.
+func BenchmarkQuantiles(b *testing.B) {
+	t := NewTimer(time.Minute, ReservoirDecaying)
+	for range 5000 {
+		t.Update(rand.ExpFloat64())
 	}
-	b.Run("text", func(b *testing.B) {
-		for b.Loop() {
-			if err := r.WritePrometheus(b.Context(), io.Discard, expfmt.NewFormat(expfmt.TypeTextPlain), ""); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("json", func(b *testing.B) {
-		for b.Loop() {
-			if err := json.NewEncoder(io.Discard).Encode(r.Snapshot(b.Context(), "")); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Update(rand.ExpFloat64())
+		t.histogram.exposition()
+	}
 }
 
 func BenchmarkParseName(b *testing.B) {

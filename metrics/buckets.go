@@ -253,6 +253,13 @@ func (c *BucketCounter) Count() float64 {
 	return max(0, c.count)
 }
 
+// total is the current value, and since when; 0 when nobody knows.
+func (c *BucketCounter) total() (count float64, created uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, c.count), c.buckets.created
+}
+
 // Buckets returns the counts of the intervals that began at from or later, the newest first, that of now included.
 // Intervals in which nothing was counted are left out, and no more than ten are known.
 func (c *BucketCounter) Buckets(from time.Time) []Bucket {

@@ -75,11 +75,25 @@ type Calls struct {
 
 // Totals is what was counted since the beginning, in order of the first call.
 func (f *FastCompass) Totals() []Calls {
+	var all []Calls
+	for _, c := range f.totals() {
+		all = append(all, c.Calls)
+	}
+	return all
+}
+
+// createdCalls are calls, and since when; 0 when nobody knows.
+type createdCalls struct {
+	Calls
+	created uint32
+}
+
+func (f *FastCompass) totals() []createdCalls {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := make([]Calls, 0, len(f.categories))
+	all := make([]createdCalls, 0, len(f.categories))
 	for _, c := range f.categories {
-		all = append(all, Calls{c.name, c.count, c.sum})
+		all = append(all, createdCalls{Calls{c.name, c.count, c.sum}, c.buckets.created})
 	}
 	return all
 }

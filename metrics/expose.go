@@ -3,9 +3,9 @@ package metrics
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // This file says how the types of metrics look in the Prometheus text.
@@ -14,8 +14,16 @@ func help(what, group string, name Name) explanation {
 	return explanation{what: what, group: group, key: name.Key}
 }
 
-func (f families) addCounter(text string, help explanation, labels []*dto.LabelPair, count float64) {
-	f.add(text, help, dto.MetricType_COUNTER, &dto.Metric{Label: labels, Counter: &dto.Counter{Value: &count}})
+func (f families) addCounter(text string, help explanation, labels []*dto.LabelPair, count float64, created uint32) {
+	f.add(text, help, dto.MetricType_COUNTER, &dto.Metric{Label: labels, Counter: &dto.Counter{Value: &count, CreatedTimestamp: timestamp(created)}})
+}
+
+// timestamp is when something was created, in seconds since 1970; nil for 0.
+func timestamp(second uint32) *timestamppb.Timestamp {
+	if second == 0 {
+		return nil
+	}
+	return &timestamppb.Timestamp{Seconds: int64(second)}
 }
 
 func (f families) addRates(group string, name Name, r Rates) {
@@ -29,25 +37,29 @@ func (f families) addRates(group string, name Name, r Rates) {
 }
 
 func (c *Counter) expose(to families, group string, name Name) {
-	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), c.Count())
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), c.Count(), c.created)
 }
 
 func (c *BucketCounter) expose(to families, group string, name Name) {
-	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), c.Count())
+	count, created := c.total()
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Counter", group, name), to.labels(group, name.Tags, nil), count, created)
 }
 
 func (m *Meter) expose(to families, group string, name Name) {
-	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Meter", group, name), to.labels(group, name.Tags, nil), m.Count())
-	to.addRates(group, name, m.Rates())
+	m.mu.Lock()
+	count, created, rates := m.count, m.buckets.created, m.rates.read(monotonic(), m.count)
+	m.mu.Unlock()
+	to.addCounter(textName(name.Key, dto.MetricType_COUNTER), help("Meter", group, name), to.labels(group, name.Tags, nil), count, created)
+	to.addRates(group, name, rates)
 }
 
 func (h *Histogram) expose(to families, group string, name Name) {
 	text := textName(name.Key, dto.MetricType_SUMMARY)
-	to.addSummary(text, help("Histogram", group, name), to.labels(group, name.Tags, nil), h.view(time.Now()), 1)
+	to.addSummary(text, help("Histogram", group, name), to.labels(group, name.Tags, nil), h.exposition(), 1)
 }
 
 func (t *Timer) expose(to families, group string, name Name) {
-	v := t.histogram.view(time.Now())
+	v := t.histogram.exposition()
 	to.addSummary(secondsName(name), help("Timer", group, name), to.labels(group, name.Tags, nil), v, .001)
 	to.addRates(group, name, v.rates)
 }
@@ -62,14 +74,15 @@ func secondsName(name Name) string {
 }
 
 // addSummary adds a distribution: number and sum, and quantiles where they are known.
-func (f families) addSummary(text string, help explanation, labels []*dto.LabelPair, v histogramView, scale float64) {
+func (f families) addSummary(text string, help explanation, labels []*dto.LabelPair, v exposition, scale float64) {
 	sum := v.sum * scale
-	s := &dto.Summary{SampleCount: new(uint64(max(0, v.count))), SampleSum: &sum}
-	if _, only := v.snapshot.(bucketSnapshot); !only && v.snapshot.Size() > 0 {
-		for _, q := range []float64{.5, .75, .95, .99} {
-			if value, err := v.snapshot.Quantile(q); err == nil {
-				s.Quantile = append(s.Quantile, &dto.Quantile{Quantile: &q, Value: new(value * scale)})
-			}
+	s := &dto.Summary{SampleCount: new(uint64(max(0, v.count))), SampleSum: &sum, CreatedTimestamp: timestamp(v.created)}
+	if v.quantiles != nil {
+		all := make([]dto.Quantile, len(exposedQuantiles))
+		s.Quantile = make([]*dto.Quantile, len(all))
+		for i, value := range v.quantiles {
+			all[i].Quantile, all[i].Value = new(exposedQuantiles[i]), new(value*scale)
+			s.Quantile[i] = &all[i]
 		}
 	}
 	f.add(text, help, dto.MetricType_SUMMARY, &dto.Metric{Label: labels, Summary: s})
@@ -77,10 +90,10 @@ func (f families) addSummary(text string, help explanation, labels []*dto.LabelP
 
 // expose shows each category as number and sum of its calls.
 func (f *FastCompass) expose(to families, group string, name Name) {
-	for _, c := range f.Totals() {
+	for _, c := range f.totals() {
 		to.add(secondsName(name), help("Compass", group, name), dto.MetricType_SUMMARY, &dto.Metric{
 			Label:   to.labels(group, name.Tags, map[string]string{"category": c.Category}),
-			Summary: &dto.Summary{SampleCount: new(uint64(max(0, c.Count))), SampleSum: new(c.Milliseconds / 1000)},
+			Summary: &dto.Summary{SampleCount: new(uint64(max(0, c.Count))), SampleSum: new(c.Milliseconds / 1000), CreatedTimestamp: timestamp(c.created)},
 		})
 	}
 }
@@ -88,7 +101,7 @@ func (f *FastCompass) expose(to families, group string, name Name) {
 // expose shows a histogram of the daemon with its buckets.
 func (h *histogram) expose(to families, group string, name Name) {
 	buckets, count, sum := h.read()
-	out := &dto.Histogram{SampleCount: &count, SampleSum: &sum}
+	out := &dto.Histogram{SampleCount: &count, SampleSum: &sum, CreatedTimestamp: timestamp(h.created)}
 	cumulative := uint64(0)
 	for i, bound := range h.bounds {
 		cumulative += buckets[i]

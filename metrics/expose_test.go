@@ -62,6 +62,34 @@ func TestPrometheusTypes(t *testing.T) {
 	})
 }
 
+// TestOpenMetrics: the text tells units, when counting began where that is known, and its end.
+func TestOpenMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry()
+		must[*Counter](t)(r.Counter(Daemon, "pandora", NewName("pandora.own"))).Inc(1)
+		must[*BucketCounter](t)(r.BucketCounter(1, "g", NewName("hits"))).Inc(2)
+		must[*BucketCounter](t)(r.BucketCounter(1, "g", NewName("told"))).add(7, false) // counted at another daemon's time
+		must[*Timer](t)(r.Timer(1, "g", NewName("took"), ReservoirDecaying)).Update(500)
+		must[*FastCompass](t)(r.FastCompass(1, "g", NewName("calls"))).Record(5, "success")
+		must[*histogram](t)(r.histogram("pandora", NewName("pandora.wait.seconds"), []float64{1})).observe(.5, 1)
+		gauge(t, r, 1, "g", NewName("size.bytes"), 3)
+		open := text(t, r, expfmt.TypeOpenMetrics, "")
+		contains(t, open,
+			"# TYPE pandora_hits counter", `pandora_hits_total{group="g"} 2.0`, `pandora_hits_created{group="g"} 9.466848e+08`,
+			`pandora_told_total{group="g"} 7.0`, "pandora_own_created 9.466848e+08",
+			"# UNIT pandora_took_seconds seconds", `pandora_took_seconds_created{group="g"} 9.466848e+08`,
+			`pandora_calls_seconds_created{category="success",group="g"} 9.466848e+08`,
+			"pandora_wait_seconds_created 9.466848e+08", "# UNIT pandora_wait_seconds seconds", "# UNIT pandora_size_bytes bytes",
+		)
+		if strings.Contains(open, "pandora_told_created") || !strings.HasSuffix(open, "\n# EOF\n") {
+			t.Errorf("got\n%s", open)
+		}
+		if plain := text(t, r, expfmt.TypeTextPlain, ""); strings.Contains(plain, "_created") || strings.Contains(plain, "# UNIT") {
+			t.Errorf("the older text:\n%s", plain)
+		}
+	})
+}
+
 // peer is a worker that tells its gauges.
 type peer struct {
 	labels map[string]string

@@ -13,6 +13,8 @@ type Histogram struct {
 	buckets buckets
 	values  reservoir // nil for ReservoirBucket
 	rates   *rates    // of timers
+	// exposed are the quantiles as they were last exposed, nil when values have come since.
+	exposed *[len(exposedQuantiles)]float64
 }
 
 // NewHistogram returns a histogram with buckets of that width and a reservoir.
@@ -49,6 +51,7 @@ func (h *Histogram) add(count, sum float64, samples []float64, times float64, no
 	if h.values == nil {
 		return
 	}
+	h.exposed = nil
 	at := time.Now()
 	for _, v := range samples {
 		h.values.add(at, v, times)
@@ -97,6 +100,7 @@ func (h *Histogram) rest() {
 	defer h.mu.Unlock()
 	if h.values != nil {
 		h.values.clear()
+		h.exposed = nil
 	}
 }
 
@@ -116,6 +120,31 @@ func (h *Histogram) view(now time.Time) histogramView {
 		v.rates = h.rates.read(monotonic(), h.count)
 	}
 	return v
+}
+
+// exposition is what the Prometheus text has of a histogram.
+type exposition struct {
+	count, sum float64
+	created    uint32
+	quantiles  *[len(exposedQuantiles)]float64 // nil when there are none
+	rates      Rates
+}
+
+func (h *Histogram) exposition() exposition {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := exposition{count: h.count, sum: h.sum, created: h.buckets.created}
+	if h.values != nil {
+		// Only those of a time window change without new values.
+		if w, passing := h.values.(*windowReservoir); h.exposed == nil || passing && w.period > 0 {
+			h.exposed = h.values.quantiles(time.Now())
+		}
+		e.quantiles = h.exposed
+	}
+	if h.rates != nil {
+		e.rates = h.rates.read(monotonic(), h.count)
+	}
+	return e
 }
 
 func (h *Histogram) collect(to *collector, name Name) {

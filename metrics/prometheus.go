@@ -70,7 +70,7 @@ func (r *Registry) families(ctx context.Context, app string) families {
 
 // write encodes all families that are shown.
 func (f families) write(w io.Writer, format expfmt.Format) error {
-	enc := expfmt.NewEncoder(w, format)
+	enc := expfmt.NewEncoder(w, format, expfmt.WithCreatedLines())
 	for name, fam := range f.shown() {
 		if err := enc.Encode(fam.build(name)); err != nil {
 			return fmt.Errorf("write metric %q: %w", name, err)
@@ -146,11 +146,21 @@ func (fam *family) build(name string) *dto.MetricFamily {
 	if fam.kind == dto.MetricType_COUNTER && !fam.plain {
 		name += "_total"
 	}
-	out := &dto.MetricFamily{Name: &name, Help: &fam.help, Type: &fam.kind}
+	out := &dto.MetricFamily{Name: &name, Help: &fam.help, Type: &fam.kind, Unit: unit(strings.TrimSuffix(name, "_total"))}
 	for _, key := range sortedKeys(fam.series) {
 		out.Metric = append(out.Metric, fam.series[key])
 	}
 	return out
+}
+
+// unit is what the name of a metric says that it is counted in, nil for nothing. OpenMetrics tells it.
+func unit(name string) *string {
+	for _, unit := range []string{"seconds", "bytes", "ratio"} {
+		if strings.HasSuffix(name, "_"+unit) {
+			return &unit
+		}
+	}
+	return nil
 }
 
 // addGauge adds a gauge that has a number.

@@ -257,7 +257,9 @@ func (r *Registry) AddSet(groupName string, set Set) error {
 // That holds for the methods of the other types too. A metric of workers is the same in all groups. When its last owner
 // goes it is no longer shown; whoever registers it again goes on with its count, unless thousands have gone since.
 func (r *Registry) Counter(owner Owner, groupName string, name Name) (*Counter, error) {
-	return keep(r, owner, groupName, name, kindCounter, func(time.Duration) *Counter { return &Counter{} })
+	return keep(r, owner, groupName, name, kindCounter, func(time.Duration) *Counter {
+		return &Counter{created: second32(time.Now().Unix())}
+	})
 }
 
 // BucketCounter is as Counter, with buckets.

@@ -37,8 +37,22 @@ type reservoir interface {
 	// add takes a value that stands for so many.
 	add(now time.Time, value, times float64)
 	snapshot(now time.Time) Snapshot
+	// quantiles are those of the snapshot that the Prometheus text has; nil when there are no values.
+	quantiles(now time.Time) *[len(exposedQuantiles)]float64
 	// clear forgets all values, and their memory.
 	clear()
+}
+
+// snapshotQuantiles reads them from a snapshot.
+func snapshotQuantiles(s Snapshot) *[len(exposedQuantiles)]float64 {
+	if s.Size() == 0 {
+		return nil
+	}
+	found := new([len(exposedQuantiles)]float64)
+	for i, q := range exposedQuantiles {
+		found[i], _ = s.Quantile(q) // it is one
+	}
+	return found
 }
 
 // newReservoir returns a reservoir of a kind; the period is that of ReservoirTimeWindow.
@@ -131,16 +145,31 @@ func (r *decayingReservoir) rescale(now time.Time) {
 	r.start = now
 }
 
-func (r *decayingReservoir) snapshot(time.Time) Snapshot {
+func (r *decayingReservoir) snapshot(time.Time) Snapshot { return newWeightedSnapshot(r.weighted()) }
+
+func (r *decayingReservoir) quantiles(time.Time) *[len(exposedQuantiles)]float64 {
+	if len(r.heap) == 0 {
+		return nil
+	}
+	found := selectQuantiles(r.weighted())
+	return &found
+}
+
+// weighted copies the values. Many have come in the same second and so weigh the same.
+func (r *decayingReservoir) weighted() []weighted {
 	highest := float32(math.Inf(-1))
 	for _, v := range r.heap {
 		highest = max(highest, v.weight)
 	}
 	values := make([]weighted, len(r.heap))
+	before, exp := highest, 1.0
 	for i, v := range r.heap {
-		values[i] = weighted{v.value, math.Exp(float64(v.weight - highest))}
+		if v.weight != before {
+			before, exp = v.weight, math.Exp(float64(v.weight-highest))
+		}
+		values[i] = weighted{v.value, exp}
 	}
-	return newWeightedSnapshot(values)
+	return values
 }
 
 func (r *decayingReservoir) clear() { r.heap, r.start = nil, time.Time{} }
@@ -165,6 +194,10 @@ func (r *uniformReservoir) add(_ time.Time, value, times float64) {
 
 func (r *uniformReservoir) snapshot(time.Time) Snapshot {
 	return newUniformSnapshot(append([]float64(nil), r.values...))
+}
+
+func (r *uniformReservoir) quantiles(now time.Time) *[len(exposedQuantiles)]float64 {
+	return snapshotQuantiles(r.snapshot(now))
 }
 
 func (r *uniformReservoir) clear() { r.values, r.seen = nil, 0 }
@@ -199,6 +232,10 @@ func (r *windowReservoir) snapshot(now time.Time) Snapshot {
 		}
 	}
 	return newUniformSnapshot(values)
+}
+
+func (r *windowReservoir) quantiles(now time.Time) *[len(exposedQuantiles)]float64 {
+	return snapshotQuantiles(r.snapshot(now))
 }
 
 func (r *windowReservoir) clear() { r.values, r.next = nil, 0 }

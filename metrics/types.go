@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Gauge is a value that is read when someone asks. Value must be quick or respect ctx. The result is a number of any
@@ -85,6 +86,9 @@ func number(v any) (float64, bool) {
 
 // Counter is a cumulative count, never below zero. Its methods may be called concurrently. Registry.Counter makes it.
 type Counter struct {
+	// created is in seconds since 1970, 0 when nobody knows.
+	created uint32
+
 	mu    sync.Mutex // guards count
 	count float64
 }
@@ -117,6 +121,8 @@ func (c *Counter) collect(to *collector, name Name) { to.counter(name, c.Count()
 // histogram counts observations by upper bound and keeps their sum. It serves the daemon's own instruments.
 type histogram struct {
 	bounds []float64 // ascending, finite; what lies above the last is counted in the extra last bucket
+	// created is in seconds since 1970.
+	created uint32
 
 	mu      sync.Mutex // guards everything below
 	buckets []uint64
@@ -130,7 +136,7 @@ func newHistogram(bounds []float64) *histogram {
 	})
 	slices.Sort(bounds)
 	bounds = slices.Compact(bounds)
-	return &histogram{bounds: bounds, buckets: make([]uint64, len(bounds)+1)}
+	return &histogram{bounds: bounds, created: second32(time.Now().Unix()), buckets: make([]uint64, len(bounds)+1)}
 }
 
 // observe adds n observations of value.
