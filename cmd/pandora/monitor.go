@@ -197,6 +197,9 @@ func (m *monitor) close() {
 	m.once.Do(func() {
 		_ = m.wire.Close()
 		m.journal.close()
+		if m.server != nil {
+			m.server.Close()
+		}
 		if m.hub != nil {
 			_ = m.hub.Close()
 		}
