@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +76,8 @@ type daemon struct {
 	// stay is true when it does not end with the last application.
 	stay    bool
 	service *serviceManager
+	// stopping is true once all applications are being stopped.
+	stopping atomic.Bool
 }
 
 // daemon runs the daemon until a signal or a command ends it. fd is where to tell that it is ready, 0 for nowhere; with stay
@@ -232,6 +235,7 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	case err := <-served:
 		return errors.Join(err, errors.New("the daemon's control socket is lost; the guards go on, and the next command starts a new daemon"))
 	case <-ctx.Done():
+		d.stopping.Store(true)
 		d.service.tell("STOPPING=1\nSTATUS=stopping all applications")
 		d.log.Info("daemon stops all applications", zap.Error(context.Cause(ctx)))
 		wg.Go(func() { onSecondSignal(ctx, living, func() { d.fleet.Hurry(living) }) })
@@ -306,9 +310,12 @@ func (d *daemon) info() control.DaemonInfo {
 func (d *daemon) Daemon() endpoints.DaemonInfo {
 	return endpoints.DaemonInfo{
 		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
-		ConfigPaths: d.spec.ConfigPaths, Reporters: d.monitor.reporters.Names(),
+		Stopping: d.stopping.Load(), ConfigPaths: d.spec.ConfigPaths, Reporters: d.monitor.reporters.Names(),
 	}
 }
+
+// Version differs from the time before when Applications may.
+func (d *daemon) Version() uint64 { return d.fleet.Version() }
 
 // Applications describes the applications to the endpoints.
 func (d *daemon) Applications() []endpoints.Application {

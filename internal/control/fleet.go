@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,6 +77,8 @@ type Fleet struct {
 	ops     map[string]supervisor.Operation
 	opOrder []string
 	closing bool
+	// seed is that of Version.
+	seed maphash.Seed
 	// changed is closed and replaced whenever an operation changes.
 	changed chan struct{}
 }
@@ -120,7 +123,7 @@ func NewFleet(cfg FleetConfig) *Fleet {
 		closed:  make(chan struct{}),
 		apps:    map[string]*application{},
 		ops:     map[string]supervisor.Operation{},
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), seed: maphash.MakeSeed(),
 	}
 }
 
