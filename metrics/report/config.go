@@ -39,6 +39,8 @@ func (s *Set) types() map[string]build {
 		"otlp":        s.newOTLP,
 		"open-falcon": s.newFalcon,
 		"newrelic":    s.newNewRelic,
+		"m3":          s.newM3,
+		"tally":       s.newTally,
 	}
 }
 

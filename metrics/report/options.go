@@ -24,6 +24,9 @@ type options struct {
 	fresh    bool
 	values   map[string]json.RawMessage
 	problems []string
+	// outer are the options that these are within, and within what they are called there.
+	outer  *options
+	within string
 }
 
 // newOptions reads the options of a reporter, those in initConfig over those beside it; nil when it is switched off.
@@ -68,6 +71,10 @@ func (o *options) sentence(format string, args ...any) string {
 
 // wrong notes that an option makes no sense. Its value is not told: it may be a secret.
 func (o *options) wrong(key, want string) {
+	if o.outer != nil {
+		o.outer.wrong(o.within+key, want)
+		return
+	}
 	o.problems = append(o.problems, fmt.Sprintf("option %s is not valid, expected %s", key, want))
 }
 
@@ -116,6 +123,17 @@ func (o *options) flag(key string, absent bool) bool {
 		return absent
 	}
 	return !falsy(raw)
+}
+
+// section is the options within an option; its problems are told by name.
+func (o *options) section(key string) *options {
+	inner := newOptions(o.app, o.name, o.values[key], o.fresh)
+	if inner == nil {
+		inner = &options{}
+	}
+	inner.outer, inner.within = o, key+"."
+	o.problems = append(o.problems, inner.problems...)
+	return inner
 }
 
 // tags reads texts by name; of several keys the later ones count.
