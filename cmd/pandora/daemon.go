@@ -59,14 +59,16 @@ ready and, if asked to, that it is alive.`,
 	_ = cmd.Flags().MarkHidden("detach")
 	cmd.Flags().BoolVar(&revival, "revival", false, "end at once when another daemon runs, or none is wanted any more")
 	_ = cmd.Flags().MarkHidden("revival")
-	cmd.AddCommand(c.daemonStatusCommand(), c.daemonUpgradeCommand())
+	cmd.AddCommand(c.daemonStatusCommand(), c.daemonReloadCommand(), c.daemonUpgradeCommand())
 	return cmd
 }
 
 // daemon is everything a running daemon consists of.
 type daemon struct {
-	home     state.Home
-	spec     *state.Daemon
+	home state.Home
+	spec *state.Daemon
+	// reloaded is what the configuration was read as last, nil if only by spec.
+	reloaded atomic.Pointer[state.Daemon]
 	started  time.Time
 	problems []string
 	log      *zap.Logger
@@ -210,7 +212,7 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	wg.Go(func() {
 		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
 			Fleet: d.fleet, Version: version, Info: d.info, Stay: d.stay, Exit: func() { once.Do(func() { close(exit) }) },
-			Leave: func() { left.Do(func() { close(leave) }) },
+			Leave: func() { left.Do(func() { close(leave) }) }, Reload: d.reload,
 		}))
 	})
 	var tcp net.Listener
@@ -291,7 +293,7 @@ func (d *daemon) allProblems() []string {
 func (d *daemon) info() control.DaemonInfo {
 	info := control.DaemonInfo{
 		PID: os.Getpid(), Version: version, Dir: d.home.Dir, LogsDir: d.home.Logs, StartedAt: d.started,
-		Executable: d.spec.Executable, ConfigPaths: d.spec.ConfigPaths, Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
+		Executable: d.spec.Executable, ConfigPaths: d.configPaths(), Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
 		Guards: d.fleet.Guards(), Revivals: d.home.Revivals(), Service: d.spec.Service, Reporters: d.monitor.reporterStates(),
 	}
 	if d.actuator != nil {
@@ -310,7 +312,7 @@ func (d *daemon) info() control.DaemonInfo {
 func (d *daemon) Daemon() endpoints.DaemonInfo {
 	return endpoints.DaemonInfo{
 		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
-		Stopping: d.stopping.Load(), ConfigPaths: d.spec.ConfigPaths, Reporters: d.monitor.reporters.Names(),
+		Stopping: d.stopping.Load(), ConfigPaths: d.configPaths(), Reporters: d.monitor.reporters.Names(),
 	}
 }
 

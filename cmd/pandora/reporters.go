@@ -35,11 +35,13 @@ func (d *daemon) newReporters(c *cli, options endpoints.Options, continues bool)
 	d.configureReporters(d.spec.Config)
 }
 
-// configureReporters makes the global reporters what the configuration says.
-func (d *daemon) configureReporters(config json.RawMessage) {
-	for _, p := range d.monitor.reporters.Configure(config) {
+// configureReporters makes the global reporters what the configuration says, and returns a sentence for each that cannot be.
+func (d *daemon) configureReporters(config json.RawMessage) []string {
+	problems := d.monitor.reporters.Configure(config)
+	for _, p := range problems {
 		d.log.Warn("daemon has a problem", zap.String("problem", p))
 	}
+	return problems
 }
 
 // syncReporters makes the reporters of applications those of what runs.

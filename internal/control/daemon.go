@@ -18,6 +18,8 @@ type DaemonConfig struct {
 	Stay bool
 	// Exit makes the daemon end once the fleet is quiet; it returns at once.
 	Exit func()
+	// Reload takes the configuration as it is kept now; nil refuses.
+	Reload func() (Reloaded, error)
 	// Leave makes the daemon end at once and leave the guards alone; it returns at once. nil refuses.
 	Leave func()
 }
@@ -43,6 +45,7 @@ type listAnswer struct {
 //	GET  /v1/daemon                          who it is                              (any version)
 //	POST /v1/exit {"ifIdle"}                 stops everything, then ends            (any version)
 //	POST /v1/leave                           ends, and leaves the guards alone      (any version)
+//	POST /v1/reload                          reads the configuration again
 //	GET  /v1/applications                    all of them
 //	GET  /v1/applications/{name}             one, with its graph
 //	GET  /v1/applications/{name}/settled     once it runs, has failed to, or is not wanted
@@ -114,6 +117,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	})))
 	f.handleChanges(mux, same)
 	f.handleLeave(mux, cfg.Leave)
+	handleReload(mux, same, cfg.Reload)
 	f.handleHistory(mux, same)
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {

@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -69,6 +71,14 @@ func (s *Set) Configure(config json.RawMessage) []string {
 	return s.apply("", specs, problems, !s.config.Continues && time.Since(s.born) < time.Second)
 }
 
+// SetInterval changes how often reporters report that have no interval of their own, from their next Configure or Sync
+// on.
+func (s *Set) SetInterval(interval time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.Interval = cmp.Or(interval, s.config.Interval)
+}
+
 // Sync makes the reporters of applications those of the applications that run. One whose options are as before goes on
 // undisturbed. It returns a sentence for each one that cannot be.
 func (s *Set) Sync(apps []Application) []string {
@@ -114,7 +124,7 @@ func (s *Set) apply(app string, specs map[string]json.RawMessage, problems []str
 	defer s.mu.Unlock()
 	wanted := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		spec := string(specs[name]) + "\n"
+		spec := fmt.Sprint(string(specs[name]), "\n", s.config.Interval)
 		if slices.ContainsFunc(s.running, func(r *runner) bool { return r.App == app && r.Name == name && r.spec == spec }) {
 			wanted[name] = true
 			continue

@@ -167,9 +167,9 @@ func (s *Set) begin(ctx context.Context, r *runner) {
 // Add begins to report to a sink. The function that it returns ends that, and waits until the sink is no longer called;
 // it may be called twice.
 func (s *Set) Add(r Reporter, sink Sink) (remove func()) {
-	added := s.newRunner(r, rowSink{sink}, "")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	added := s.newRunner(r, rowSink{sink}, "")
 	s.addLocked(added)
 	return func() {
 		s.mu.Lock()
