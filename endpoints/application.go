@@ -8,6 +8,8 @@ import (
 // Process is what the probes know of one process (a role) of an application.
 type Process struct {
 	Name string
+	// Kind is "worker" for one of a cluster, else "plain".
+	Kind string
 	// Stopped is true when it was stopped on its own, while the application goes on.
 	Stopped bool
 	// Workers are ordered by slot; while a slot is reloaded it is there twice, the older generation first.
@@ -31,8 +33,27 @@ type Worker struct {
 	SpawnedAt, ReadyAt time.Time
 	// UnresponsiveSince is when its event loop last answered, once that is too long ago; zero while it answers.
 	UnresponsiveSince time.Time
-	// Reason says in a sentence why it is in backoff or fatal; "" otherwise.
-	Reason string
+	// Reason says in a sentence why it is in backoff or fatal; "" otherwise. NextTryAt is set in backoff.
+	Reason    string
+	NextTryAt time.Time
+	// Listening are the addresses it listens on.
+	Listening []string
+	// LogPath is the file with its output; "" when there is none.
+	LogPath string
+	// LastExit is how the process before it in the slot ended; nil when there was none.
+	LastExit *Exit
+}
+
+// Exit tells how a worker's process ended.
+type Exit struct {
+	At time.Time `json:"at"`
+	// Code is the exit code; -1 when a signal ended it, whose name is Signal.
+	Code   int    `json:"code"`
+	Signal string `json:"signal,omitempty"`
+	// Reason is why, a word for programs; Message the same as a clause; Hint what to do about it.
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
 }
 
 // DeclaredIndicator is an Indicator that an application's procfile defines with pandora.indicator.

@@ -51,6 +51,8 @@ type DaemonInfo struct {
 	ConfigPaths []string
 	// Reporters are the names of the enabled reporters.
 	Reporters []string
+	// Problems are sentences about what is not as it should be.
+	Problems []string
 }
 
 // Application describes one application.
@@ -146,6 +148,7 @@ type Server struct {
 	groups   *groups
 	checks   *checks
 	access   *access
+	usage    usage
 	changes  *changes
 	rendered rendered
 	external atomic.Pointer[external]

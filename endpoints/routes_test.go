@@ -26,7 +26,7 @@ func demo() Application {
 const demoIntrospection = `{"key":"introspection","data":{"state":2,"appName":"demo","appDir":"/srv/demo","appId":"u-1","pids":[7,8],` +
 	`"uptime":40.412,"startCount":2,"restartCount":1,"representation":{"appName":"demo","appDir":"/srv/demo"},` +
 	`"complex":{"appName":"demo"},"structure":{"appName":"demo"},"stdoutLogPath":"/l/demo/nodejs_stdout.log",` +
-	`"engine":"goja","digest":"0123456789abcdef","drift":[{"process":"worker","worker":1,"digest":"","differences":["x"]}]}}`
+	`"engine":"goja","digest":"0123456789abcdef","drift":[{"process":"worker","worker":1,"digest":"","differences":["x"]}],"processes":[],"sockets":[]}}`
 
 // envelope wraps data as the success envelope with the time taken out.
 func envelope(data string) string {
@@ -98,7 +98,7 @@ func TestHeadTellsTheLengthOfGet(t *testing.T) {
 func TestDaemon(t *testing.T) {
 	b := newBed(t, `{"actuator":{"endPoint":{"info":{"enabled":false}}}}`, nil)
 	b.want(t, "/daemon?x=1", 200, envelope(`{"versions":{"echo":"e","goja":"g","pandora":"9.9.9"},"cwd":"/srv","pid":42,"uptime":1.5,`+
-		`"loadedGlobalConfigPaths":["/etc/a.js"],"loadedEndPoints":["daemon","health","process"],"loadedReporters":[]}`))
+		`"loadedGlobalConfigPaths":["/etc/a.js"],"loadedEndPoints":["daemon","health","process"],"loadedReporters":[],"problems":[]}`))
 	b.want(t, "/info", 404, "Not Found")
 	if got := b.frames.announce(fixed(1, "[]"), "info", "demo", "X", "c", ""); got != "" {
 		t.Errorf("an indicator of a disabled endpoint got %q", got)
