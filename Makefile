@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos lint bench loss clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos prometheus lint bench loss clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -71,7 +71,12 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix loaders zoo oracle chaos ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, and chaos
+test-all: test matrix loaders zoo oracle chaos prometheus ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, and chaos, a Prometheus server
+
+# A package of a server would start it where there is an init.
+prometheus: deps ## a real Prometheus server scrapes an application through ten reloads
+	@test "$$CI" != true || command -v prometheus >/dev/null || { echo "installing prometheus"; apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus; }
+	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestPrometheusScrapes$$' ./cmd/pandora
 
 chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor

@@ -164,6 +164,10 @@ func write(c echo.Context, a answer) error {
 		h.Set(echo.HeaderContentType, a.contentType)
 		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	}
+	if a.gzipped {
+		h.Set(echo.HeaderContentEncoding, "gzip")
+		h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	}
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
 	c.Response().WriteHeader(a.status)

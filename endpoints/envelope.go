@@ -17,6 +17,8 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	// gzipped tells that the body is compressed.
+	gzipped bool
 	// stream writes the response in place of all above, for as long as it takes; nil for a complete one.
 	stream func(http.ResponseWriter, *http.Request)
 }

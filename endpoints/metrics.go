@@ -2,10 +2,12 @@ package endpoints
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/pandora-go/pandora/metrics"
@@ -46,13 +48,54 @@ func (s *Server) metricsAll(ctx context.Context, r request) (answer, error) {
 	app := r.query.get("appName")
 	format := negotiate(r.header)
 	if mediaType(format) == mediaType(formatJSON) {
-		return ok(http.StatusOK, s.metrics.Snapshot(ctx, app))
+		a, err := ok(http.StatusOK, s.metrics.Snapshot(ctx, app))
+		return a.zipped(r.header), err
 	}
 	var body bytes.Buffer
 	if err := s.metrics.WritePrometheus(ctx, &body, format, app); err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusOK, contentType: string(format), body: body.Bytes()}, nil
+	a := answer{status: http.StatusOK, contentType: string(format), body: body.Bytes()}
+	return a.zipped(r.header), nil
+}
+
+// minGzip is the size from which on compressing is worth it, in bytes.
+const minGzip = 1400
+
+// zipped returns the answer compressed, if the client takes that and it is large.
+func (a answer) zipped(h http.Header) answer {
+	if len(a.body) < minGzip || !takesGzip(h) {
+		return a
+	}
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err == nil {
+		_, err = w.Write(a.body)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return a // there is no such level, or no memory
+	}
+	a.body, a.gzipped = out.Bytes(), true
+	return a
+}
+
+// takesGzip reads Accept-Encoding. A client that takes anything gets the plain text.
+func takesGzip(h http.Header) bool {
+	for _, value := range h.Values("Accept-Encoding") {
+		for one := range strings.SplitSeq(value, ",") {
+			coding, quality, _ := strings.Cut(strings.TrimSpace(one), ";")
+			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				continue
+			}
+			q, weighted := strings.CutPrefix(strings.ReplaceAll(quality, " ", ""), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !weighted || err == nil && weight > 0
+		}
+	}
+	return false
 }
 
 // metricsList serves /metrics/list and /metrics/list/:group: what there is, by group.
