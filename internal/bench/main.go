@@ -46,6 +46,10 @@ func main() {
 	only := flag.String("only", "", "measure only these, separated by commas: "+strings.Join(sections[:], ", ")+"; without it all but loss")
 	rows := flag.String("rows", "", "of traffic and loss, only the rows with this in their title")
 	flag.Parse()
+	if bare := os.Getenv(bareVariable); bare != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveBare(bare))
+		os.Exit(1)
+	}
 	if err := bench(*pandora, *peers, *runs, *only, *rows); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -53,7 +57,7 @@ func main() {
 }
 
 // sections are what can be measured.
-var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "worker", "hub", "traffic", "loss"}
+var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "worker", "hub", "endpoints", "traffic", "loss"}
 
 // bench measures what only names, or everything, and prints it.
 func bench(pandora, peers string, runs int, only, rows string) error {
@@ -96,6 +100,8 @@ func bench(pandora, peers string, runs int, only, rows string) error {
 			err = workers(l, runs)
 		case "hub":
 			err = hubCalls(l, runs)
+		case "endpoints":
+			err = endpointTable(l)
 		case "traffic":
 			err = traffic(l)
 		case "loss":
