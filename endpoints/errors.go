@@ -61,8 +61,10 @@ type Errors struct {
 	bytes int
 	// dirty are the entries that the file does not have as they are.
 	dirty []*errorEntry
-	// forgotten is true when the file holds an application that is to be forgotten.
+	// forgotten is true when the file may hold an application that is to be forgotten; unwanted are those that it is not to
+	// bring back when it is read.
 	forgotten bool
+	unwanted  []string
 }
 
 // errorRing holds the errors of one application, the one that happened last at the end.
@@ -251,7 +253,14 @@ func (e *Errors) drop(app string) {
 func (e *Errors) Forget(app string) {
 	e.mu.Lock()
 	e.drop(app)
-	e.forgotten = true
+	e.forgotten = e.path != ""
+	select {
+	case <-e.loaded:
+	default:
+		if len(e.unwanted) < maxErrorApps {
+			e.unwanted = append(e.unwanted, app)
+		}
+	}
 	e.mu.Unlock()
 	e.signal()
 }

@@ -95,13 +95,16 @@ func (e *Errors) loadFile(file *errorFile) {
 	now := e.order
 	e.order = nil
 	for _, app := range before.order {
-		e.merge(app, before.apps[app])
+		if !slices.Contains(e.unwanted, app) {
+			e.merge(app, before.apps[app])
+		}
 	}
+	e.unwanted = nil
 	for _, app := range now { // these have reported since
 		e.ring(app)
 	}
-	e.mu.Unlock()
 	e.endLoading()
+	e.mu.Unlock()
 }
 
 // merge puts the errors of the file before those of an application; e.mu is held.

@@ -278,6 +278,14 @@ func TestErrorsOutliveTheDaemon(t *testing.T) {
 		e.Forget("b")
 	})
 	kept(t, path, func(e *Errors, b *bed) {
+		if got := b.errorPage(t, "appName=b"); got.Count != 0 {
+			t.Errorf("got %v", got)
+		}
+		e.tell("c", "c", `{"message":"c"}`)
+	})
+	// It is forgotten even when the file was not read yet.
+	kept(t, path, func(e *Errors, b *bed) { e.Forget("c") })
+	kept(t, path, func(e *Errors, b *bed) {
 		if got := b.errorPage(t, ""); got.messages() != "one two new" || got.Items[1]["count"] != 2.0 {
 			t.Errorf("got %v", got)
 		}

@@ -313,6 +313,7 @@ func (d *daemon) Daemon() endpoints.DaemonInfo {
 	return endpoints.DaemonInfo{
 		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
 		Stopping: d.stopping.Load(), ConfigPaths: d.configPaths(), Reporters: d.monitor.reporters.Names(),
+		Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
 	}
 }
 
