@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos prometheus lint bench loss clean deps
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos prometheus lint bench loss clean deps reporters
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -71,7 +71,7 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix loaders zoo oracle chaos prometheus ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, and chaos, a Prometheus server
+test-all: test matrix loaders zoo oracle reporters chaos prometheus ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, chaos, and a Prometheus server
 
 # A package of a server would start it where there is an init.
 prometheus: deps ## a real Prometheus server scrapes an application through ten reloads
@@ -103,6 +103,12 @@ matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v
 	cd .cache/loaders && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+STATSD_EXPORTER ?= v0.28.0
+reporters: deps ## what reporters send is received by a real collectd, and by Prometheus' statsd_exporter
+	@command -v collectd >/dev/null || test -x /usr/sbin/collectd || { test "$$CI" != true || { apt-get update -qq && apt-get install -y -qq --no-install-recommends collectd-core; }; }
+	@test -x .cache/bin/statsd_exporter || GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/prometheus/statsd_exporter@$(STATSD_EXPORTER)
+	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestCollectd|TestStatsdExporter' ./metrics/report
+
 loaders: .cache/loaders/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## entries and services in TypeScript and as ES modules, with ts-node and tsx, on every Node version
 	$(GO) test -count=1 -tags slow -timeout 5m -run 'TestLoaders$$' ./cmd/pandora
 	@set -e; for v in $(NODE_MATRIX); do \
@@ -130,7 +136,7 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
 	$(GO) vet -tags zoo,oracle ./engine ./procfile/evaluate ./cmd/pandora
-	$(GO) vet -tags slow ./supervisor ./cmd/pandora
+	$(GO) vet -tags slow ./supervisor ./metrics/report ./cmd/pandora
 	cd js && npx tsc -p . && npx tsc -p types
 
 bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node

@@ -163,7 +163,7 @@ func TestDogStatsdOverASocket(t *testing.T) {
 	}
 	got := lines(t, conn)
 	for _, want := range []string{
-		"test.counter.count:10|c|#appName:demo,tag:v_w", "depth:-3|g", "a_b_c_d:2|g|#k_k:v_v,process:web,worker:0",
+		"test.counter.count:10|c|#appName:demo,tag:v_w", "depth:0|g", "depth:-3|g", "a_b_c_d:2|g|#k_k:v_v,process:web,worker:0",
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("no line %q but\n%s", want, strings.Join(got, "\n"))

@@ -137,8 +137,8 @@ func (s *statsdSink) line(row metrics.Row, step counted) string {
 	}
 	name, suffix := s.name(row)
 	line := name + ":" + strconv.FormatFloat(value, 'f', -1, 64) + "|" + kind + suffix + "\n"
-	if kind == "g" && value < 0 && !s.tagged {
-		// A sign means a change there, so it changes from zero.
+	if kind == "g" && value < 0 {
+		// A sign means a change to most receivers, so it changes from zero; to others the last value counts.
 		return name + ":0|g" + suffix + "\n" + line
 	}
 	return line
