@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -17,8 +18,10 @@ const (
 	maxConnSeries = 4
 	maxAway       = 64
 	maxSeriesApps = 256
-	// maxRetired bounds the series of an application that are remembered of workers that are gone.
-	maxRetired = 20_000
+	// maxRetired bounds the series of an application that are remembered of workers that are gone, maxOrphaned those of them
+	// that no living worker has, unless it has more itself.
+	maxRetired  = 20_000
+	maxOrphaned = 4096
 )
 
 // seriesSet is the series that workers keep themselves, as npm's prom-client does: process_*, nodejs_*, and whatever their
@@ -37,8 +40,11 @@ type seriesSet struct {
 
 // seriesApp is what is known of an application beside its living workers.
 type seriesApp struct {
+	// retired has numbers only.
 	retired map[string]*summed
-	away    []*seriesClient // the latest last
+	// prune is how many of them there are when those of nobody are forgotten.
+	prune int
+	away  []*seriesClient // the latest last
 }
 
 // seriesClient is one worker.
@@ -129,7 +135,7 @@ func (s *seriesSet) appLocked(name string) *seriesApp {
 			}
 		}
 	}
-	app = &seriesApp{retired: map[string]*summed{}}
+	app = &seriesApp{retired: map[string]*summed{}, prune: maxOrphaned}
 	s.apps[name] = app
 	return app
 }
@@ -161,7 +167,7 @@ func (s *seriesSet) retireLocked(name, key string, t *summed) {
 		known.add(t)
 		return
 	}
-	if len(app.retired) >= maxRetired {
+	if len(app.retired) >= app.prune {
 		living := map[string]bool{}
 		for _, c := range s.clients {
 			if c.app == name {
@@ -175,9 +181,10 @@ func (s *seriesSet) retireLocked(name, key string, t *summed) {
 				delete(app.retired, key)
 			}
 		}
+		app.prune = min(maxRetired, 2*len(app.retired)+maxOrphaned)
 	}
 	if len(app.retired) < maxRetired {
-		app.retired[key] = t.clone()
+		app.retired[key] = &summed{value: t.value, sum: t.sum, buckets: maps.Clone(t.buckets)}
 	}
 }
 
