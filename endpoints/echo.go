@@ -12,15 +12,14 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 	"go.uber.org/zap"
 )
 
 // This file is the only one that knows echo.
 
 const (
-	// maxBody bounds a request's body, which nothing here reads.
-	maxBody = "64K"
+	// maxBody bounds a request's body, which only EndPoints from elsewhere read.
+	maxBody = 64 << 10
 	// maxRequests bounds the requests being answered at a time.
 	maxRequests = 256
 	allowed     = "HEAD, GET"
@@ -32,14 +31,11 @@ func (s *Server) newEcho() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
-	e.Pre(s.observe, foldPath)
-	e.Use(
-		middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: s.logPanic}),
-		s.protect,
-		limitRequests(maxRequests),
-		middleware.BodyLimit(maxBody),
-		s.elsewhere,
-	)
+	slots := make(chan struct{}, maxRequests)
+	// One for everything: echo puts a chain of them together anew for each request.
+	e.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return s.around(c, next, slots) }
+	})
 	for _, route := range s.routes() {
 		serve := s.serve(route)
 		e.GET(route.path, serve)
@@ -52,14 +48,57 @@ func (s *Server) newEcho() *echo.Echo {
 	return e
 }
 
-// protect turns away requests that another site has made a browser send.
-func (s *Server) protect(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if err := s.access.check(c.Request()); err != nil {
-			return write(c, text(http.StatusForbidden, "Forbidden: "+err.Error()))
-		}
-		return next(c)
+// around does what every request needs before and after it is routed, and reports it once it is answered.
+func (s *Server) around(c echo.Context, next echo.HandlerFunc, slots chan struct{}) error {
+	began := time.Now()
+	if err := s.admitted(c, next, slots); err != nil {
+		c.Error(err)
 	}
+	route := c.Path()
+	if status := c.Response().Status; route == "" || status == http.StatusNotFound && !strings.HasPrefix(route, "/health") {
+		route = otherRoute
+	}
+	s.observer.Served(route, c.Response().Status, time.Since(began))
+	return nil
+}
+
+// admitted turns away requests while too many are being answered, those that another site has made a browser send, and
+// those with a large body; the others it routes.
+func (s *Server) admitted(c echo.Context, next echo.HandlerFunc, slots chan struct{}) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.log.Error("request panicked", zap.String("path", c.Request().URL.Path), zap.Any("error", p), zap.Stack("stack"))
+			err = echo.NewHTTPError(http.StatusInternalServerError)
+		}
+	}()
+	r := c.Request()
+	if err := s.access.check(r); err != nil {
+		return write(c, text(http.StatusForbidden, "Forbidden: "+err.Error()))
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	default:
+		return echo.NewHTTPError(http.StatusServiceUnavailable)
+	}
+	if r.ContentLength > maxBody {
+		return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	}
+	if r.ContentLength != 0 {
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+	}
+	r.URL.Path = fold(r.URL.Path)
+	if r.URL.RawPath != "" {
+		r.URL.RawPath = fold(r.URL.RawPath)
+	}
+	err = next(c)
+	if err != nil && errors.Is(err, echo.ErrNotFound) {
+		return s.elsewhere(c)
+	}
+	return err
 }
 
 // refuse answers a client that may not see a route.
@@ -70,35 +109,29 @@ func (s *Server) refuse(c echo.Context) error {
 }
 
 // elsewhere serves what no route has from the EndPoints that are mounted.
-func (s *Server) elsewhere(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		err := next(c)
-		if !errors.Is(err, echo.ErrNotFound) {
-			return err
-		}
-		r, external := c.Request(), s.external.Load()
-		name, found := external.match(r.URL.EscapedPath())
-		if !found {
-			return err
-		}
-		if !s.access.trusts(r) {
-			return s.refuse(c)
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
-		}
-		a, found, err := external.serve(r, name, body)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return echo.NewHTTPError(http.StatusGatewayTimeout)
-		case err != nil:
-			return err
-		case !found:
-			return echo.ErrNotFound
-		}
-		return write(c, a)
+func (s *Server) elsewhere(c echo.Context) error {
+	r, external := c.Request(), s.external.Load()
+	name, found := external.match(r.URL.EscapedPath())
+	if !found {
+		return echo.ErrNotFound
 	}
+	if !s.access.trusts(r) {
+		return s.refuse(c)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	}
+	a, found, err := external.serve(r, name, body)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return echo.NewHTTPError(http.StatusGatewayTimeout)
+	case err != nil:
+		return err
+	case !found:
+		return echo.ErrNotFound
+	}
+	return write(c, a)
 }
 
 // serve makes an echo handler of a route.
@@ -161,21 +194,48 @@ func params(c echo.Context, r *request) bool {
 func write(c echo.Context, a answer) error {
 	h := c.Response().Header()
 	if a.contentType != "" {
-		h.Set(echo.HeaderContentType, a.contentType)
-		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		h[echo.HeaderContentType] = headerValue(a.contentType)
+		h[echo.HeaderXContentTypeOptions] = noSniff[:]
 	}
 	if a.gzipped {
 		h.Set(echo.HeaderContentEncoding, "gzip")
 		h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	}
-	h.Set(echo.HeaderCacheControl, "no-store")
-	h.Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
+	h[echo.HeaderCacheControl] = noStore[:]
+	length := len(a.body)
+	var stamp [20]byte
+	var now []byte
+	if a.tail != nil {
+		now = strconv.AppendInt(stamp[:0], time.Now().UnixMilli(), 10)
+		length += len(now) + len(a.tail)
+	}
+	h[echo.HeaderContentLength] = []string{strconv.Itoa(length)}
 	c.Response().WriteHeader(a.status)
 	if c.Request().Method == http.MethodHead {
 		return nil
 	}
 	_, err := c.Response().Write(a.body)
+	for _, part := range [][]byte{now, a.tail} {
+		if err == nil && len(part) > 0 {
+			_, err = c.Response().Write(part)
+		}
+	}
 	return err
+}
+
+// Values of headers that most answers have; nobody may change them.
+var (
+	noSniff  = [...]string{"nosniff"}
+	noStore  = [...]string{"no-store"}
+	jsonType = [...]string{typeJSON}
+)
+
+// headerValue is the list of a header's one value.
+func headerValue(value string) []string {
+	if value == typeJSON {
+		return jsonType[:]
+	}
+	return []string{value}
 }
 
 // writeError answers with the status text, as the original's framework does. What went wrong is for the log only.
@@ -201,65 +261,23 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 }
 
-func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
-	s.log.Error("request panicked", zap.String("path", c.Request().URL.Path), zap.Error(err), zap.ByteString("stack", stack))
-	return echo.NewHTTPError(http.StatusInternalServerError)
-}
-
-// observe reports every request once it is answered.
-func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		began := time.Now()
-		if err := next(c); err != nil {
-			c.Error(err)
-		}
-		route := c.Path()
-		if status := c.Response().Status; route == "" || status == http.StatusNotFound && !strings.HasPrefix(route, "/health") {
-			route = otherRoute
-		}
-		s.observer.Served(route, c.Response().Status, time.Since(began))
-		return nil
-	}
-}
-
-// limitRequests turns requests away while n are being answered.
-func limitRequests(n int) echo.MiddlewareFunc {
-	slots := make(chan struct{}, n)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			select {
-			case slots <- struct{}{}:
-				defer func() { <-slots }()
-				return next(c)
-			default:
-				return echo.NewHTTPError(http.StatusServiceUnavailable)
-			}
-		}
-	}
-}
-
-// foldPath makes paths case-insensitive and forgives one trailing slash, as the original's router does. The name of a
-// metrics group keeps its case.
-func foldPath(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		u := c.Request().URL
-		u.Path = fold(u.Path)
-		if u.RawPath != "" {
-			u.RawPath = fold(u.RawPath)
-		}
-		return next(c)
-	}
-}
-
+// fold makes paths case-insensitive and forgives one trailing slash, as the original's router does. The name of a metrics
+// group keeps its case.
 func fold(path string) string {
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
 	}
-	parts := strings.Split(path, "/")
+	parts := strings.SplitN(path, "/", 4)
+	same := true
 	for i := range parts {
 		if i == 1 || i == 2 && strings.EqualFold(parts[i], "list") {
-			parts[i] = strings.ToLower(parts[i])
+			low := strings.ToLower(parts[i])
+			same = same && low == parts[i]
+			parts[i] = low
 		}
+	}
+	if same {
+		return path
 	}
 	return strings.Join(parts, "/")
 }

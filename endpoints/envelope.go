@@ -17,6 +17,8 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	// tail goes after the body and the time of sending in milliseconds; nil for neither.
+	tail []byte
 	// gzipped tells that the body is compressed.
 	gzipped bool
 	// stream writes the response in place of all above, for as long as it takes; nil for a complete one.
