@@ -174,7 +174,7 @@ func TestTenThousandGenerations(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n%5 == 0 {
+		if n%10 == 0 {
 			for _, r := range runners {
 				if err := r.sink.take(t.Context(), r.collect(t.Context(), since)); err != nil && !strings.Contains(err.Error(), "refused") {
 					t.Fatal(err)
