@@ -394,11 +394,9 @@ func (rc *receiver) take(app, place string) error {
 
 // create registers one metric.
 func (c *client) create(m frame) error {
-	name := ParseName(m.Name)
-	if name.Key == "" || len(m.Name) > maxKey {
-		return refuse(RefusedName, "name of %d bytes: expected a key, and at most %d", len(m.Name), maxKey)
+	if len(m.Name) > maxKey {
+		return refuse(RefusedName, "name of %d bytes: expected at most %d", len(m.Name), maxKey)
 	}
-	key := name.String()
 	place := m.Group + partSeparator + m.Type + partSeparator + m.Name
 	c.creating.Lock()
 	defer c.creating.Unlock()
@@ -409,10 +407,14 @@ func (c *client) create(m frame) error {
 		if full {
 			return refuse(RefusedClient, "more than %d metrics of one client", maxClientMetrics)
 		}
+		name := ParseName(m.Name)
+		if name.Key == "" {
+			return refuse(RefusedName, "name %.80q: expected a key", m.Name)
+		}
 		if err := c.receiver.take(c.app, place); err != nil {
 			return err
 		}
-		if err := c.register(m, name, key); err != nil {
+		if err := c.register(m, name); err != nil {
 			c.receiver.giveBack(c.app, map[string]bool{place: true})
 			return err
 		}
@@ -428,7 +430,7 @@ func (c *client) create(m frame) error {
 }
 
 // register makes the metric, or makes this client one of its owners.
-func (c *client) register(m frame, name Name, key string) error {
+func (c *client) register(m frame, name Name) error {
 	switch m.Type {
 	case typeGauge, "": // the npm client sends the members of a set without a type
 		if err := c.receiver.registry.addGauge(m.Group, name, source{owner: c.owner, batch: c}); err != nil {
@@ -436,7 +438,7 @@ func (c *client) register(m frame, name Name, key string) error {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.gauges[key] = m.Name
+		c.gauges[name.String()] = m.Name
 		return nil
 	}
 	t, err := c.receiver.registry.targetOf(c.owner, m.Type, m.Group, name)

@@ -24,6 +24,11 @@ const (
 	RefusedCategories Refusal = "categories limit"
 )
 
+// refusals are all there are.
+var refusals = [...]Refusal{
+	RefusedMalformed, RefusedName, RefusedClient, RefusedApplication, RefusedSamples, RefusedCategories,
+}
+
 // refusedError is an error with a refusal.
 type refusedError struct {
 	error

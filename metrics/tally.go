@@ -169,15 +169,33 @@ func NewScope(r *Registry) (tally.Scope, io.Closer) {
 // Instruments are what the daemon tells about itself: tally scopes that report into a registry. All methods may be
 // called concurrently and never wait.
 type Instruments struct {
-	scope  tally.Scope
-	states []string
+	scope    tally.Scope
+	states   []string
+	refusals map[Refusal]tally.Counter
+	// requests are the instruments of requests by requestKey: to find one in a scope costs more than many answers.
+	requests sync.Map
+}
+
+// requestKey is a route and the status of its answer; requestMeters are theirs.
+type requestKey struct {
+	route string
+	code  int
+}
+
+type requestMeters struct {
+	count tally.Counter
+	took  tally.Timer
 }
 
 // NewInstruments makes the daemon's instruments. states are all the states a worker can be in. The closer ends the
 // reporting after a last report.
 func NewInstruments(r *Registry, states []string) (*Instruments, io.Closer) {
 	scope, closer := NewScope(r)
-	return &Instruments{scope: scope, states: slices.Clone(states)}, closer
+	i := &Instruments{scope: scope, states: slices.Clone(states), refusals: map[Refusal]tally.Counter{}}
+	for _, r := range refusals {
+		i.refusals[r] = scope.Tagged(map[string]string{"reason": string(r)}).Counter("client.refusals")
+	}
+	return i, closer
 }
 
 // Scope is the root scope, for instruments of other packages.
@@ -204,8 +222,17 @@ func (i *Instruments) Workers(byState map[string]int) {
 // Request counts one answered HTTP request and its duration. route is a pattern such as "/metrics/:group", never a
 // path a client made up.
 func (i *Instruments) Request(route string, code int, took time.Duration) {
-	i.scope.Tagged(map[string]string{"route": route, "code": strconv.Itoa(code)}).Counter("http.requests").Inc(1)
-	i.scope.Tagged(map[string]string{"route": route}).Timer("http.request.seconds").Record(took)
+	key := requestKey{route, code}
+	known, ok := i.requests.Load(key)
+	if !ok {
+		known, _ = i.requests.LoadOrStore(key, requestMeters{
+			count: i.scope.Tagged(map[string]string{"route": route, "code": strconv.Itoa(code)}).Counter("http.requests"),
+			took:  i.scope.Tagged(map[string]string{"route": route}).Timer("http.request.seconds"),
+		})
+	}
+	meters := known.(requestMeters)
+	meters.count.Inc(1)
+	meters.took.Record(took)
 }
 
 // Scraped tells how long the metrics of all workers took to collect and write.
@@ -218,5 +245,7 @@ func (i *Instruments) PullMissed(app string) {
 
 // Refused counts something of a worker that was not taken. It fits ClientOptions.Refused.
 func (i *Instruments) Refused(r Refusal) {
-	i.scope.Tagged(map[string]string{"reason": string(r)}).Counter("client.refusals").Inc(1)
+	if c := i.refusals[r]; c != nil {
+		c.Inc(1)
+	}
 }
