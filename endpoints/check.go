@@ -98,26 +98,6 @@ func (c *checks) results(ctx context.Context, app Application) []checkResult {
 	return results[:n]
 }
 
-// health is a row of /health.
-type health struct {
-	key, status string
-}
-
-// run returns the rows of the built-in checks of each application, the checks running all at once.
-func (c *checks) run(ctx context.Context, apps []Application) [][]health {
-	rows := make([][]health, len(apps))
-	var wg sync.WaitGroup
-	for i, app := range apps {
-		wg.Go(func() {
-			for _, result := range c.results(ctx, app) {
-				rows[i] = append(rows[i], health{result.name, result.status()})
-			}
-		})
-	}
-	wg.Wait()
-	return rows
-}
-
 // of returns the runners of an application, made anew where what it defines has changed.
 func (c *checks) of(app Application) []*runner {
 	c.mu.Lock()

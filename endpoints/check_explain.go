@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strconv"
@@ -25,10 +26,13 @@ func advice(err error) error {
 		invalid   x509.CertificateInvalidError
 		record    tls.RecordHeaderError
 		alert     tls.AlertError
+		file      *fs.PathError
 	)
 	switch {
+	case errors.As(err, &file):
+		return err // of a file of the options, rather than of the connection
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no answer in time: see whether the server hangs, or raise timeoutMs: %w", context.DeadlineExceeded)
+		return context.DeadlineExceeded
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -163,6 +162,9 @@ func (p *mysqlProbe) once(ctx context.Context) (value string, found bool, err er
 		}
 		var answered *mysql.MySQLError
 		lost := !errors.As(err, &answered)
+		if lost && p.limit.left <= 0 {
+			err, kept = errTooMuch, false
+		}
 		if lost || ctx.Err() != nil {
 			p.close()
 		}
@@ -196,9 +198,6 @@ func (p *mysqlProbe) connect(ctx context.Context) error {
 		}
 		limit = &boundedConn{Conn: conn, left: maxAnswer}
 		return limit, nil
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		c.ReadTimeout, c.WriteTimeout = time.Until(deadline), time.Until(deadline) // of the handshake; queries follow ctx
 	}
 	connector, err := mysql.NewConnector(c)
 	if err != nil {

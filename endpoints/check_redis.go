@@ -83,7 +83,7 @@ func (p *redisProbe) try(ctx context.Context, _ Application) finding {
 		if lost || errors.As(err, &answered) {
 			p.close() // also after an error: an account may have been changed
 		}
-		if kept && lost && ctx.Err() == nil {
+		if kept && lost && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 			kept = false // it was lost since the try before
 			continue
 		}
@@ -173,7 +173,9 @@ func (o *redisOptions) judge(info map[string]string, details map[string]any) err
 	link := info["master_link_status"]
 	details["masterLink"], details["master"] = link, info["master_host"]+":"+info["master_port"]
 	silent, _ := strconv.ParseInt(info["master_last_io_seconds_ago"], 10, 64)
-	details["lagSeconds"] = silent
+	if silent >= 0 {
+		details["lagSeconds"] = silent
+	}
 	told, errTold := strconv.ParseInt(info["slave_read_repl_offset"], 10, 64)
 	done, errDone := strconv.ParseInt(info["slave_repl_offset"], 10, 64)
 	behind := max(0, told-done)

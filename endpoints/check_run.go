@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -222,10 +223,12 @@ func (r *runner) publish(f finding, at time.Time, took time.Duration) {
 
 // problem is the text of what is wrong. A time limit is told as what it is.
 func problem(err error, limit time.Duration) string {
+	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("%v (no answer within %v)", err, limit)
+		late := fmt.Sprintf("no answer within %v: see whether it hangs, or raise timeoutMs", limit)
+		text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), late)
 	}
-	return err.Error()
+	return text
 }
 
 // clipText shortens a text to at most max bytes.

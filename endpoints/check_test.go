@@ -161,7 +161,7 @@ func TestSlowCheck(t *testing.T) {
 		for i := range 50 {
 			began := time.Now()
 			got := r.one()
-			if got.up || got.description != "connect to nowhere: context deadline exceeded (no answer within 1s)" {
+			if got.up || got.description != "connect to nowhere: no answer within 1s: see whether it hangs, or raise timeoutMs" {
 				t.Fatalf("%+v", got)
 			}
 			if took := time.Since(began); i == 0 && took > time.Second || i > 0 && took != 0 {
@@ -172,7 +172,7 @@ func TestSlowCheck(t *testing.T) {
 	})
 }
 
-// TestChecksRunTogether: all of them at once, of all applications.
+// TestChecksRunTogether: all of them at once.
 func TestChecksRunTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var specs []checkSpec
@@ -181,9 +181,9 @@ func TestChecksRunTogether(t *testing.T) {
 		}
 		r := newTrial(t, specs...)
 		began := time.Now()
-		rows := r.run(t.Context(), []Application{{Name: "a"}, {Name: "b"}})
-		if took := time.Since(began); took != 900*time.Millisecond || len(rows) != 2 || len(rows[1]) != 20 || rows[1][19] != (health{"19", statusUp}) {
-			t.Errorf("%v after %v", rows, took)
+		results := r.results(t.Context(), r.app)
+		if took := time.Since(began); took != 900*time.Millisecond || len(results) != 20 || results[19].name != "19" || !results[19].up {
+			t.Errorf("%v after %v", results, took)
 		}
 	})
 }
