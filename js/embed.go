@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 //go:embed shared goja node
@@ -41,7 +42,7 @@ func list() []string {
 // Digest identifies what is installed and what Goja runs: 16 hex digits over the names and contents of the files.
 func Digest() string {
 	h := sha256.New()
-	for _, name := range list() {
+	for _, name := range append(list(), bundleName) {
 		data := installed(name)
 		fmt.Fprintf(h, "%d %s %d ", len(name), name, len(data))
 		_, _ = h.Write(data)
@@ -50,7 +51,8 @@ func Digest() string {
 }
 
 // Install makes root/<digest>/{shared,node} available to Node and returns that folder. Folders are 0700, files 0600.
-// node/bootstrap.js is there a bundle of itself and of what else every worker needs.
+// node/bootstrap.js is there what runs node/bundle.js, which holds it and what else every worker needs. Workers put files of
+// their own beside it, *.code.
 // A folder that holds every file with the right content is reused; otherwise it is written beside its place and moved
 // there in one step, so that another process never sees half of it.
 func Install(root string) (string, error) {
@@ -86,9 +88,9 @@ func Install(root string) (string, error) {
 
 // forNode lists the files that Node needs on disk.
 func forNode() []string {
-	return slices.DeleteFunc(list(), func(name string) bool {
-		return len(name) >= 5 && name[:5] == "goja/"
-	})
+	return append(slices.DeleteFunc(list(), func(name string) bool {
+		return strings.HasPrefix(name, "goja/") || name == compiledName
+	}), bundleName)
 }
 
 // complete reports whether dir holds every file for Node, unchanged.

@@ -51,3 +51,18 @@ func TestInspectorPorts(t *testing.T) {
 		}
 	}
 }
+
+// Under Node's permission model our own files may be read all the same.
+func TestReadable(t *testing.T) {
+	allowed := []string{"--allow-fs-read=/h/js/0123/*"}
+	for name, test := range map[string]struct{ execArgv, env, want []string }{
+		"off":                {[]string{"--inspect"}, []string{"NODE_OPTIONS=--no-warnings", "X=--permission"}, nil},
+		"an option":          {[]string{"--permission", "--allow-fs-read=/app/*"}, nil, allowed},
+		"its name in 20":     {[]string{"--experimental-permission"}, nil, allowed},
+		"in the environment": {nil, []string{"A=1", "NODE_OPTIONS=--no-warnings --permission"}, allowed},
+	} {
+		if got := readable(test.execArgv, test.env, "/h/js/0123"); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}

@@ -205,15 +205,27 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	if _, err := os.Stat(bootstrap); err != nil {
 		return nil, &PermanentError{fmt.Errorf("the workers' main script: %w; restart the application to install it again", err)}
 	}
+	execArgv := execArgvOf(spec.Process, spec.Plan.globalExecArgv(), spec.Worker)
 	c := &nodeChild{
 		spawner: n, spec: spec, output: s.output, donated: s.donated, events: make(chan ChildEvent, 4), served: make(chan struct{}),
 		env: env, node: node, dir: dir,
-		args: append(append(slices.Clone(execArgvOf(spec.Process, spec.Plan.globalExecArgv(), spec.Worker)), bootstrap), spec.Process.Args...),
+		args: slices.Concat(execArgv, readable(execArgv, env, spec.Plan.JSDir), []string{bootstrap}, spec.Process.Args),
 	}
 	if err := c.start(s); err != nil {
 		return nil, fmt.Errorf("spawn %q: %w", node, err)
 	}
 	return c, nil
+}
+
+// readable are the options that let Node read our files where its permission model is on: of itself it lets the main script
+// be read, but nothing beside it.
+func readable(execArgv, env []string, jsDir string) []string {
+	on := func(option string) bool { return option == "--permission" || option == "--experimental-permission" }
+	i := slices.IndexFunc(env, func(pair string) bool { return strings.HasPrefix(pair, "NODE_OPTIONS=") })
+	if slices.ContainsFunc(execArgv, on) || i >= 0 && slices.ContainsFunc(strings.Fields(env[i][len("NODE_OPTIONS="):]), on) {
+		return []string{"--allow-fs-read=" + jsDir + string(filepath.Separator) + "*"}
+	}
+	return nil
 }
 
 // start makes files and channel, starts the process, and then the goroutines that end when it does.

@@ -126,6 +126,7 @@ function boot(lane) {
     clearTimeout(monitor);
     startMonitor(options);
     worker.goOnline();
+    if (compiled) void require('./code').keepLater(compiled);
   }).catch((error) => fail(error, worker.stop)); // services that have started have their stop, as in Pandora.js
 }
 
@@ -227,6 +228,10 @@ function stopOnSignals(worker, processName) {
     });
   }
 }
+
+/** What V8 has compiled, where it is to be kept for other workers: compiled.js has put it there. */
+const { compiled } = /** @type {any} */ (module);
+delete (/** @type {any} */ (module).compiled);
 
 const lane = createLane();
 try {

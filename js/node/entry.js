@@ -4,7 +4,6 @@
 
 const path = require('node:path');
 const { createRequire } = require('node:module');
-const { pathToFileURL } = require('node:url');
 const { hookImports } = require('./facade/hook');
 const { isModuleFile, needsImport, prepareRequest } = require('./languages');
 
@@ -22,19 +21,19 @@ function importsTypeScript() {
  */
 async function loadFrom(baseDir, request) {
   prepareRequest(baseDir, request);
-  const require = createRequire(path.join(baseDir, 'procfile.js'));
-  const file = require.resolve(request);
-  if (!path.isAbsolute(file)) return require(request); // a module of Node's own
+  const there = createRequire(path.join(baseDir, 'procfile.js'));
+  const file = there.resolve(request);
+  if (!path.isAbsolute(file)) return there(request); // a module of Node's own
   if (!isModuleFile(file)) {
     try {
-      return require(request);
+      return there(request);
     } catch (error) {
       const waits = error?.code === 'PANDORA_TOP_LEVEL_AWAIT' && importsTypeScript();
       if (!waits && !needsImport(error, file)) throw error;
     }
   }
   hookImports();
-  return import(pathToFileURL(file).href);
+  return require('./import')(require('node:url').pathToFileURL(file).href);
 }
 
 module.exports = { loadFrom };

@@ -30,7 +30,7 @@ function refuseModule(baseDir, request) {
  * @returns {any} what load returns
  */
 function watchCompile(file, load, tell) {
-  const own = realpathSync(file);
+  const own = realpathSync.native(file);
   const compile = Module.prototype._compile;
   /** @type {(this: any, text: any, filename: string, ...rest: any[]) => any} */
   const watching = function _compile(text, filename, ...rest) {
@@ -46,13 +46,17 @@ function watchCompile(file, load, tell) {
   }
 }
 
-/** @returns {import('../shared/host').Host} */
-function createNodeHost() {
-  const host = createHost();
+/**
+ * @param {{places?: boolean}} [options] places: false where nobody asks what is written where, which costs something
+ * @returns {import('../shared/host').Host}
+ */
+function createNodeHost({ places = true } = {}) {
+  const { place, ...host } = createHost(null);
   /** @type {Map<string, string>} */
   const texts = new Map();
   return {
     ...host,
+    place: places ? place : undefined,
     requireProcfile(file) {
       prepareFile(file);
       return watchCompile(file, () => host.requireProcfile(file), (text) => texts.set(file, text));

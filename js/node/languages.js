@@ -56,16 +56,19 @@ function isFile(file) {
 function isModuleFile(file) {
   if (file.endsWith('.mjs')) return true;
   if (!file.endsWith('.js')) return false;
-  for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
-    if (path.basename(dir) !== 'node_modules') {
-      try {
-        return JSON.parse(fs.readFileSync(path.join(dir, 'package.json'), 'utf8')).type === 'module';
-      } catch (error) {
-        if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return false;
+  // Nothing is joined, and nothing thrown, for a package.json that is not there: in a worker's start that is much.
+  for (let end = file.lastIndexOf('/'); end >= 0; end = file.lastIndexOf('/', end - 1)) {
+    const dir = file.slice(0, end);
+    try {
+      if (!dir.endsWith('/node_modules') && fs.existsSync(`${dir}/package.json`)) {
+        return JSON.parse(fs.readFileSync(`${dir}/package.json`, 'utf8')).type === 'module';
       }
+    } catch {
+      return false; // no JSON, or nothing that may be read
     }
-    if (dir === path.dirname(dir)) return false;
+    if (end === 0) return false;
   }
+  return false;
 }
 
 /**

@@ -2,9 +2,7 @@
 
 // The life of a worker: environment, configurator, services and applets of its process, the entry, ready; and its stop.
 
-const os = require('node:os');
 const path = require('node:path');
-const { inspect } = require('node:util');
 const { createReconciler } = require('../shared/reconciler');
 const { createNodeHost } = require('./host');
 const { unwrap } = require('../shared/entry');
@@ -82,7 +80,7 @@ function staticDependencies(Class, label) {
   const own = Class.dependencies;
   if (own === undefined || own === null) return [];
   if (Array.isArray(own) && own.every((name) => typeof name === 'string')) return own;
-  throw problem(`${label}: its class's static dependencies expects an array of names of services, got ${inspect(own, { depth: 1 })}`);
+  throw problem(`${label}: its class's static dependencies expects an array of names of services, got ${require('node:util').inspect(own, { depth: 1 })}`);
 }
 
 /**
@@ -104,7 +102,7 @@ async function define(representation, unit, r) {
 
 /** @returns {string} the folder that holds one folder of logs per application */
 function logsDir() {
-  return process.env.PANDORA_LOGS_DIR || path.join(os.homedir(), 'logs');
+  return process.env.PANDORA_LOGS_DIR || path.join(require('node:os').homedir(), 'logs');
 }
 
 /**
@@ -178,7 +176,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       appName,
       appDir,
       dev: options.dev,
-      host: createNodeHost(),
+      host: createNodeHost({ places: false }),
       workerCount: evaluation?.workerCount ?? 1,
       environment: DefaultEnvironment,
     });

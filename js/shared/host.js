@@ -27,8 +27,8 @@ const Module = require('module');
  */
 
 /** Procfiles in the order they are applied: the names of the original, and then ours. A framework supplies those in .bin. */
-const PLACES = ['node_modules/.bin', '.'].flatMap((folder) => ['js', 'ts', 'cjs', 'mjs', 'cts', 'mts']
-  .map((extension) => `${folder}/procfile.${extension}`));
+const PLACES = ['node_modules/.bin/', ''].flatMap((folder) => ['js', 'ts', 'cjs', 'mjs', 'cts', 'mts']
+  .map((extension) => `${folder}procfile.${extension}`));
 
 /** Goja parses its fs only when something of it is needed that its engine does not offer itself. */
 const files = () => require('fs');
@@ -102,7 +102,7 @@ function locateByStack(error, { file, line, column }) {
  */
 function isFile(file) {
   try {
-    return files().statSync(file).isFile();
+    return files().statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
   } catch {
     return false;
   }
@@ -155,10 +155,19 @@ function exportsValue(exported, value) {
 }
 
 /**
+ * @param {string} appDir
+ * @returns {string[]} every place where a procfile may be. Each is not joined by itself: in a worker's start that is much
+ */
+function procfilePlaces(appDir) {
+  const folder = path.join(appDir, '_').slice(0, -1);
+  return PLACES.map((place) => folder + place);
+}
+
+/**
+ * @param {ReturnType<typeof ownEngine>} [engine] null: it has nothing of its own
  * @returns {Host}
  */
-function createHost() {
-  const engine = ownEngine();
+function createHost(engine = ownEngine()) {
   /** @type {Map<string, string>} */
   const sources = new Map();
   /** @param {string} file */
@@ -175,7 +184,7 @@ function createHost() {
     return text;
   };
   return {
-    procfiles: (appDir) => PLACES.map((place) => path.join(appDir, place)).filter(engine ? engine.isFile : isFile),
+    procfiles: (appDir) => procfilePlaces(appDir).filter(engine ? engine.isFile : isFile),
     baseDirOf: (file) => path.dirname(followFile(file, (at) => (engine && engine.isLink(at)) ?? isLink(at))),
     requireProcfile: (file) => (engine ? engine.requireProcfile(file) : Module.createRequire(file)(file)),
     requireFrom: (baseDir, request) => requirer(baseDir, request)(request),

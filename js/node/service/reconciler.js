@@ -2,7 +2,6 @@
 
 // Starts and stops the services and applets of one process.
 
-const { inspect } = require('node:util');
 const { order, ALL } = require('./order');
 const { processContext, serviceContext } = require('./context');
 const { ServiceCore } = require('./core');
@@ -58,7 +57,7 @@ function resolveConfig(unit, context) {
  */
 function toldError(error, what) {
   if (error instanceof Error || typeof error?.message === 'string') return error;
-  return Object.assign(problem(`${what} failed with ${inspect(error, { depth: 2 }).slice(0, 2000)}, which is no Error`), { cause: error });
+  return Object.assign(problem(`${what} failed with ${require('node:util').inspect(error, { depth: 2 }).slice(0, 2000)}, which is no Error`), { cause: error });
 }
 
 /** @param {Definition} unit */

@@ -4,8 +4,6 @@
 // wait: what cannot be sent is queued within bounds, then dropped, the oldest first.
 
 const net = require('node:net');
-const os = require('node:os');
-const path = require('node:path');
 const { Deadlines } = require('./deadlines');
 const { encode, number, FrameParser } = require('./frames');
 
@@ -320,7 +318,7 @@ class Messenger {
  * @returns {string} where the daemon listens for it
  */
 function daemonSocket(name) {
-  return path.join(process.env.PANDORA_TMP_DIR || os.tmpdir(), `pandorajs_${name}.sock`);
+  return `${process.env.PANDORA_TMP_DIR || require('node:os').tmpdir()}/pandorajs_${name}.sock`;
 }
 
 module.exports = { Messenger, NO_REPLY, daemonSocket };
