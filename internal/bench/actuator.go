@@ -23,7 +23,7 @@ import (
 
 // The targets of the rows on endpoints.
 const (
-	bareShare    = 0.8 // of the requests of a bare handler that sends the same bytes, per CPU time
+	bareShare    = 0.8 // of the requests of a bare handler that sends the same bytes
 	originalGain = 5.0 // requests over the original's
 	hangingLimit = 2.0 // the 99th percentile beside an indicator that hangs, over that without
 )
@@ -94,9 +94,9 @@ func endpointTable(l *place) error {
 	if err != nil {
 		return err
 	}
-	share := bare.cpu / health.cpu
+	share := health.rate / bare.rate
 	fmt.Printf("  %-30s %-15s %s\n", paths[0], "bare echo", bare)
-	fmt.Printf("  %-30s %-15s %s%s\n", "", "pandora", health, judged(share >= bareShare, true, fmt.Sprintf("%g × the bare handler's requests per CPU time, it has %.2f", bareShare, share)))
+	fmt.Printf("  %-30s %-15s %s%s\n", "", "pandora", health, judged(share >= bareShare, true, fmt.Sprintf("%g × the bare handler's requests, it has %.2f", bareShare, share)))
 	if hung, ok := got["hanging"]; ok {
 		slower := float64(hung[paths[0]].p99) / float64(health.p99)
 		fmt.Printf("  %-30s %-15s %s%s\n", "", "one hangs", hung[paths[0]], judged(slower <= hangingLimit, true, fmt.Sprintf("p99 at most %g × as long, it is %.2f", hangingLimit, slower)))
