@@ -24,7 +24,7 @@ func (c *cli) eventsCommand() *cobra.Command {
 	var flags eventFlags
 	cmd := &cobra.Command{
 		Use:   "events [appName]",
-		Short: "Print what happened: workers that came and went and why, operations, daemons, guards",
+		Short: "Print what happened: workers that came and went and why, changes of health, operations, daemons, guards",
 		Long: `Events reads the event log, which the daemon keeps in its state folder: 4 MB and as much again of the time before. It
 holds what happened while no daemon ran, too: guards keep their last 1,000 events for the next one.`,
 		Args: arguments(0, 1, "one application name"),

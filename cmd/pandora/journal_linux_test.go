@@ -30,8 +30,13 @@ setInterval(() => {}, 60000);
 
 // npmErrors tells errors with npm's own Indicator, and in process both with ours as well.
 const npmErrors = `'use strict';
-const { ErrorIndicator } = require('pandora-metrics');
+const { ErrorIndicator, HealthIndicator } = require('pandora-metrics');
 new ErrorIndicator().initialize();
+class Ill extends HealthIndicator {
+  constructor() { super(); this.name = 'ill'; }
+  async doCheck(builder) { builder.down(); }
+}
+new Ill().initialize();
 const tell = () => {
   if (process.env.PANDORA_ERROR_HOOK !== 'off') return console.error(new Error('both'));
   const payload = { method: 'error', timestamp: Date.now(), errType: 'Error', message: 'npm', stack: 's', traceId: 't', path: 'console' };
@@ -153,6 +158,15 @@ func TestJournal(t *testing.T) {
 	}
 	if len(exits) != 2 || !strings.Contains(exits[0], "thrown") || !strings.Contains(exits[1], "rejected") {
 		t.Errorf("exits %q", exits)
+	}
+
+	within(t, 5*time.Second, "the Indicator is asked", func() bool { return strings.Contains(b.get("/health?appName=app"), `"ill":{"status":"DOWN"`) })
+	down := b.events("last=1000&appName=app&kind=down", "", func(e state.Event) bool { return e.Indicator == "ill" })
+	if e := down[len(down)-1]; e.Message != "ill is DOWN" || e.App != "app" {
+		t.Errorf("got %+v", e)
+	}
+	if got := b.run("events", "app"); !strings.Contains(got, "down  ill is DOWN") {
+		t.Errorf("the verb does not print it:\n%s", got)
 	}
 
 	before := found
