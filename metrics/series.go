@@ -53,6 +53,8 @@ type seriesClient struct {
 	seriesPeer
 	// process and worker are as it says.
 	process, worker string
+	// child is the number of one that a worker has started, "" for a worker: the lowest that no living one of that worker has.
+	child string
 	// counted is what it told last, by summed.key.
 	counted map[string]*summed
 
@@ -87,6 +89,7 @@ func (s *seriesSet) discover(peer seriesPeer, data json.RawMessage) {
 	var m struct {
 		AppName, ClientID, Process string
 		Worker                     *int
+		Child                      bool
 	}
 	if err := json.Unmarshal(data, &m); err != nil || m.ClientID == "" || len(m.AppName)+len(m.ClientID)+len(m.Process) > maxKey {
 		s.options.Refused(RefusedMalformed)
@@ -119,7 +122,25 @@ func (s *seriesSet) discover(peer seriesPeer, data json.RawMessage) {
 		c.counted = app.away[i].counted
 		app.away = slices.Delete(app.away, i, i+1)
 	}
+	if m.Child {
+		c.child = s.childLocked(c)
+	}
 	s.clients = append(s.clients, c)
+}
+
+// childLocked finds a number for a process that a worker has started. s.mu is held.
+func (s *seriesSet) childLocked(c *seriesClient) string {
+	taken := map[string]bool{}
+	for _, o := range s.clients {
+		if o.app == c.app && o.process == c.process && o.worker == c.worker {
+			taken[o.child] = true
+		}
+	}
+	n := 1
+	for taken[strconv.Itoa(n)] {
+		n++
+	}
+	return strconv.Itoa(n)
 }
 
 // appLocked returns what is known of an application. s.mu is held.
@@ -229,7 +250,7 @@ func (s *seriesSet) read(ctx context.Context, app string) func(to families) {
 		for i, c := range clients {
 			process, worker := c.labels(s.options)
 			for _, one := range each[i] {
-				one.expose(to, c.app, process, worker)
+				one.expose(to, c.app, process, worker, c.child)
 			}
 		}
 		for _, t := range s.sums(clients) {
@@ -277,6 +298,9 @@ func (s *seriesSet) sums(clients []*seriesClient) []*summed {
 
 // labels tell which worker it is.
 func (c *seriesClient) labels(o ClientOptions) (process, worker string) {
+	if c.child != "" {
+		return c.process, c.worker
+	}
 	if process, worker, ok := o.Worker(c.pid); ok {
 		return process, strconv.Itoa(worker)
 	}

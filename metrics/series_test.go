@@ -30,6 +30,19 @@ func (w *teller) tells(families string) {
 // tell connects a worker in a place of the process web.
 func (d *daemon) tell(t *testing.T, id string, place int, families string) *teller {
 	t.Helper()
+	w := d.dialTeller(t, id, families)
+	if err := w.Send(actionSeries, map[string]any{"appName": "demo", "clientId": id, "process": "web", "worker": place}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Request(t.Context(), "sync", nil); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// dialTeller is tell without an announcement.
+func (d *daemon) dialTeller(t *testing.T, id, families string) *teller {
+	t.Helper()
 	w := &teller{}
 	w.tells(families)
 	conn, err := wire.Dial(t.Context(), d.path, func(_ *wire.Conn, action string, _ json.RawMessage, reply func(any)) {
@@ -44,12 +57,6 @@ func (d *daemon) tell(t *testing.T, id string, place int, families string) *tell
 	}
 	w.Conn = conn
 	t.Cleanup(func() { conn.Close(); <-conn.Done() })
-	if err := w.Send(actionSeries, map[string]any{"appName": "demo", "clientId": id, "process": "web", "worker": place}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Request(t.Context(), "sync", nil); err != nil {
-		t.Fatal(err)
-	}
 	return w
 }
 
@@ -151,6 +158,36 @@ func TestSeriesOfWorkers(t *testing.T) {
 	mustHave(t, d.text(t, expfmt.TypeTextPlain), `plain{app="demo"} 9`, `queue{app="demo",process="web",tag_worker="x",worker="0"} 1`)
 }
 
+// TestSeriesOfChildren: the processes of a cluster of the application's own are told apart, and what they count adds up.
+func TestSeriesOfChildren(t *testing.T) {
+	d := startDaemon(t)
+	d.tell(t, "c0", 0, requestsSeen(1))
+	children := make([]*teller, 3)
+	for i := range children {
+		w := d.dialTeller(t, fmt.Sprint("n", i), requestsSeen(i+2))
+		if err := w.Send(actionSeries, map[string]any{"appName": "demo", "clientId": fmt.Sprint("n", i), "process": "web", "worker": 0, "child": true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Request(t.Context(), "sync", nil); err != nil {
+			t.Fatal(err)
+		}
+		children[i] = w
+	}
+	mustHave(t, d.text(t, expfmt.TypeTextPlain),
+		`plain{app="demo"} 10`, `queue{app="demo",process="web",tag_worker="x",worker="0"} 1`,
+		`queue{app="demo",child="1",process="web",tag_worker="x",worker="0"} 2`, `queue{app="demo",child="3",process="web",tag_worker="x",worker="0"} 4`,
+		`process_cpu_seconds_total{app="demo",child="2",process="web",worker="0"} 3`)
+	d.leave(t, children[0], 3)
+	again := d.dialTeller(t, "again", requestsSeen(9))
+	if err := again.Send(actionSeries, map[string]any{"appName": "demo", "clientId": "again", "process": "web", "worker": 0, "child": true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Request(t.Context(), "sync", nil); err != nil {
+		t.Fatal(err)
+	}
+	mustHave(t, d.text(t, expfmt.TypeTextPlain), `plain{app="demo"} 19`, `queue{app="demo",child="1",process="web",tag_worker="x",worker="0"} 9`)
+}
+
 func TestSeriesOfManyGenerations(t *testing.T) {
 	d := startDaemon(t)
 	for i := range 2*maxAway + 10 {
@@ -203,7 +240,7 @@ func FuzzSeries(f *testing.F) {
 		each, totals, _, _ := parseSeries(json.RawMessage(answer))
 		to := families{}
 		for _, s := range each {
-			s.expose(to, "demo", "web", "0")
+			s.expose(to, "demo", "web", "0", "")
 		}
 		for _, s := range totals {
 			s.expose(to)

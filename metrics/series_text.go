@@ -231,7 +231,7 @@ func seriesLabels(labels map[string]any, kind dto.MetricType) []label {
 			value = fmt.Sprint(v)
 		}
 		name := labelName(tag)
-		if name == "app" || name == "process" || name == "worker" {
+		if name == "app" || name == "process" || name == "worker" || name == "child" {
 			name = "tag_" + name
 		}
 		all = setLabel(all, name, strings.ToValidUTF8(value[:min(len(value), maxLabelValue)], "\uFFFD"))
@@ -240,8 +240,8 @@ func seriesLabels(labels map[string]any, kind dto.MetricType) []label {
 	return all
 }
 
-func (s perWorker) expose(to families, app, process, worker string) {
-	labels := pairs(append(slices.Clone(s.labels), label{"app", app}, label{"process", process}, label{"worker", worker}))
+func (s perWorker) expose(to families, app, process, worker, child string) {
+	labels := pairs(append(slices.Clone(s.labels), label{"app", app}, label{"process", process}, label{"worker", worker}, label{"child", child}))
 	m := &dto.Metric{Label: labels}
 	switch s.kind {
 	case dto.MetricType_GAUGE:

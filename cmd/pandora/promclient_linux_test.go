@@ -50,3 +50,31 @@ setInterval(() => {}, 60000);
 		t.Errorf("%d gauges of two workers in %s", n, text)
 	}
 }
+
+// TestPromClientInOwnCluster: an application that forks a cluster of its own, whose primary it makes an aggregator of, has the
+// metrics of all its processes in our text.
+func TestPromClientInOwnCluster(t *testing.T) {
+	modules := installed(t, "apps", false)
+	b := newBench(t)
+	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	b.write(filepath.Join(dir, "app.js"), `'use strict';
+const cluster = require('node:cluster');
+const prom = require('prom-client');
+new prom.AggregatorRegistry();
+new prom.Counter({ name: 'jobs_total', help: 'Jobs.' }).inc(cluster.isPrimary ? 1 : 5);
+if (cluster.isPrimary) for (let i = 0; i < 2; i++) cluster.fork();
+else new prom.Gauge({ name: 'queue', help: 'Queue.' }).set(3);
+setInterval(() => {}, 60000);
+`)
+	b.run("start", dir)
+	b.shows("/metrics", "\njobs_total{app=\"app\"} 11\n")
+	for _, child := range []string{"1", "2"} {
+		labels := `{app="app",child="` + child + `",process="web",worker="0"}`
+		b.shows("/metrics", "\nqueue"+labels+" 3\n")
+		b.shows("/metrics", "\nprocess_cpu_seconds_total"+labels+" ")
+	}
+	b.shows("/metrics", "\nprocess_cpu_seconds_total{app=\"app\",process=\"web\",worker=\"0\"} ")
+}

@@ -44,7 +44,7 @@ function join() {
   require('./errors').installErrors({ report: (payload) => require('./monitor').reportError(payload) });
   if (follows(own, depth)) require('./children').watchChildren({ nested: false });
   setTimeout(() => {
-    require('./monitor').startMonitor({ ...facts, worker: Number(process.env.NODE_APP_INSTANCE) || 0 });
+    require('./monitor').startMonitor({ ...facts, worker: Number(process.env.NODE_APP_INSTANCE) || 0, child: true });
   }, MONITOR_MS).unref();
 }
 

@@ -8,15 +8,16 @@ const { registerV8Gauges } = require('./v8-gauges');
 const indicators = require('./indicators');
 
 /**
- * @param {{appName: string, appDir: string, processName: string, worker: number}} facts worker: the slot number
+ * @param {{appName: string, appDir: string, processName: string, worker: number, child?: boolean}} facts worker: the slot
+ *   number; child: this process is one that the worker has started
  * @returns {import('../wire/messenger').Messenger}
  */
-function startMonitor({ appName, appDir, processName, worker }) {
+function startMonitor({ appName, appDir, processName, worker, child }) {
   const messenger = connection();
   const client = createMetricsClient(messenger, { appName, clientId: newClientId() });
-  registerV8Gauges(client, { pid: process.pid, process: processName, worker });
+  registerV8Gauges(client, { pid: process.pid, process: processName, ...(child ? {} : { worker }) });
   const own = { appName, newClientId };
-  tellSeries(messenger, { appName, processName, worker });
+  tellSeries(messenger, { appName, processName, worker, child });
   indicators.register(messenger, own, indicators.applicationIndicator({ appName, appDir }));
   indicators.register(messenger, own, indicators.nodeIndicator());
   indicators.register(messenger, own, indicators.processIndicator(processName));
@@ -26,13 +27,13 @@ function startMonitor({ appName, appDir, processName, worker }) {
 /**
  * Answers for the series process_* and nodejs_* and those of prom-client, all at once.
  * @param {import('../wire/messenger').Messenger} messenger
- * @param {{appName: string, processName: string, worker: number}} facts
+ * @param {{appName: string, processName: string, worker: number, child?: boolean}} facts
  */
-function tellSeries(messenger, { appName, processName, worker }) {
+function tellSeries(messenger, { appName, processName, worker, child }) {
   const clientId = newClientId();
   messenger.handle(`MESSENGER_DOWNLINK_${appName}_series_${clientId}`, () => require('./series').read());
   messenger.onConnect(() => {
-    messenger.send('METRIC_DISCOVER_KEY_PANDORA_SERIES', { appName, clientId, process: processName, worker });
+    messenger.send('METRIC_DISCOVER_KEY_PANDORA_SERIES', { appName, clientId, process: processName, worker, ...(child && { child }) });
   });
 }
 
