@@ -98,6 +98,7 @@ matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v
 		PATH=$$bin:$$PATH PANDORA_TEST_NODE=$$v CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m -run TestScripts/examples ./cmd/pandora; \
 		PATH=$$bin:$$PATH PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora; \
 		PATH=$$bin:$$PATH $(GO) test -count=1 -timeout 10m ./internal/nodeipc ./internal/nodecluster; \
+		PATH=$$bin:$$PATH $(GO) test -count=1 -timeout 10m -run 'TestGolden$$' ./procfile/evaluate; \
 		PATH=$$bin:$$PATH node --test js/test/*.test.js; \
 	done
 

@@ -44,7 +44,7 @@ func needNode(t *testing.T) {
 
 // golden is one file of procfile/testdata/golden. Its comment may hold the directives `dev`, `goja fails`,
 // `goja only` (Node would run what must not be run),
-// `node 20.19` (it needs that version or a newer one), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`,
+// `node 20.19` (it needs that version or a newer one; older ones say what the file older.error has, if it is there), `env NAME=value`, `globalEnv NAME=value …`, `globalArgs …`,
 // `globalExecArgv …`, `symlink path -> target`, `folder path` (the application's, below the tree) and `name application`;
 // `recorded from pandora@1.11.0` and `ours: reason` are held against the original by the test with the tag oracle; other
 // lines are for the reader. $DIR in a want file is the application folder.
@@ -59,6 +59,8 @@ type golden struct {
 	needs     string
 	wantJSON  string
 	wantError string
+	// older is the error of a Node before needs.
+	older string
 }
 
 func readGolden(t *testing.T, path string) *golden {
@@ -84,6 +86,8 @@ func readGolden(t *testing.T, path string) *golden {
 			g.wantJSON = strings.ReplaceAll(string(file.Data), "$DIR", quoted(t, g.options.Dir))
 		case "want.error":
 			g.wantError = strings.TrimSpace(strings.ReplaceAll(string(file.Data), "$DIR", g.options.Dir))
+		case "older.error":
+			g.older = strings.TrimSpace(strings.ReplaceAll(string(file.Data), "$DIR", g.options.Dir))
 		default:
 			write(t, filepath.Join(dir, file.Name), string(file.Data))
 		}
@@ -200,7 +204,10 @@ func TestGolden(t *testing.T) {
 			g := readGolden(t, path)
 			g.options.JSDir = jsDir
 			if g.needs != "" && semver.Compare(version, g.needs) < 0 {
-				return
+				if g.older == "" {
+					return
+				}
+				g.wantError = g.older
 			}
 			if g.wantError != "" {
 				g.checkError(t)
