@@ -194,3 +194,38 @@ func BenchmarkParseName(b *testing.B) {
 		ParseName(name)
 	}
 }
+
+// BenchmarkMemoryOfWorkers tells the bytes that a metric takes which a worker has registered: with all that is known of its owner.
+func BenchmarkMemoryOfWorkers(b *testing.B) {
+	const n = 10_000
+	for _, kind := range []string{typeGauge, typeCounter} {
+		b.Run(kind, func(b *testing.B) {
+			var size float64
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				rc := &receiver{registry: NewRegistry(), apps: map[string]map[string]int{}, ledgers: newLedgers()}
+				c := &client{
+					app: "demo", owner: 1, receiver: rc, ledger: newLedger(), gauges: map[string]string{}, targets: map[string][]target{},
+					registered: map[string]bool{}, renews: true,
+				}
+				for i := range n {
+					m := frame{Type: kind, Group: "g", Name: NewName(fmt.Sprint("metric", i)).Tagged(map[string]string{"appName": "demo"}).String()}
+					if err := c.create(m); err != nil {
+						b.Fatal(err)
+					}
+					m.Method, m.Value = methodMerge, json.RawMessage("[5]")
+					if err := c.update(m); err != nil && kind != typeGauge {
+						b.Fatal(err)
+					}
+				}
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				size = float64(after.HeapAlloc-before.HeapAlloc) / n
+				runtime.KeepAlive(c)
+			}
+			b.ReportMetric(size, "B/metric")
+		})
+	}
+}

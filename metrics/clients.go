@@ -162,7 +162,9 @@ type client struct {
 	mu sync.Mutex // guards everything below
 	// together: it answers for many gauges in one request.
 	together bool
-	gauges   map[string]string // by our serialised name, the name as the worker spells it
+	// renews: it registers again on a new connection.
+	renews bool
+	gauges map[string]string // by our serialised name, the name as the worker spells it
 	// targets are the other metrics by type and the name as the worker spells it.
 	targets map[string][]target
 	// registered are the places that have been taken.
@@ -196,10 +198,22 @@ func (rc *receiver) discover(conn *wire.Conn, data json.RawMessage, _ func(any))
 	c.mu.Lock()
 	c.together = m.Together
 	c.mu.Unlock()
-	if m.Together { // npm's client does not know that
+	if m.Together {
+		rc.renewing(conn.ID()) // npm's client does not know that
 		rc.options.Remembered.Renews(conn.ID())
 	} else {
 		rc.options.Remembered.Keep(conn.ID(), actionDiscover, data, c.downlink())
+	}
+}
+
+// renewing is for a connection of ours: all its clients register again on the next one.
+func (rc *receiver) renewing(conn uint64) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	for _, c := range rc.conns[conn] {
+		c.mu.Lock()
+		c.renews = true
+		c.mu.Unlock()
 	}
 }
 
@@ -220,6 +234,7 @@ func (rc *receiver) attach(conn *wire.Conn, app, id string) (*client, error) {
 		owner: rc.registry.NewOwner(), ledger: rc.ledgers.open(action, app, id),
 		gauges: map[string]string{}, targets: map[string][]target{}, registered: map[string]bool{}, warned: map[Refusal]bool{},
 	}
+	c.renews = slices.ContainsFunc(clients, func(o *client) bool { return !o.announcesOnce() })
 	rc.conns[conn.ID()] = append(clients, c)
 	rc.uplinks[action]++
 	return c, nil
@@ -367,7 +382,7 @@ func (c *client) downlink() string { return downlinkPrefix + c.app + "_metrics_"
 func (c *client) announcesOnce() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.together
+	return !c.renews
 }
 
 func (c *client) places() map[string]bool {
@@ -421,7 +436,9 @@ func (c *client) create(m frame) error {
 		c.mu.Lock()
 		c.registered[place] = true
 		c.mu.Unlock()
-		c.ledger.remember(m)
+		if c.announcesOnce() {
+			c.ledger.remember(m)
+		}
 	}
 	if len(m.Value) == 0 {
 		return nil
