@@ -48,6 +48,9 @@ type Errors struct {
 	capacity int
 	count    func(n float64)
 	log      *zap.Logger
+	// most bounds the bytes of all errors, mostFile those of the file.
+	most     int
+	mostFile int64
 	// wake tells Run that there is something to do; loaded is closed when the file has been read.
 	wake       chan struct{}
 	loaded     chan struct{}
@@ -92,7 +95,7 @@ type errorEntry struct {
 // NewErrors makes an empty keeper of errors. One with a file needs Run.
 func NewErrors(c ErrorsConfig) *Errors {
 	e := &Errors{
-		path: c.Path, capacity: c.Capacity, count: c.Count, log: c.Log,
+		path: c.Path, capacity: c.Capacity, count: c.Count, log: c.Log, most: maxAllErrorBytes, mostFile: maxErrorFile,
 		wake: make(chan struct{}, 1), loaded: make(chan struct{}), apps: map[string]*errorRing{},
 	}
 	if e.capacity <= 0 {
@@ -211,7 +214,7 @@ func (e *Errors) trim(ring *errorRing) {
 	for len(ring.entries) > e.capacity || ring.bytes > maxErrorBytes && len(ring.entries) > 1 {
 		e.evict(ring)
 	}
-	for e.bytes > maxAllErrorBytes {
+	for e.bytes > e.most {
 		largest := ring
 		for _, other := range e.apps {
 			if other.bytes > largest.bytes {

@@ -212,7 +212,7 @@ func (e *Errors) flush(file *errorFile) {
 			entry.written = true
 		}
 	}
-	anew := forgotten || file.size+int64(len(lines)) > maxErrorFile
+	anew := forgotten || file.size+int64(len(lines)) > e.mostFile
 	if anew {
 		lines = e.allLines()
 	}

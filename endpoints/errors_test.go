@@ -185,10 +185,17 @@ func TestErrorBounds(t *testing.T) {
 		t.Errorf("%d bytes, %d fields", got, len(last))
 	}
 	many := NewErrors(ErrorsConfig{Capacity: maxErrorCapacity})
-	text := strings.Repeat("x", 40_000)
+	many.most = 2 << 20
+	large := strings.Repeat("x", 40_000)
+	for i := range 30 {
+		many.tell("large", "c", fmt.Sprintf(`{"message":"%d %s"}`, i, large))
+	}
+	if many.bytes > maxErrorBytes || many.bytes < maxErrorBytes/2 {
+		t.Errorf("one application has %d bytes", many.bytes)
+	}
 	for app := range 300 {
 		for i := range 8 {
-			many.tell(fmt.Sprint("app", app), "c", fmt.Sprintf(`{"message":"%d %s"}`, i, text))
+			many.tell(fmt.Sprint("app", app), "c", fmt.Sprintf(`{"message":"%d %s"}`, i, large[:1000]))
 		}
 	}
 	sum := 0
@@ -202,7 +209,7 @@ func TestErrorBounds(t *testing.T) {
 		}
 		sum += own
 	}
-	if sum != many.bytes || len(many.apps) != maxErrorApps || len(many.order) != maxErrorApps || sum > maxAllErrorBytes+maxErrorApps*maxErrorText {
+	if sum != many.bytes || len(many.apps) != maxErrorApps || len(many.order) != maxErrorApps || sum > many.most {
 		t.Errorf("%d bytes, noted %d, %d applications", sum, many.bytes, len(many.apps))
 	}
 }
@@ -307,18 +314,19 @@ func damage(t *testing.T, path, text string) {
 
 func TestErrorFileIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "errors.ndjson")
-	text := strings.Repeat("x", 40_000)
+	text := strings.Repeat("x", 4000)
 	kept(t, path, func(e *Errors, b *bed) {
-		for i := range 800 { // 32 MB
+		e.mostFile = 100_000
+		for i := range 100 {
 			e.tell("a", "c", fmt.Sprintf(`{"timestamp":%d,"message":"%d","stack":%q}`, i+1, i, text))
 			time.Sleep(time.Second)
 		}
-		if info, err := os.Stat(path); err != nil || info.Size() > maxErrorFile {
-			t.Errorf("%v %v", info.Size(), err)
+		if info, err := os.Stat(path); err != nil || info.Size() > e.mostFile || info.Size() < 12_000 {
+			t.Errorf("%v %v", info, err)
 		}
 	})
 	kept(t, path, func(e *Errors, b *bed) {
-		if got := b.errorPage(t, "").messages(); got != "797 798 799" {
+		if got := b.errorPage(t, "").messages(); got != "97 98 99" {
 			t.Errorf("got %v", got)
 		}
 	})
