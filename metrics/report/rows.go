@@ -158,6 +158,16 @@ func (c counted) grown(row metrics.Row, value float64) float64 {
 	return value
 }
 
+// grownSeries is as grown, of a counter of the Prometheus text; it tells whether the series was there before.
+func (c counted) grownSeries(f *dto.MetricFamily, m *dto.Metric) (float64, bool) {
+	tags := make(map[string]string, len(m.Label))
+	for _, l := range m.Label {
+		tags[l.GetName()] = l.GetValue()
+	}
+	_, known := c.g.last[key(f.GetName(), tags)]
+	return c.grown(metrics.Row{Metric: f.GetName(), Tags: tags}, m.GetCounter().GetValue()), known
+}
+
 // delivered keeps the totals.
 func (c counted) delivered() { c.g.last, c.g.at, c.g.begun = c.totals, c.at, true }
 
