@@ -18,7 +18,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
+	"github.com/pandora-go/pandora/metrics"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -477,19 +477,17 @@ func TestProcessCheck(t *testing.T) {
 	wantFinding(t, tryOnce(t, "process", `{"process":"background"}`, app, checkEnv{}), "its event loop has not answered since 1970-01-01T00:00:00Z")
 }
 
-// fakeFamilies are metrics that tell gauges of workers.
-type fakeFamilies struct {
+// fakeVitals are metrics that ask workers.
+type fakeVitals struct {
 	Metrics
-	all []*dto.MetricFamily
+	app, watch string
+	every      time.Duration
+	all        []metrics.Vitals
 }
 
-func (f *fakeFamilies) Families(context.Context, string) []*dto.MetricFamily { return f.all }
-
-func (f *fakeFamilies) gauge(name, app, worker string, value float64) {
-	label := func(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
-	f.all = append(f.all, &dto.MetricFamily{Name: &name, Metric: []*dto.Metric{{
-		Label: []*dto.LabelPair{label("app", app), label("process", "web"), label("worker", worker)}, Gauge: &dto.Gauge{Value: &value},
-	}}})
+func (f *fakeVitals) Vitals(_ context.Context, app, watch string, every time.Duration) []metrics.Vitals {
+	f.app, f.watch, f.every = app, watch, every
+	return f.all
 }
 
 func twoWorkers() Application {
@@ -499,14 +497,14 @@ func twoWorkers() Application {
 }
 
 func TestEventLoopCheck(t *testing.T) {
-	m := &fakeFamilies{}
+	m := &fakeVitals{all: []metrics.Vitals{{PID: 10, LagMs: map[string]float64{"p99": 20, "now": 9000}}, {PID: 99, LagMs: map[string]float64{"p99": 9000}}}}
 	env := checkEnv{metrics: m}
-	m.gauge("nodejs_eventloop_lag_p99_seconds", "demo", "0", .020)
-	m.gauge("nodejs_eventloop_lag_seconds", "demo", "0", 9)
-	m.gauge("nodejs_eventloop_lag_p99_seconds", "other", "1", 9)
 	f := tryOnce(t, "event_loop", `{"maxLagMs":50}`, twoWorkers(), env)
 	wantFinding(t, f, "worker web/1 did not answer: its event loop hangs")
-	m.gauge("nodejs_eventloop_lag_seconds", "demo", "1", .040)
+	if m.app != "demo" || m.watch != "backend" || m.every != 5*time.Second {
+		t.Errorf("%+v", m)
+	}
+	m.all = append(m.all, metrics.Vitals{PID: 11, LagMs: map[string]float64{"now": 40}})
 	f = tryOnce(t, "event_loop", `{"maxLagMs":50}`, twoWorkers(), env)
 	wantFinding(t, f, "")
 	if shown, _ := json.Marshal(f.details); string(shown) != `{"lagMs":{"web/0":20,"web/1":40},"maxLagMs":50,"percentile":"p99"}` {
@@ -521,12 +519,9 @@ func TestEventLoopCheck(t *testing.T) {
 }
 
 func TestMemoryCheck(t *testing.T) {
-	m := &fakeFamilies{}
-	for worker, heap := range map[string]float64{"0": 50 << 20, "1": 90 << 20} {
-		m.gauge(seriesRSS, "demo", worker, 200<<20)
-		m.gauge(seriesHeap, "demo", worker, heap)
-		m.gauge(seriesHeapLimit, "demo", worker, 100<<20)
-	}
+	m := &fakeVitals{all: []metrics.Vitals{
+		{PID: 10, RSS: 200 << 20, HeapUsed: 50 << 20, HeapLimit: 100 << 20}, {PID: 11, RSS: 200 << 20, HeapUsed: 90 << 20, HeapLimit: 100 << 20},
+	}}
 	group := groupUse{"/app", 80, 100}
 	try := func(options string) finding {
 		o := declaredSpec(DeclaredIndicator{Name: "m", Type: "memory", Options: json.RawMessage(options)}).options.(*memoryOptions)

@@ -25,7 +25,7 @@ const (
 	maxPattern      = 1000
 	maxBodyShown    = 200
 	maxRequestBody  = 64 << 10
-	maxAnswerHeader  = 64 << 10
+	maxAnswerHeader = 64 << 10
 	certificateDays = 24 * time.Hour
 )
 

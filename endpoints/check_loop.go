@@ -24,23 +24,24 @@ func decodeLoop(f *fields) checkOptions {
 
 func (o *loopOptions) perApp() bool    { return true }
 func (o *loopOptions) process() string { return o.name }
-func (o *loopOptions) probe(env checkEnv, _ checkSpec) probe {
-	return loopProbe{options: o, metrics: env.metrics}
+func (o *loopOptions) probe(env checkEnv, spec checkSpec) probe {
+	return loopProbe{options: o, metrics: env.metrics, watch: spec.name, every: spec.interval}
 }
 
 type loopProbe struct {
 	stateless
 	options *loopOptions
 	metrics Metrics
+	// watch is how workers know who asks, every so often.
+	watch string
+	every time.Duration
 }
 
 // try compares the lag of each worker since it was asked last. One that is asked for the first time tells how late it is
 // now, as it has only begun to watch.
 func (p loopProbe) try(ctx context.Context, app Application) finding {
 	o := p.options
-	series := "nodejs_eventloop_lag_" + o.what + "_seconds"
-	const now = "nodejs_eventloop_lag_seconds"
-	told, silent, err := readWorkers(ctx, p.metrics, app, o.name, series, now)
+	told, silent, err := askWorkers(ctx, p.metrics, app, o.name, p.watch, p.every)
 	if err != nil {
 		return finding{err: err}
 	}
@@ -50,13 +51,13 @@ func (p loopProbe) try(ctx context.Context, app Application) finding {
 	lags := map[string]any{}
 	var late []string
 	for _, w := range told {
-		lag, watched := w.values[series]
+		lag, watched := w.told.LagMs[o.what]
 		if !watched {
-			lag = w.values[now]
+			lag = w.told.LagMs["now"]
 		}
-		ms := math.Round(lag*1e5) / 100
+		ms := math.Round(lag*100) / 100
 		lags[w.name()] = ms
-		if lag > o.limit.Seconds() {
+		if lag > float64(o.limit)/float64(time.Millisecond) {
 			late = append(late, fmt.Sprintf("%s %.0f ms", w.name(), ms))
 		}
 	}

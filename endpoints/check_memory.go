@@ -9,13 +9,6 @@ import (
 	"strings"
 )
 
-// The series of workers that the memory check reads.
-const (
-	seriesRSS       = "process_resident_memory_bytes"
-	seriesHeap      = "nodejs_heap_size_used_bytes"
-	seriesHeapLimit = "pandora_node_v8_heap_size_limit"
-)
-
 // memoryOptions are those of memory: workers that come near one of their limits are DOWN.
 type memoryOptions struct {
 	name string // of the process, "" for all
@@ -55,7 +48,7 @@ type memoryProbe struct {
 
 func (p memoryProbe) try(ctx context.Context, app Application) finding {
 	o := p.options
-	told, silent, err := readWorkers(ctx, p.metrics, app, o.name, seriesRSS, seriesHeap, seriesHeapLimit)
+	told, silent, err := askWorkers(ctx, p.metrics, app, o.name, "", 0)
 	if err != nil {
 		return finding{err: err}
 	}
@@ -65,7 +58,7 @@ func (p memoryProbe) try(ctx context.Context, app Application) finding {
 	var problems []string
 	workers, groups := map[string]any{}, map[string]groupUse{}
 	for _, w := range told {
-		rss, heap, limit := w.values[seriesRSS], w.values[seriesHeap], w.values[seriesHeapLimit]
+		rss, heap, limit := w.told.RSS, w.told.HeapUsed, w.told.HeapLimit
 		workers[w.name()] = map[string]any{"rssBytes": uint64(rss), "heapUsedBytes": uint64(heap), "heapLimitBytes": uint64(limit)}
 		switch {
 		case o.maxRSS > 0 && rss > float64(o.maxRSS):

@@ -216,8 +216,11 @@ func (r *runner) publish(f finding, at time.Time, took time.Duration) {
 		}
 	}
 	r.last = result
-	if before.up != result.up && !(before.at.IsZero() && result.up) {
-		r.log.Info("check is "+result.status(), zap.String("app", r.app), zap.String("check", r.spec.name), zap.String("reason", result.description))
+	switch {
+	case before.up && !result.up, before.at.IsZero() && !result.up:
+		r.log.Warn("check is DOWN", zap.String("app", r.app), zap.String("check", r.spec.name), zap.String("reason", result.description))
+	case !before.at.IsZero() && !before.up && result.up:
+		r.log.Info("check is UP", zap.String("app", r.app), zap.String("check", r.spec.name))
 	}
 }
 

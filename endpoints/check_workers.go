@@ -6,36 +6,36 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
-	dto "github.com/prometheus/client_model/go"
+	"github.com/pandora-go/pandora/metrics"
 )
 
-// families is the part of the metrics that tells what workers tell of themselves; *metrics.Registry has it.
-type families interface {
-	// Families reads the metrics of one application, asking its workers.
-	Families(ctx context.Context, app string) []*dto.MetricFamily
+// vitals is the part of the metrics that asks workers how they are; *metrics.Registry has it.
+type vitals interface {
+	Vitals(ctx context.Context, app, watch string, every time.Duration) []metrics.Vitals
 }
 
 // errNoMetrics is for a daemon that keeps none.
 var errNoMetrics = errors.New("there are no metrics here that could tell")
 
-// workerValues is what one worker told.
-type workerValues struct {
+// runningWorker is a worker, and what it told.
+type runningWorker struct {
 	process, worker string
 	pid             int
-	values          map[string]float64
+	told            metrics.Vitals
 }
 
-func (w workerValues) name() string { return w.process + "/" + w.worker }
+func (w runningWorker) name() string { return w.process + "/" + w.worker }
 
-// readWorkers asks the running workers of an application, or of one process of it, for some of their gauges. silent are
-// those that told none of them.
-func readWorkers(ctx context.Context, m Metrics, app Application, process string, names ...string) (told, silent []workerValues, err error) {
-	source, ok := m.(families)
+// askWorkers asks the running workers of an application, or of one process of it, how they are. silent are those that
+// did not tell.
+func askWorkers(ctx context.Context, m Metrics, app Application, process, watch string, every time.Duration) (told, silent []runningWorker, err error) {
+	source, ok := m.(vitals)
 	if !ok {
 		return nil, nil, errNoMetrics
 	}
-	var expected []workerValues
+	var expected []runningWorker
 	found := process == ""
 	for _, p := range app.Processes {
 		if process != "" && p.Name != process {
@@ -43,11 +43,11 @@ func readWorkers(ctx context.Context, m Metrics, app Application, process string
 		}
 		found = true
 		for _, w := range p.Workers {
-			one := workerValues{process: p.Name, worker: strconv.Itoa(w.Worker), pid: w.PID, values: map[string]float64{}}
 			if w.State != "running" || w.PID == 0 {
 				continue
 			}
-			if i := slices.IndexFunc(expected, func(o workerValues) bool { return o.name() == one.name() }); i >= 0 {
+			one := runningWorker{process: p.Name, worker: strconv.Itoa(w.Worker), pid: w.PID}
+			if i := slices.IndexFunc(expected, func(o runningWorker) bool { return o.name() == one.name() }); i >= 0 {
 				expected[i] = one // the newer of two generations
 			} else {
 				expected = append(expected, one)
@@ -60,34 +60,10 @@ func readWorkers(ctx context.Context, m Metrics, app Application, process string
 	if len(expected) == 0 {
 		return nil, nil, nil
 	}
-	for _, family := range source.Families(ctx, app.Name) {
-		if !slices.Contains(names, family.GetName()) {
-			continue
-		}
-		for _, metric := range family.Metric {
-			if metric.Gauge == nil {
-				continue
-			}
-			label := func(name string) string {
-				for _, pair := range metric.Label {
-					if pair.GetName() == name {
-						return pair.GetValue()
-					}
-				}
-				return ""
-			}
-			if label("app") != app.Name {
-				continue
-			}
-			for _, w := range expected {
-				if w.process == label("process") && w.worker == label("worker") {
-					w.values[family.GetName()] = metric.Gauge.GetValue()
-				}
-			}
-		}
-	}
+	answers := source.Vitals(ctx, app.Name, watch, every)
 	for _, w := range expected {
-		if len(w.values) > 0 {
+		if i := slices.IndexFunc(answers, func(v metrics.Vitals) bool { return v.PID == w.pid }); i >= 0 {
+			w.told = answers[i]
 			told = append(told, w)
 		} else {
 			silent = append(silent, w)
@@ -97,7 +73,7 @@ func readWorkers(ctx context.Context, m Metrics, app Application, process string
 }
 
 // silence is what is wrong when workers have not told.
-func silence(ctx context.Context, silent []workerValues) error {
+func silence(ctx context.Context, silent []runningWorker) error {
 	if len(silent) == 0 {
 		return nil
 	}

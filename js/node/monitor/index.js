@@ -25,13 +25,14 @@ function startMonitor({ appName, appDir, processName, worker, child }) {
 }
 
 /**
- * Answers for the series process_* and nodejs_* and those of prom-client, all at once.
+ * Answers for the series process_* and nodejs_* and those of prom-client, all at once, and for what health checks ask.
  * @param {import('../wire/messenger').Messenger} messenger
  * @param {{appName: string, processName: string, worker: number, child?: boolean}} facts
  */
 function tellSeries(messenger, { appName, processName, worker, child }) {
   const clientId = newClientId();
   messenger.handle(`MESSENGER_DOWNLINK_${appName}_series_${clientId}`, () => require('./series').read());
+  messenger.handle(`MESSENGER_DOWNLINK_${appName}_vitals_${clientId}`, (asked) => require('./vitals').read(asked ?? {}));
   messenger.onConnect(() => {
     messenger.send('METRIC_DISCOVER_KEY_PANDORA_SERIES', { appName, clientId, process: processName, worker, ...(child && { child }) });
   });
