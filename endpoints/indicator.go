@@ -73,6 +73,8 @@ type seat struct {
 	singleton        bool
 	// members are in the order of their announcement; the first one is asked. Guarded by groups.mu.
 	members []registration
+	// late is when it did not answer in time, in ms since 1970; 0 when it did.
+	late atomic.Int64
 	// failing keeps a broken Indicator from filling the log.
 	failing atomic.Bool
 	// reply is what it has said last, and healthBytes how long that was; of the group health only.

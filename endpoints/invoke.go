@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -23,6 +24,9 @@ const (
 	maxHealthReply = 256 << 10
 	maxHealthBytes = 16 << 20
 	smallReply     = 4 << 10
+	// latePatience is how long an Indicator is waited for that was late within lateTime.
+	latePatience = 250 * time.Millisecond
+	lateTime     = 10 * time.Second
 	// maxDescription bounds a sentence.
 	maxDescription = 1 << 10
 )
@@ -101,7 +105,11 @@ func (g *groups) ask(ctx context.Context, group, app string, args json.RawMessag
 	var wg sync.WaitGroup
 	for i, s := range seats {
 		wg.Go(func() {
-			replies[i], _ = g.askSeat(ctx, s, args, maxReplyBytes, func(n int64) bool { return total.Add(n) <= maxTotalBytes })
+			ctx, cancel := s.patience(ctx)
+			defer cancel()
+			var reason string
+			replies[i], reason = g.askSeat(ctx, s, args, maxReplyBytes, func(n int64) bool { return total.Add(n) <= maxTotalBytes })
+			s.note(reason)
 		})
 	}
 	wg.Wait()
@@ -117,6 +125,27 @@ func (g *groups) ask(ctx context.Context, group, app string, args json.RawMessag
 		result[at].rows = append(result[at].rows, replies[i]...)
 	}
 	return result
+}
+
+// patience bounds how long an Indicator that was late a short while ago is waited for, so that one that hangs makes only
+// few requests wait.
+func (s *seat) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if late := s.late.Load(); late != 0 && time.Since(time.UnixMilli(late)) < lateTime {
+		return context.WithTimeout(ctx, latePatience)
+	}
+	return context.WithCancel(ctx)
+}
+
+// note remembers whether the Indicator was late; while it is, since when is not moved on.
+func (s *seat) note(reason string) {
+	if reason != "timeout" {
+		s.late.Store(0)
+		return
+	}
+	now := time.Now()
+	if late := s.late.Load(); late == 0 || now.Sub(time.UnixMilli(late)) >= lateTime {
+		s.late.Store(now.UnixMilli())
+	}
 }
 
 // askSeat asks the first member of a seat. When its connection closes meanwhile, the next stand-by is asked. A reply may

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -140,5 +142,46 @@ func FuzzProcessRows(f *testing.F) {
 		if err != nil || !json.Valid(a.body) {
 			t.Fatalf("%v %s", err, a.body)
 		}
+	})
+}
+
+// TestProcessThatHangs: it makes few requests wait, and is there again when it answers.
+func TestProcessThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, "", nil)
+		var hangs atomic.Bool
+		hangs.Store(true)
+		peer := &fakePeer{1, func(ctx context.Context, _ string, _ json.RawMessage) (json.RawMessage, error) {
+			if hangs.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			select {
+			case <-time.After(time.Second):
+				return json.RawMessage(`[{"key":"1","data":1}]`), nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}}
+		b.frames.announce(peer, "process", "shop", "x", "c", "multiton")
+		ask := func(want time.Duration, rows string) {
+			t.Helper()
+			began := time.Now()
+			_, body := b.get(t, "/process?appName=shop")
+			if took := time.Since(began); took != want || !strings.Contains(body, `"data":[`+rows+`]`) {
+				t.Errorf("after %v: %s, want %v", took, body, want)
+			}
+		}
+		ask(defaultInvokeTimeout, "")
+		ask(latePatience, "")
+		ask(latePatience, "")
+		time.Sleep(lateTime)
+		ask(defaultInvokeTimeout, "")
+		ask(latePatience, "")
+		hangs.Store(false)
+		ask(latePatience, "")
+		time.Sleep(lateTime)
+		ask(time.Second, "1")
+		ask(time.Second, "1")
 	})
 }

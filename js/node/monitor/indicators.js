@@ -68,6 +68,7 @@ function processIndicator(processName) {
         execArgv: process.execArgv,
         debugPort: process.debugPort,
         execPath: process.execPath,
+        nodeVersion: process.version,
         cpu: args.pretty ? `${used}%` : used,
         memory: process.memoryUsage.rss(),
         uptime: process.uptime(),
