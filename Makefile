@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders chaos prometheus backends lint bench loss clean deps reporters
+.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -71,7 +71,7 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix loaders zoo oracle reporters backends chaos prometheus ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
+test-all: test matrix loaders zoo oracle reporters backends chaos prometheus balancer ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
 
 # A package of a server would start it where there is an init.
 prometheus: deps ## a real Prometheus server scrapes an application through ten reloads
@@ -81,6 +81,10 @@ prometheus: deps ## a real Prometheus server scrapes an application through ten 
 backends: ## the built-in health checks on a real MariaDB, a real Redis and a real gRPC server
 	@test "$$CI" != true || { { command -v mariadbd || test -x /usr/sbin/mariadbd; } && command -v redis-server; } >/dev/null || { echo "installing mariadb-server and redis-server"; apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server redis-server; }
 	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestReal' ./endpoints
+
+balancer: deps ## a real HAProxy before an application, by its readiness and its health
+	@test "$$CI" != true || command -v haproxy >/dev/null || { echo "installing haproxy"; apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy; }
+	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestHAProxy$$' ./cmd/pandora
 
 chaos: deps ## random faults: tens of thousands of walks in virtual time, then real processes under load
 	$(GO) test -count=1 -tags slow -timeout 15m -run 'TestManySupervisorWalks|TestTwoHundredCrashes|TestRotationLosesNoLineLong' ./supervisor

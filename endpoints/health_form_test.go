@@ -288,6 +288,7 @@ func TestChanges(t *testing.T) {
 	app.Draining = true
 	status.Store("DOWN")
 	see("while it stops")
+	b.want(t, "/health?appName=demo", 503, envelope(`{"status":"DOWN","db":{"status":"DOWN"},"odd":{"status":1},"draining":{"status":"DOWN"}}`))
 	app.Running, app.Draining = false, false
 	see("stopped")
 	app.Running, app.ID = true, "another"

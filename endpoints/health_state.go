@@ -60,6 +60,9 @@ func (h *appHealth) only(g healthGroup) *appHealth {
 	return kept
 }
 
+// rowDraining is the row of an application on its way down, so that who goes by /health sends it nothing more.
+const rowDraining = "draining"
+
 var (
 	rawUp   = json.RawMessage(`"UP"`)
 	rawDown = json.RawMessage(`"DOWN"`)
@@ -95,6 +98,12 @@ func (s *Server) healthOf(ctx context.Context, app Application) *appHealth {
 		if d.Scripted && d.Group == nameHealth && app.Running && !heard[d.Name] {
 			h.set(missing(d, replies))
 		}
+	}
+	if app.Draining {
+		h.set(component{
+			name: rowDraining, status: rawDown, critical: true, known: true, at: time.Now(),
+			description: "it is being stopped or restarted",
+		})
 	}
 	if app.Running && app.State == stateComplete && !app.Draining {
 		s.changes.note(app, h)
