@@ -15,7 +15,20 @@ func help(what, group string, name Name) explanation {
 }
 
 func (f families) addCounter(text string, help explanation, labels []*dto.LabelPair, count float64, created uint32) {
-	f.add(text, help, dto.MetricType_COUNTER, &dto.Metric{Label: labels, Counter: &dto.Counter{Value: &count, CreatedTimestamp: timestamp(created)}})
+	// In one piece of memory.
+	m := &struct {
+		dto.Metric
+		counter   dto.Counter
+		value     float64
+		timestamp timestamppb.Timestamp
+	}{value: count}
+	m.counter.Value = &m.value
+	if created != 0 {
+		m.timestamp.Seconds = int64(created)
+		m.counter.CreatedTimestamp = &m.timestamp
+	}
+	m.Label, m.Counter = labels, &m.counter
+	f.add(text, help, dto.MetricType_COUNTER, &m.Metric)
 }
 
 // timestamp is when something was created, in seconds since 1970; nil for 0.

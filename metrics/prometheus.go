@@ -130,7 +130,12 @@ func (f families) add(name string, help explanation, kind dto.MetricType, m *dto
 	if fam.kind != kind {
 		return // a user took even the suffixed name for something else
 	}
+	size := 0
+	for _, l := range m.Label {
+		size += len(*l.Name) + len(*l.Value) + 2
+	}
 	var key strings.Builder
+	key.Grow(size)
 	for _, l := range m.Label {
 		// Valid UTF-8 has no such byte.
 		key.WriteString(*l.Name)
@@ -147,8 +152,18 @@ func (fam *family) build(name string) *dto.MetricFamily {
 		name += "_total"
 	}
 	out := &dto.MetricFamily{Name: &name, Help: &fam.help, Type: &fam.kind, Unit: unit(strings.TrimSuffix(name, "_total"))}
-	for _, key := range sortedKeys(fam.series) {
-		out.Metric = append(out.Metric, fam.series[key])
+	type one struct {
+		key    string
+		metric *dto.Metric
+	}
+	all := make([]one, 0, len(fam.series))
+	for key, metric := range fam.series {
+		all = append(all, one{key, metric})
+	}
+	slices.SortFunc(all, func(a, b one) int { return strings.Compare(a.key, b.key) })
+	out.Metric = make([]*dto.Metric, len(all))
+	for i, o := range all {
+		out.Metric[i] = o.metric
 	}
 	return out
 }
@@ -177,15 +192,20 @@ func (f families) addGauge(group string, s Sample) {
 		name = textName(s.Name.Key, dto.MetricType_GAUGE)
 	}
 	help := explanation{s.Text.Help, "Gauge", group, s.Name.Key}
-	m := &dto.Metric{Label: f.labels(group, s.Name.Tags, s.Text.Labels)}
-	kind := dto.MetricType_GAUGE
+	labels := f.labels(group, s.Name.Tags, s.Text.Labels)
 	if s.Text.Counter {
-		kind = dto.MetricType_COUNTER
-		m.Counter = &dto.Counter{Value: &value}
-	} else {
-		m.Gauge = &dto.Gauge{Value: &value}
+		f.addCounter(name, help, labels, value, 0)
+		return
 	}
-	f.add(name, help, kind, m)
+	// In one piece of memory.
+	m := &struct {
+		dto.Metric
+		gauge dto.Gauge
+		value float64
+	}{value: value}
+	m.gauge.Value = &m.value
+	m.Label, m.Gauge = labels, &m.gauge
+	f.add(name, help, dto.MetricType_GAUGE, &m.Metric)
 }
 
 // label is one label of a series.
@@ -194,7 +214,8 @@ type label struct{ name, value string }
 // labels turns tags into sorted labels. Where process and worker are known, the pid, which changes with every
 // restart, is told by pandora_worker_info instead.
 func (f families) labels(group string, tags, extra map[string]string) []*dto.LabelPair {
-	all := make([]label, 0, len(tags)+len(extra)+1)
+	var few [fewLabels]label
+	all := few[:0]
 	if group != GroupSystem && group != GroupNode && group != GroupDaemon {
 		all = append(all, label{"group", group})
 	}
@@ -203,7 +224,13 @@ func (f families) labels(group string, tags, extra map[string]string) []*dto.Lab
 	}
 	process, slot := cmp.Or(tags["process"], extra["process"]), cmp.Or(tags["worker"], extra["worker"])
 	worker := process != "" && slot != ""
-	for _, tag := range sortedKeys(tags) {
+	var fewTags [fewLabels]string
+	sorted := fewTags[:0]
+	for tag := range tags {
+		sorted = append(sorted, tag)
+	}
+	slices.Sort(sorted)
+	for _, tag := range sorted {
 		if tag == "appName" || tag == "pid" && worker {
 			continue
 		}
@@ -238,13 +265,31 @@ func setLabel(all []label, name, value string) []label {
 	return append(all, label{name, value})
 }
 
+// fewLabels is how many labels a series has at most, as a rule.
+const fewLabels = 4
+
+// labelSet is memory for few labels, in one piece.
+type labelSet struct {
+	labels  [fewLabels]label
+	backing [fewLabels]dto.LabelPair
+	out     [fewLabels]*dto.LabelPair
+}
+
 // pairs returns sorted labels. An empty value is the same as no label.
 func pairs(labels []label) []*dto.LabelPair {
-	slices.SortFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
-	backing := make([]dto.LabelPair, len(labels))
-	out := make([]*dto.LabelPair, 0, len(labels))
-	for i := range labels {
-		l := &labels[i]
+	var kept []label
+	var backing []dto.LabelPair
+	var out []*dto.LabelPair
+	if len(labels) <= fewLabels {
+		set := &labelSet{}
+		kept, backing, out = set.labels[:0], set.backing[:], set.out[:0]
+	} else {
+		kept, backing, out = make([]label, 0, len(labels)), make([]dto.LabelPair, len(labels)), make([]*dto.LabelPair, 0, len(labels))
+	}
+	kept = append(kept, labels...)
+	slices.SortFunc(kept, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	for i := range kept {
+		l := &kept[i]
 		if l.value = strings.ToValidUTF8(l.value, "\uFFFD"); l.value != "" {
 			backing[i].Name, backing[i].Value = &l.name, &l.value
 			out = append(out, &backing[i])
