@@ -46,6 +46,7 @@ func (a *Application) fill() {
 			p.Env = map[string]string{}
 		}
 	}
+	a.fillScripts()
 	for _, list := range [][]Service{a.Services, a.Applets} {
 		for i := range list {
 			list[i].Dependencies = orEmpty(list[i].Dependencies)

@@ -45,6 +45,7 @@ func (a *Application) Clone() *Application {
 	}
 	c.DefinedProcesses, c.Warnings = slices.Clone(a.DefinedProcesses), slices.Clone(a.Warnings)
 	c.Places = slices.Clone(a.Places)
+	c.cloneScripts()
 	c.Services, c.Applets = cloneServices(a.Services), cloneServices(a.Applets)
 	if c.Evaluation = clonePointer(a.Evaluation); c.Evaluation != nil {
 		c.Evaluation.GlobalArgs = slices.Clone(a.Evaluation.GlobalArgs)
@@ -90,11 +91,12 @@ func cloneJSON(v any) any {
 	}
 }
 
-// Digest identifies what the graph describes: 16 hex digits. Engine, Warnings, Evaluation and Places
+// Digest identifies what the graph describes: 16 hex digits. Engine, Warnings, Evaluation, and where things are written
 // do not count.
 func (a *Application) Digest() string {
 	described := *a
 	described.Engine, described.Warnings, described.Evaluation, described.Places = "", nil, nil, nil
+	described.unplace()
 	data, err := json.Marshal(described)
 	if err != nil {
 		// Only a Config that did not come from JSON gets here.
@@ -120,7 +122,9 @@ type Change struct {
 func (a *Application) Diff(b *Application) []Change {
 	var changes []Change
 	was, is := described(a), described(b)
-	for _, key := range sortedKeys(was) {
+	keys := maps.Clone(was)
+	maps.Copy(keys, is)
+	for _, key := range sortedKeys(keys) {
 		changes = diff(changes, key, was[key], is[key])
 	}
 	for _, list := range []string{"process", "services", "applets"} {
@@ -188,6 +192,7 @@ func described(a *Application) map[string]any {
 		}
 		record[key] = services
 	}
+	describedScripts(a, record)
 	return record
 }
 

@@ -108,6 +108,7 @@ var setters = [...]string{
 	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "balance", "reload", "ready", "stdio", "liveness",
 	"maxRestarts", "maxMemory", "timeouts", "process", "category", "config",
 	"dependency", "publish", "service", "fork", "cluster", "applet", "environment", "configurator",
+	"indicator", "reporter",
 }
 
 // members reports what is set and means nothing.

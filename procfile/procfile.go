@@ -29,6 +29,10 @@ type Application struct {
 	Services []Service `json:"services"`
 	// Applets (the 0.1 standard) in definition order.
 	Applets []Service `json:"applets"`
+	// Indicators, Reporters and Hooks are in definition order; nil when there are none.
+	Indicators []Indicator `json:"indicators,omitempty"`
+	Reporters  []Reporter  `json:"reporters,omitempty"`
+	Hooks      []Hook      `json:"hooks,omitempty"`
 	// Engine tells who evaluated the procfile: "goja" or "node".
 	Engine string `json:"engine"`
 	// Warnings are sentences for the user; empty when there is nothing to say.

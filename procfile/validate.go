@@ -29,6 +29,7 @@ func (a *Application) Validate() error {
 	v.processes()
 	v.services("services", a.Services)
 	v.services("applets", a.Applets)
+	v.scripts()
 	for i, p := range a.Places {
 		v.place(fmt.Sprintf("places[%d]", i), p)
 	}

@@ -24,6 +24,12 @@ func masked(app *procfile.Application) *procfile.Application {
 			list[i].Config = maskedValue(list[i].Config)
 		}
 	}
+	for i := range c.Indicators {
+		c.Indicators[i].Options, _ = maskedValue(c.Indicators[i].Options).(map[string]any)
+	}
+	for i := range c.Reporters {
+		c.Reporters[i].Options, _ = maskedValue(c.Reporters[i].Options).(map[string]any)
+	}
 	return c
 }
 
@@ -72,7 +78,7 @@ func maskedArgs(args []string) []string {
 // secretName reports whether a name is one that secrets are kept under.
 func secretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "apikey", "api_key", "accesskey", "access_key", "private_key", "privatekey"} {
+	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "apikey", "api_key", "api-key", "license", "authorization", "accesskey", "access_key", "private_key", "privatekey"} {
 		if strings.Contains(name, part) {
 			return true
 		}

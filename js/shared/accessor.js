@@ -124,6 +124,27 @@ class ProcfileReconcilerAccessor {
   applet(entry) {
     return this.#reconciler.applet(entry);
   }
+
+  /**
+   * indicator(name, options, fn) is a scripted one, indicator(name, { type, … }) a built-in one.
+   * @param {any[]} given @returns {void}
+   */
+  indicator(...given) {
+    this.#reconciler.script('indicator', given);
+  }
+
+  /**
+   * reporter(name, options) is a built-in one, reporter(name, Class, options) a scripted one.
+   * @param {any[]} given @returns {void}
+   */
+  reporter(...given) {
+    this.#reconciler.script('reporter', given);
+  }
+
+  /** @param {any[]} given the event and the function @returns {void} */
+  on(...given) {
+    this.#reconciler.script('on', given);
+  }
 }
 
 module.exports = { ProcfileReconcilerAccessor };

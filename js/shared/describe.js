@@ -169,6 +169,7 @@ function describe(r, globals) {
     defaultServiceCategory: r.definitions.defaultServiceCategory,
     services: services.filter(({ entry }) => entry.kind !== 'builtin').flatMap(placed),
     applets: applets.flatMap(placed),
+    ...(r.scripts ? require('./scripts').record(r.scripts) : {}),
   };
   return { ...record, warnings: r.warnings.slice() };
 }

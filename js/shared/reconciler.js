@@ -81,6 +81,7 @@ class Reconciler {
     this.standards = { environment: null, configurator: null };
     /** @type {string[]} */ this.warnings = [];
     /** @type {string[]} */ this.procfiles = [];
+    /** What the script host runs; null for none. @type {import('./scripts').Scripts | null} */ this.scripts = null;
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
@@ -467,6 +468,16 @@ class Reconciler {
         + `named ${name} it not exist`);
     }
     list.splice(0, list.length, ...kept);
+  }
+
+  // ---- what the script host runs
+
+  /** @param {'indicator' | 'reporter' | 'on'} member @param {any[]} given */
+  script(member, given) {
+    // Only few procfiles have any; what is defined once the procfile has returned counts no more.
+    if (this.current.file === null) return;
+    this.scripts ??= { indicators: [], reporters: [], hooks: [] };
+    require('./scripts')[member](this.scripts, given, this.here());
   }
 
   // ---- settings of the application

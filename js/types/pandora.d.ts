@@ -96,6 +96,90 @@ export interface Pandora {
    */
   getProcess(name: 'agent' | 'worker' | 'background'): ProcessSettings;
   getProcess(name: string): ProcessSettings | undefined;
+
+  /**
+   * A check that the daemon makes itself, without a worker's help: see docs/indicators.md.
+   * @example pandora.indicator('db', { type: 'mysql', host: 'db.local', user: 'health', timeoutMs: 1000 })
+   */
+  indicator(name: string, options: BuiltInIndicatorOptions): void;
+  /**
+   * An indicator of your own. It runs in the application's script host, not in a worker.
+   * @example pandora.indicator('backlog', { intervalMs: 5000 }, async (check) => {
+   *   const { json } = await check.http('http://127.0.0.1:3000/backlog');
+   *   return json.count < 100 ? check.up({ count: json.count }) : check.down('backlog');
+   * });
+   */
+  indicator(name: string, options: IndicatorOptions, run: (check: Check, options: any) => unknown): void;
+  indicator(name: string, run: (check: Check, options: any) => unknown): void;
+
+  /** Where metrics are reported to: one of those in docs/reporters.md, with its options. */
+  reporter(name: string, options?: Record<string, any>): void;
+  /** A reporter of your own: it is given the metrics, and runs in the application's script host. */
+  reporter(name: string, reporter: ReporterClass, options?: Record<string, any>): void;
+
+  /** Runs once for each event of that name of this application, in the application's script host. */
+  on(event: HookEvent, run: (event: ApplicationEvent, check: Check) => unknown): void;
+}
+
+export interface IndicatorOptions {
+  /** The EndPoint it belongs to: `'health'`. */
+  group?: string;
+  /** How often it runs: 5,000. */
+  intervalMs?: number;
+  /** How long it may take: 3,000. */
+  timeoutMs?: number;
+  /** Whether the application is DOWN when it is: true. */
+  critical?: boolean;
+  /** Anything else is given to the function. */
+  [option: string]: any;
+}
+
+export interface BuiltInIndicatorOptions extends IndicatorOptions {
+  type: 'mysql' | 'redis' | 'port' | 'rpc' | 'disk_space' | 'process' | 'event_loop' | 'memory';
+}
+
+/** A reporter; report() is given what is due, each intervalMs (options, 15,000). */
+export interface ReporterClass {
+  new (options?: any): { report(metrics: any[]): unknown };
+}
+
+/** `'crash'`: a worker ended that should not have; `'down'` and `'up'`: its health changed; `'reload'`: it was reloaded. */
+export type HookEvent = 'crash' | 'down' | 'up' | 'reload';
+
+export interface ApplicationEvent {
+  event: HookEvent;
+  /** Milliseconds since 1970. */
+  at: number;
+  appName: string;
+  [detail: string]: any;
+}
+
+/** What an indicator answers. */
+export interface CheckResult {
+  status: 'UP' | 'DOWN';
+  description?: string;
+  details: Record<string, any>;
+}
+
+/** What a script may ask of the world. Whatever is asked is bounded in time and size, and rejects beyond. */
+export interface Check {
+  up(details?: Record<string, any>): CheckResult;
+  down(reason?: string | Error, details?: Record<string, any>): CheckResult;
+  http(url: string, options?: {
+    method?: string; headers?: Record<string, string>; body?: string | object; timeoutMs?: number; redirect?: boolean;
+  }): Promise<{ status: number; ok: boolean; headers: Record<string, string>; body: string; readonly json: any; tookMs: number }>;
+  /** Connects, and reads a line if `read` is set. */
+  tcp(target: string | number, options?: { timeoutMs?: number; send?: string; read?: boolean }): Promise<{ tookMs: number; data: string }>;
+  dns(name: string, options?: { timeoutMs?: number; type?: 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'SRV' | 'TXT' }): Promise<any[]>;
+  /** Reads a file; a relative path counts from the application's folder. */
+  file(path: string, options?: { timeoutMs?: number; stat?: boolean }): Promise<{ text: string; size: number; mtimeMs: number; isDirectory: boolean }>;
+  /** Runs a program without a shell; only where the configuration says `scripts: { exec: true }`. */
+  exec(command: string, args?: readonly string[], options?: { timeoutMs?: number }): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** The application's metrics, or those of a group, as `GET /metrics/list` has them. */
+  metrics(group?: string): Promise<any>;
+  /** The application's processes and workers with their states. */
+  application(): Promise<any>;
+  sleep(ms: number): Promise<void>;
 }
 
 /** Settings that a process has. A call with an argument sets and goes on; one without reads, and what it reads is live. */
