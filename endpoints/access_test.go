@@ -271,7 +271,7 @@ func TestExternalEndPoints(t *testing.T) {
 	if w.Code != 201 || string(host.got.Body) != "body" || host.got.Method != "POST" {
 		t.Errorf("POST: %d, asked %+v", w.Code, host.got)
 	}
-	if _, body := b.get(t, "/daemon"); !strings.Contains(body, `"process","prometheus","mine"]`) {
+	if _, body := b.get(t, "/daemon"); !strings.Contains(body, `"process","runtime","prometheus","mine"]`) {
 		t.Errorf("daemon: %s", body)
 	}
 	b.Mount(nil, nil)

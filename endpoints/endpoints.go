@@ -130,6 +130,8 @@ type Config struct {
 	Log *zap.Logger
 	// InvokeTimeout bounds one invocation of all Indicators of a group; 0 means 3 s.
 	InvokeTimeout time.Duration
+	// Secret tells whether values under a name are secrets, which /runtime hides; nil for none.
+	Secret func(name string) bool
 	// Errors serves /error; nil leaves it out.
 	Errors *Errors
 	// Events serves /events; nil leaves it out.
@@ -148,6 +150,7 @@ type Server struct {
 	groups   *groups
 	checks   *checks
 	access   *access
+	secret   func(string) bool
 	usage    usage
 	changes  *changes
 	rendered rendered
@@ -175,6 +178,7 @@ func New(c Config) *Server {
 	}
 	s.groups = newGroups(s.groupConfigs(), timeout, s.observer, s.log)
 	s.checks = newChecks(s.options.health, checkEnv{metrics: s.metrics}, s.log.Named("checks"))
+	s.secret = c.Secret
 	s.changes = &changes{tell: c.Transition, apps: map[string]*history{}}
 	s.builtins = map[string]*shared[[]checkResult]{}
 	s.access = newAccess(s.options, s.log)
@@ -188,7 +192,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // groupConfigs returns what Indicators of each enabled group are told when they register.
 func (s *Server) groupConfigs() map[string]json.RawMessage {
 	configs := map[string]json.RawMessage{}
-	for _, name := range []string{nameError, nameInfo, nameHealth, nameProcess} {
+	for _, name := range []string{nameError, nameInfo, nameHealth, nameProcess, nameRuntime} {
 		if e := s.options.EndPoints[name]; e.Enabled {
 			configs[name] = e.InitConfig
 			if name == nameHealth {

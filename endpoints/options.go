@@ -23,6 +23,7 @@ const (
 	nameInfo    = "info"
 	nameProcess = "process"
 	nameMetrics = "metrics"
+	nameRuntime = "runtime"
 )
 
 const (
@@ -112,7 +113,7 @@ func DecodeOptions(config json.RawMessage) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics} {
+	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics, nameRuntime} {
 		if o.EndPoints[name], err = decodeEndPoint(points, name); err != nil {
 			return Options{}, err
 		}

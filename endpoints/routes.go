@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 		{nameHealth, s.healthRoutes()},
 		{nameInfo, []route{{path: "/info", handle: s.info}}},
 		{nameProcess, []route{{path: "/process", handle: s.process}}},
+		{nameRuntime, []route{{path: "/runtime", handle: s.runtime}}},
 	} {
 		if s.options.EndPoints[e.name].Enabled {
 			list = append(list, e.routes...)
@@ -73,7 +74,7 @@ func (s *Server) healthRoutes() []route {
 // endPointNames lists the enabled EndPoints.
 func (s *Server) endPointNames() []string {
 	names := []string{}
-	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics} {
+	for _, name := range []string{nameDaemon, nameError, nameHealth, nameInfo, nameProcess, nameMetrics, nameRuntime} {
 		if s.options.EndPoints[name].Enabled && (name != nameMetrics || s.hasMetrics()) && (name != nameError || s.hasErrors()) {
 			names = append(names, name)
 		}

@@ -98,7 +98,7 @@ func TestHeadTellsTheLengthOfGet(t *testing.T) {
 func TestDaemon(t *testing.T) {
 	b := newBed(t, `{"actuator":{"endPoint":{"info":{"enabled":false}}}}`, nil)
 	b.want(t, "/daemon?x=1", 200, envelope(`{"versions":{"echo":"e","goja":"g","pandora":"9.9.9"},"cwd":"/srv","pid":42,"uptime":1.5,`+
-		`"loadedGlobalConfigPaths":["/etc/a.js"],"loadedEndPoints":["daemon","health","process"],"loadedReporters":[],"problems":[]}`))
+		`"loadedGlobalConfigPaths":["/etc/a.js"],"loadedEndPoints":["daemon","health","process","runtime"],"loadedReporters":[],"problems":[]}`))
 	b.want(t, "/info", 404, "Not Found")
 	if got := b.frames.announce(fixed(1, "[]"), "info", "demo", "X", "c", ""); got != "" {
 		t.Errorf("an indicator of a disabled endpoint got %q", got)

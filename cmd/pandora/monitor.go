@@ -71,7 +71,7 @@ func newMonitor(path string, kept keptFiles, source endpoints.Source, list func(
 		return nil, err
 	}
 	m.server = endpoints.New(endpoints.Config{
-		Source: source, Metrics: registry, Options: options, Observer: m, Log: log.Named("endpoints"),
+		Source: source, Metrics: registry, Options: options, Observer: m, Secret: secretName, Log: log.Named("endpoints"),
 		Errors: m.journal.errors, Events: m.journal.events, Transition: m.journal.changed,
 	})
 	if m.memory != nil {

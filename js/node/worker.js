@@ -196,6 +196,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       const env = typeof environment.get === 'function' ? environment.get('env') : undefined;
       facts.configurator = new Configurator({ appName, appDir, processName, env, environment });
       facts.config = await time.wait('the configurator has not given its properties', () => facts.configurator.getAllProperties());
+      require('./monitor/runtime').showConfig({ appName, configurator: facts.configurator });
     }
     const made = new Services({
       services: await Promise.all(serviceList.map((each) => define(each, 'service', r))),
