@@ -428,3 +428,31 @@ func TestNumbersOfJavaScript(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorOptions(t *testing.T) {
+	const at = `{"actuator":{"endPoint":{"error":{"initConfig":%s}}}}`
+	for init, want := range map[string]int{
+		`{}`: 100, `null`: 100, `{"cacheSize":5}`: 5, `{"maxErrorCount":7}`: 7, `{"cacheSize":0,"maxErrorCount":7}`: 7, `{"cacheSize":null}`: 100,
+		`{"cacheSize":10000}`: 10000, `{"cacheSize":10001}`: 0, `{"cacheSize":-1}`: 0, `{"cacheSize":1.5}`: 0, `{"cacheSize":"5"}`: 0,
+	} {
+		options, err := DecodeOptions(fmt.Appendf(nil, at, init))
+		if want == 0 {
+			if err == nil || !strings.Contains(err.Error(), `"actuator.endPoint.error.initConfig.cacheSize"`) {
+				t.Errorf("%s: %v", init, err)
+			}
+		} else if err != nil || options.ErrorCapacity != want {
+			t.Errorf("%s: %d %v, want %d", init, options.ErrorCapacity, err, want)
+		}
+	}
+	counted := 0.0
+	errors := NewErrors(ErrorsConfig{Count: func(n float64) { counted += n }})
+	b := newBed(t, `{"actuator":{"endPoint":{"error":{"enabled":false}}}}`, func(c *Config) { c.Errors = errors })
+	errors.tell("a", "c", `{"message":"x"}`)
+	if status, _ := b.get(t, "/error"); status != 404 || counted != 1 || slices.Contains(b.endPointNames(), "error") {
+		t.Errorf("switched off: %d, %v counted, %v", status, counted, b.endPointNames())
+	}
+	b, _ = errorBed(t, 0)
+	if got := b.frames.announce(fixed(1, ""), "error", "a", "ErrorIndicator", "c", "multiton"); got == "" {
+		t.Error("an Indicator of npm's is not answered")
+	}
+}
