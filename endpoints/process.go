@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +14,10 @@ import (
 )
 
 // noAnswer is what is said of a worker that did not tell about itself.
-const noAnswer = "it does not answer; what is shown is what the system says"
+const noAnswer = "it does not tell about itself; what is shown is what the system says"
+
+// nodeDebugPort is the port of Node's inspector when nothing else is said.
+const nodeDebugPort = 9229
 
 // workerFacts are what the daemon knows of a worker, by the names that the verb list prints them with.
 type workerFacts struct {
@@ -128,7 +132,8 @@ func (live *liveWorker) row(ctx context.Context, u *usage, pretty bool) (json.Ra
 	// What follows is nice to have; the system may keep it from us.
 	ppid, _ := p.PpidWithContext(ctx)
 	title, _ := p.NameWithContext(ctx)
-	argv, _ := p.CmdlineSliceWithContext(ctx)
+	line, _ := p.CmdlineSliceWithContext(ctx)
+	argv, execArgv := splitCommand(line)
 	path, _ := p.ExeWithContext(ctx)
 	percent := u.percent(live.PID, began, times.User+times.System, time.Now())
 	var cpu any = percent
@@ -142,6 +147,7 @@ func (live *liveWorker) row(ctx context.Context, u *usage, pretty bool) (json.Ra
 		Title       string   `json:"title"`
 		Argv        []string `json:"argv"`
 		ExecArgv    []string `json:"execArgv"`
+		DebugPort   int      `json:"debugPort"`
 		ExecPath    string   `json:"execPath"`
 		CPU         any      `json:"cpu"`
 		Memory      uint64   `json:"memory"`
@@ -149,9 +155,35 @@ func (live *liveWorker) row(ctx context.Context, u *usage, pretty bool) (json.Ra
 		workerFacts
 		Problem string `json:"problem"`
 	}{
-		live.process, ppid, live.PID, title, list(argv), []string{}, path, cpu, memory.RSS,
+		live.process, ppid, live.PID, title, list(argv), list(execArgv), debugPort(execArgv), path, cpu, memory.RSS,
 		max(0, float64(time.Now().UnixMilli()-began)/1000), factsOf(live.Worker), noAnswer,
 	})
+}
+
+// splitCommand takes a command line apart as Node does: its own options come before the script.
+func splitCommand(line []string) (argv, execArgv []string) {
+	end := 1
+	for end < len(line) && strings.HasPrefix(line[end], "-") {
+		end++
+	}
+	if end > len(line) {
+		return nil, nil
+	}
+	return append([]string{line[0]}, line[end:]...), line[1:end]
+}
+
+// debugPort is where Node's inspector listens, or would.
+func debugPort(execArgv []string) int {
+	port := nodeDebugPort
+	for _, arg := range execArgv {
+		name, value, _ := strings.Cut(arg, "=")
+		if strings.HasPrefix(name, "--inspect") {
+			if n, err := strconv.Atoi(value[strings.LastIndexByte(value, ':')+1:]); err == nil {
+				port = n
+			}
+		}
+	}
+	return port
 }
 
 // usage knows how much of the CPU processes had used when they were asked for last. The zero value is ready.

@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -71,6 +72,22 @@ func TestProcessThatDoesNotAnswer(t *testing.T) {
 			row["memory"].(float64) < 1<<20 || row["uptime"].(float64) <= 0 || row["execPath"] == "" || len(row["argv"].([]any)) == 0 ||
 			row["unresponsiveSince"] != since.Format(time.RFC3339Nano) || row["problem"] != noAnswer {
 			t.Errorf("got %v", row)
+		}
+	}
+}
+
+func TestProcessCommandLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                     "[] [] 9229",
+		"node":                                 "[node] [] 9229",
+		"node app.js -x":                       "[node app.js -x] [] 9229",
+		"node --trace --inspect=1 app.js":      "[node app.js] [--trace --inspect=1] 1",
+		"node --inspect-port=[::1]:7 app.js":   "[node app.js] [--inspect-port=[::1]:7] 7",
+		"node --inspect --inspect-brk= app.js": "[node app.js] [--inspect --inspect-brk=] 9229",
+	} {
+		argv, execArgv := splitCommand(strings.Fields(line))
+		if got := fmt.Sprint(argv, execArgv, debugPort(execArgv)); got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
 		}
 	}
 }
