@@ -3,6 +3,7 @@ module github.com/pandora-go/pandora
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/cactus/go-statsd-client/v5 v5.1.0
 	github.com/dop251/goja v0.0.0-20260917113740-793a2a65c13b
 	github.com/dop251/goja_nodejs v0.0.0-20260212111938-1f56ff5bcf14

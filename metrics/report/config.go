@@ -41,6 +41,7 @@ func (s *Set) types() map[string]build {
 		"otlp":        s.newOTLP,
 		"open-falcon": s.newFalcon,
 		"newrelic":    s.newNewRelic,
+		"alinode":     s.newAlinode,
 		"oneapm":      s.newOneAPM,
 		"m3":          s.newM3,
 		"tally":       s.newTally,
