@@ -120,13 +120,24 @@ test('an error is not changed by being logged; what cannot be shown harms nobody
 test('no line is lost however the process ends', async (t) => {
   const logger = "const logger = DefaultLoggerManager.getInstance().createLogger('a', { dir, level: 'INFO', stdoutLevel: 'NONE' });";
   const burst = "for (let i = 0; i < 100; i++) logger.info('line ' + i);";
+  /** Sends itself the signal as soon as the 100 lines have been handed to the system. */
+  const then = (signal) => `
+    const fs = require('fs');
+    const { appendFileSync } = fs;
+    let lines = 0;
+    fs.appendFileSync = (file, text, ...rest) => {
+      appendFileSync(file, text, ...rest);
+      lines += text.split('\\n').length - 1;
+      if (lines === 100) process.kill(process.pid, '${signal}');
+    };
+    setTimeout(() => {}, 60000);`;
   const cases = {
     'process.exit()': [`${logger} ${burst} process.exit(3);`, { status: 3 }],
     'the end': [`${logger} ${burst}`, { status: 0 }],
     'an uncaught exception': [`${logger} ${burst} throw new Error('x');`, { status: 1 }],
     'an unhandled rejection': [`${logger} ${burst} Promise.reject(new Error('x'));`, { status: 1 }],
-    'a signal that nobody handles': [`${logger} ${burst} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 50); setTimeout(() => {}, 60000);`, { signal: 'SIGTERM' }],
-    'SIGKILL a moment after': [`${logger} ${burst} setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50); setTimeout(() => {}, 60000);`, { signal: 'SIGKILL' }],
+    'a signal that nobody handles': [`${logger} ${burst} ${then('SIGTERM')}`, { signal: 'SIGTERM' }],
+    'SIGKILL a moment after': [`${logger} ${burst} ${then('SIGKILL')}`, { signal: 'SIGKILL' }],
     'a line at exit': [`${logger} process.on('exit', () => { ${burst} }); logger.info('first');`, { status: 0 }, 101],
     'more than is kept in memory': [`${logger} for (let i = 0; i < 100; i++) logger.info('x'.repeat(10000)); process.kill(process.pid, 'SIGKILL');`, { signal: 'SIGKILL' }, 50],
   };

@@ -226,7 +226,12 @@ test('npm\'s package without a daemon: bounded, and nothing keeps the process al
     const { client: connection } = client.messengerClient;
     const count = () => { for (let i = 0; i < 15000; i += 1) counter.inc(); };
     count();
-    setTimeout(() => { count(); console.log(connection._readyCallbacks.length, connection._queue.length); }, 100);`;
+    const alive = setInterval(() => {}, 60000);
+    connection._socket.once('error', () => {
+      clearInterval(alive);
+      count();
+      console.log(connection._readyCallbacks.length, connection._queue.length);
+    });`;
   const dir = folder();
   const output = execFileSync(process.execPath, ['--no-deprecation', '-e', code, NPM, path.resolve(NPM, '../pandora-env'), path.resolve(__dirname, '../node/metrics/adopt.js')], {
     env: { ...process.env, PANDORA_TMP_DIR: dir }, encoding: 'utf8', timeout: 20_000,

@@ -120,7 +120,7 @@ test('a worker registers its metrics and indicators and answers for them', async
   assert.deepStrictEqual({ ...own.data, clientId: '' }, { indicatorName: 'ProcessIndicator', appName: 'demo', group: 'process', clientId: '', type: 'multiton' });
   const [row] = await rows(own, { appName: 'demo' });
   assert.deepStrictEqual([row.key, row.scope], [String(pid), 'PROCESS']);
-  assert.deepStrictEqual(Object.keys(row.data), ['processName', 'ppid', 'pid', 'title', 'argv', 'execArgv', 'debugPort', 'execPath', 'cpu', 'memory', 'uptime']);
+  assert.deepStrictEqual(Object.keys(row.data), ['processName', 'ppid', 'pid', 'title', 'argv', 'execArgv', 'debugPort', 'execPath', 'nodeVersion', 'cpu', 'memory', 'uptime']);
   assert.strictEqual(row.data.processName, 'web');
   assert.ok(row.data.memory > 1e7 && row.data.uptime > 0 && row.data.cpu >= 0);
   const [pretty] = await rows(own, { pretty: '1' });
@@ -185,8 +185,11 @@ test('a messenger does not keep its process alive, with or without a daemon', as
   const dir = folder();
   const daemon = new Daemon(dir);
   const run = (socketPath) => new Promise((resolve) => {
-    const code = `const { Messenger } = require(${JSON.stringify(require.resolve('../node/wire/messenger'))}); new Messenger(${JSON.stringify(socketPath)}).send('a', 1);
-      setTimeout(() => {}, 100);`;
+    const code = `const { Messenger } = require(${JSON.stringify(require.resolve('../node/wire/messenger'))});
+      const messenger = new Messenger(${JSON.stringify(socketPath)});
+      messenger.send('a', 1);
+      const alive = setInterval(() => {}, 60000);
+      messenger.settled().then(() => clearInterval(alive));`;
     spawn(process.execPath, ['-e', code], { stdio: 'inherit' }).once('exit', resolve);
   });
   assert.strictEqual(await run(path.join(dir, 'nobody.sock')), 0);

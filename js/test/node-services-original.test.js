@@ -190,7 +190,6 @@ async function original(name) {
     child.once('exit', () => reject(new Error(`the original ended by itself: ${guarded.output}`)));
   });
   child.kill('SIGTERM');
-  setTimeout(() => child.kill('SIGKILL'), 300).unref();
   await guarded.exited;
   if (!failed) return { lines: guarded.lines() };
   const [, error] = /** @type {RegExpExecArray} */ (/ ERROR \d+ nodejs\.\w+: (.*)/.exec(guarded.output));
