@@ -8,9 +8,6 @@ import (
 	"slices"
 )
 
-// masked stands for a secret.
-const masked = "******"
-
 // runtime serves /runtime: for each running application, or the one with appName, the rows of its Indicators; the row
 // "config" has what its configurator says. Values under the names of secrets are hidden.
 func (s *Server) runtime(ctx context.Context, r request) (answer, error) {
@@ -52,7 +49,7 @@ func (s *Server) mask(r row) json.RawMessage {
 	return data
 }
 
-// maskValue is a value with everything hidden that has the name of a secret.
+// maskValue is a value with everything hidden that has the name of a secret, and the passwords of URLs.
 func (s *Server) maskValue(name string, v any) any {
 	if s.secret != nil && s.secret(name) {
 		switch v.(type) {
@@ -62,6 +59,8 @@ func (s *Server) maskValue(name string, v any) any {
 		}
 	}
 	switch v := v.(type) {
+	case string:
+		return MaskURL(v)
 	case map[string]any:
 		for key, value := range v {
 			v[key] = s.maskValue(key, value)

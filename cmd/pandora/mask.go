@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -13,9 +14,11 @@ const mask = "******"
 func masked(app *procfile.Application) *procfile.Application {
 	c := app.Clone()
 	for _, p := range c.Processes {
-		for name := range p.Env {
+		for name, value := range p.Env {
 			if secretName(name) {
 				p.Env[name] = mask
+			} else {
+				p.Env[name] = endpoints.MaskURL(value)
 			}
 		}
 	}
@@ -36,6 +39,8 @@ func masked(app *procfile.Application) *procfile.Application {
 // maskedValue is a copy of a JSON value without its secrets.
 func maskedValue(v any) any {
 	switch v := v.(type) {
+	case string:
+		return endpoints.MaskURL(v)
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, value := range v {
