@@ -292,8 +292,8 @@ func (c *alinodeConn) heard(ctx context.Context, data []byte) error {
 // unsigned is a message without its signature, as it was signed: its keys in their order.
 func unsigned(data []byte) ([]byte, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
-	if _, err := dec.Token(); err != nil {
-		return nil, err
+	if first, err := dec.Token(); err != nil || first != json.Delim('{') {
+		return nil, errors.Join(err, errors.New("read a message: it is not an object"))
 	}
 	out := bytes.NewBufferString("{")
 	for dec.More() {
