@@ -255,6 +255,7 @@ func endpointApplication(a control.AppStatus) endpoints.Application {
 	}
 	if a.Structure != nil {
 		app.Structure, app.Engine = masked(a.Structure), a.Structure.Engine
+		app.Indicators = declaredIndicators(a.Structure.Indicators)
 		if e := a.Structure.Evaluation; e != nil {
 			app.Digest = e.Digest
 		}

@@ -127,6 +127,7 @@ func validate(ctx context.Context, options evaluate.Options) (*validation, error
 			_, err := engine.Find("", dir, request)
 			return err == nil
 		})...)
+		problems = append(problems, indicatorProblems(app)...)
 	}
 	procfile.SortProblems(problems)
 	report.Problems = append(report.Problems, problems...)
