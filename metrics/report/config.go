@@ -105,7 +105,7 @@ func (s *Set) Sync(apps []Application) []string {
 	defer s.mu.Unlock()
 	s.removeLocked(func(r *runner) bool { return r.spec != "" && r.App != "" && !present[r.App] })
 	maps.DeleteFunc(s.problems, func(app string, _ []string) bool { return app != "" && !present[app] })
-	s.apps = present
+	maps.Copy(s.apps, present)
 	return problems
 }
 

@@ -111,7 +111,7 @@ type Set struct {
 	start   func(*runner)
 	running []*runner
 	wg      sync.WaitGroup
-	// apps are the applications of the last Sync.
+	// apps are the applications that have run: what they count goes on when they run again.
 	apps map[string]bool
 	// problems are what keeps reporters from running, by application.
 	problems map[string][]string

@@ -244,6 +244,10 @@ func TestSync(t *testing.T) {
 		s.Sync([]Application{app("shop", "statsd")})
 		return s.running[0].sink.(*statsdSink).growth.fresh
 	}
+	set.Sync([]Application{app("shop", "statsd")})
+	if s := set.running[len(set.running)-1]; s.App != "shop" || s.sink.(*statsdSink).growth.fresh {
+		t.Error("an application that runs again is taken for a new one, whose counts are all to be told")
+	}
 	if !fresh(false) || fresh(true) {
 		t.Error("an application that ran before the daemon is taken for a new one, or the reverse")
 	}
