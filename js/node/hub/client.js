@@ -63,6 +63,8 @@ class HubClient extends EventEmitter {
   #farewells = [];
   /** @type {((objectName: string) => void)[]} */
   #watchers = [];
+  /** @type {(() => void)[]} */
+  #retreats = [];
   /** @type {Set<string>} the objects that are published, by id */
   #provided = new Set();
   /** @type {import('./ways').Ways | null} */
@@ -150,6 +152,13 @@ class HubClient extends EventEmitter {
    */
   onStop(farewell) {
     this.#farewells.push(farewell);
+  }
+
+  /**
+   * @param {() => void} retreat called when nothing is published any more
+   */
+  onRetreat(retreat) {
+    this.#retreats.push(retreat);
   }
 
   /**
@@ -265,6 +274,7 @@ class HubClient extends EventEmitter {
   #setPublished(selectors) {
     this.#published = selectors;
     this.#provided = new Set(selectors.map(objectOf));
+    if (selectors.length === 0) for (const retreat of this.#retreats) retreat();
   }
 
   /**

@@ -3,7 +3,7 @@
 // Where other processes reach the objects of this one without a way through the daemon, which has shown them the door:
 // they ask for its name by a message of the hub. What they say are items [id, object, member, parameters]; parameters are
 // left out for a property. The answers are [id], [id, value] or [id, null, error]; [id, 0, 0, 1] is for an object that is
-// not published any more. Before all this the door says [0, pid], at its end [-1, id of the last that it has taken].
+// not published any more. Before all this the door says [0, pid], and [-1, id] when that was the last that it has taken.
 
 const fs = require('node:fs');
 const net = require('node:net');
@@ -22,7 +22,7 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 /** What may lie in the folder of others that have ended without a word. */
 const MAX_SWEPT = 1000;
 
-/** @typedef {{lines: Lines, lastId: number}} Visitor */
+/** @typedef {{lines: Lines, lastId: number, left: boolean}} Visitor left: what it asks from now on is not taken */
 
 /** @returns {string} */
 function newName() {
@@ -74,18 +74,23 @@ class Door {
     return inode ? this.#name : '';
   }
 
-  /** Nobody comes in any more; who is here hears what has been answered so far. */
-  close() {
+  /** Nobody comes in any more, and who is here asks elsewhere; what has been asked is answered. */
+  retreat() {
     this.#opening = null;
     this.#server?.close();
     this.#server = null;
     process.removeListener('exit', this.#leave);
     this.#leave();
-    for (const { lines, lastId } of this.#visitors) {
-      lines.say(`[-1,${lastId}]`);
-      lines.end();
+    for (const visitor of this.#visitors) {
+      if (!visitor.left) visitor.lines.say(`[-1,${visitor.lastId}]`);
+      visitor.left = true;
     }
-    this.#visitors.clear();
+  }
+
+  /** What has not been answered is not answered any more. */
+  close() {
+    this.retreat();
+    for (const { lines } of this.#visitors) lines.end();
   }
 
   /** @param {net.Socket} socket */
@@ -93,8 +98,9 @@ class Door {
     /** @type {Visitor} */
     const visitor = {
       lastId: 0,
+      left: false,
       lines: new Lines(socket, (items) => {
-        if (!this.#visitors.has(visitor)) return; // who is told that the door is closed asks elsewhere
+        if (visitor.left) return; // asked elsewhere as soon as it is known
         for (const item of items) this.#take(visitor, item);
         if (visitor.lines.unsent > MAX_UNREAD_BYTES) socket.destroy();
       }),

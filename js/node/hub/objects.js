@@ -102,8 +102,8 @@ class Objects {
     client.answer(names.INVOKE, (message) => invoke(this.#of(message), String(message.propertyName), message.data));
     client.answer(names.GET_PROPERTY, (message) => this.#of(message).object[String(message.propertyName)]);
     client.answer(names.DIRECT, (message) => {
-      this.#of(message);
-      return this.#openDoor();
+      const { description } = this.#of(message);
+      return this.client.provides(idOf(description)) ? this.#openDoor() : notFound(description); // it is being taken back
     });
     client.answer(names.INTROSPECT, (message) => introspect(this.#of(message).object));
     client.answer(names.SUBSCRIBE, (message) => this.#subscribe(message));
@@ -170,6 +170,7 @@ class Objects {
       });
       this.#door = door;
       this.client.onStop(() => door.close());
+      this.client.onRetreat(() => door.retreat());
     }
     return this.#door.open();
   }

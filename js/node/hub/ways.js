@@ -75,8 +75,8 @@ class Line {
   used = false;
   open = false;
   #lastId = 0;
-  /** The last one that the other end has taken; those after it can be said elsewhere. */
-  #taken = Infinity;
+  /** The other end takes nothing more. */
+  #left = false;
 
   /**
    * @param {Ways} ways
@@ -109,15 +109,28 @@ class Line {
   #hear(item) {
     const id = item[0];
     const call = this.waiting.get(id);
-    if (!call) {
-      if (id === 0) this.#welcomed(item[1]);
-      else if (id === -1) this.#taken = item[1];
-      return; // or it comes too late
+    if (call) {
+      this.waiting.delete(id);
+      if (item.length <= 2) this.ways.answer(call, item[1]);
+      else if (item[3]) call.way.turnedAway(call);
+      else this.ways.fail(call, revive(item[2]));
+    } else if (id === 0) {
+      this.#welcomed(item[1]);
+    } else if (id === -1) {
+      this.#leave(Number(item[1]));
+    } // else it comes too late
+    if (this.#left && this.waiting.size === 0) this.lines.end();
+  }
+
+  /** @param {number} last the last one that was taken */
+  #leave(last) {
+    this.#left = true;
+    this.ways.lost(this);
+    for (const [id, call] of this.waiting) {
+      if (!(id > last)) continue;
+      this.waiting.delete(id);
+      call.way.turnedAway(call);
     }
-    this.waiting.delete(id);
-    if (item.length <= 2) this.ways.answer(call, item[1]);
-    else if (item[3]) call.way.turnedAway(call);
-    else this.ways.fail(call, revive(item[2]));
   }
 
   /** @param {any} pid */
@@ -130,12 +143,10 @@ class Line {
 
   #close() {
     clearTimeout(this.timer);
-    this.open = false;
     this.settle(false);
     this.ways.lost(this);
     for (const call of this.waiting.values()) {
-      if (call.id > this.#taken) call.way.turnedAway(call);
-      else this.ways.fail(call, problem('PANDORA_HUB_CLOSED', `process ${this.pid} ended, or closed its connection, before it answered`));
+      this.ways.fail(call, problem('PANDORA_HUB_CLOSED', `process ${this.pid} ended, or closed its connection, before it answered`));
     }
     this.waiting.clear();
   }
@@ -292,11 +303,12 @@ class Way {
       return;
     }
     const lines = await this.ways.reach(found);
+    const all = lines.length === found.length && lines.every((line) => line.open);
     if (this.state === 'doors') {
-      this.#exchange(lines);
+      this.#exchange(lines, all);
       return;
     }
-    if (lines.some((line) => !line.open)) {
+    if (!all) {
       this.#failed();
       return;
     }
@@ -316,11 +328,12 @@ class Way {
   /**
    * Calls go on directly, to others.
    * @param {Line[]} lines
+   * @param {boolean} all whether these are all who provide the object
    */
-  #exchange(lines) {
+  #exchange(lines, all) {
     const kept = this.ways.returning() ? this.lines.filter((line) => line.open && !lines.includes(line)) : [];
     this.lines = [...lines.filter((line) => line.open), ...kept];
-    if (this.lines.length === 0 || lines.some((line) => !line.open)) {
+    if (this.lines.length === 0 || !all) {
       this.back();
       this.#failed();
     }
@@ -393,14 +406,14 @@ class Ways {
 
   /**
    * @param {string[]} doors
-   * @returns {Promise<Line[]>} open or not
+   * @returns {Promise<Line[]>} open or not; fewer where there is no socket any more, or where there are too many
    */
   async reach(doors) {
     const lines = [];
     for (const name of doors) {
       let line = this.#lines.get(name);
       if (!line) {
-        if (this.#lines.size >= MAX_DOORS || !isOurs(path.join(this.folder, name))) throw problem('PANDORA_HUB', `no way through ${name}`);
+        if (this.#lines.size >= MAX_DOORS || !isOurs(path.join(this.folder, name))) continue;
         line = new Line(this, name);
         this.#lines.set(name, line);
         this.#sweep ??= setInterval(() => this.#closeIdle(), IDLE_MS).unref();
@@ -412,8 +425,9 @@ class Ways {
     return lines;
   }
 
-  /** @param {Line} line that has ended */
+  /** @param {Line} line that leads nowhere any more */
   lost(line) {
+    line.open = false;
     if (this.#lines.get(line.name) === line) this.#lines.delete(line.name);
     if (this.#lines.size === 0 && this.#sweep) {
       clearInterval(this.#sweep);
