@@ -54,29 +54,7 @@ func BenchmarkScrape(b *testing.B) {
 		}
 		scraped(b, promhttp.HandlerFor(r, promhttp.HandlerOpts{DisableCompression: true}))
 	})
-	const summaries = 10_000 / 6 // four quantiles, sum and count
-	b.Run("1666 summaries/pandora", func(b *testing.B) {
-		ours(b, filled(b, summaries, func(r *Registry, i int) error {
-			h, err := r.Histogram(1, "g", NewName("took").Tagged(map[string]string{"appName": "demo", "n": strconv.Itoa(i)}), ReservoirDecaying)
-			for v := range 1000 {
-				h.Update(float64(v))
-			}
-			return err
-		}))
-	})
-	b.Run("1666 summaries/promhttp", func(b *testing.B) {
-		r := prometheus.NewRegistry()
-		v := prometheus.NewSummaryVec(prometheus.SummaryOpts{
-			Name: "pandora_took", Help: "Histogram took of group g.", Objectives: map[float64]float64{.5: .05, .75: .025, .95: .005, .99: .001},
-		}, []string{"app", "group", "n"})
-		r.MustRegister(v)
-		for i := range summaries {
-			for value := range 1000 {
-				v.WithLabelValues("demo", "g", strconv.Itoa(i)).Observe(float64(value))
-			}
-		}
-		scraped(b, promhttp.HandlerFor(r, promhttp.HandlerOpts{DisableCompression: true}))
-	})
+	benchSummaries(b)
 	b.Run("10000 counters/json", func(b *testing.B) {
 		r := filled(b, 10_000, func(r *Registry, i int) error {
 			_, err := r.BucketCounter(1, "g", NewName("counter").Tagged(map[string]string{"appName": "demo", "n": strconv.Itoa(i)}))
@@ -88,6 +66,54 @@ func BenchmarkScrape(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+}
+
+// benchSummaries reads summaries of four quantiles; with new values, each has got ten since the scrape before.
+func benchSummaries(b *testing.B) {
+	const summaries = 10_000 / 6 // four quantiles, sum and count
+	var own []*Histogram
+	r := filled(b, summaries, func(r *Registry, i int) error {
+		h, err := r.Histogram(1, "g", NewName("took").Tagged(map[string]string{"appName": "demo", "n": strconv.Itoa(i)}), ReservoirDecaying)
+		own = append(own, h)
+		for v := range 1000 {
+			h.Update(float64(v))
+		}
+		return err
+	})
+	theirs := prometheus.NewRegistry()
+	v := prometheus.NewSummaryVec(prometheus.SummaryOpts{
+		Name: "pandora_took", Help: "Histogram took of group g.", Objectives: map[float64]float64{.5: .05, .75: .025, .95: .005, .99: .001},
+	}, []string{"app", "group", "n"})
+	theirs.MustRegister(v)
+	var observers []prometheus.Observer
+	for i := range summaries {
+		o := v.WithLabelValues("demo", "g", strconv.Itoa(i))
+		observers = append(observers, o)
+		for value := range 1000 {
+			o.Observe(float64(value))
+		}
+	}
+	handler := promhttp.HandlerFor(theirs, promhttp.HandlerOpts{DisableCompression: true})
+	b.Run("1666 summaries/pandora", func(b *testing.B) { ours(b, r) })
+	b.Run("1666 summaries/promhttp", func(b *testing.B) { scraped(b, handler) })
+	b.Run("1666 summaries with new values/pandora", func(b *testing.B) {
+		ours(b, r, func() {
+			for _, h := range own {
+				for i := range 10 {
+					h.Update(float64(100 * i))
+				}
+			}
+		})
+	})
+	b.Run("1666 summaries with new values/promhttp", func(b *testing.B) {
+		scraped(b, handler, func() {
+			for _, o := range observers {
+				for i := range 10 {
+					o.Observe(float64(100 * i))
+				}
+			}
+		})
 	})
 }
 
@@ -103,12 +129,12 @@ func filled(b *testing.B, n int, add func(r *Registry, i int) error) *Registry {
 }
 
 // ours scrapes a registry as promhttp is scraped.
-func ours(b *testing.B, r *Registry) {
+func ours(b *testing.B, r *Registry, before ...func()) {
 	scraped(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := r.WritePrometheus(req.Context(), w, expfmt.NewFormat(expfmt.TypeTextPlain), ""); err != nil {
 			b.Error(err)
 		}
-	}))
+	}), before...)
 }
 
 // sink counts what it is written.
@@ -121,11 +147,14 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) WriteHeader(int)             {}
 func (s *sink) Write(p []byte) (int, error) { s.n += len(p); return len(p), nil }
 
-func scraped(b *testing.B, h http.Handler) {
+func scraped(b *testing.B, h http.Handler, before ...func()) {
 	b.ReportAllocs()
 	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	size := 0
 	for b.Loop() {
+		for _, f := range before {
+			f()
+		}
 		w := &sink{header: http.Header{}}
 		h.ServeHTTP(w, req)
 		size = w.n

@@ -1,8 +1,11 @@
 package metrics
 
 import (
+	"cmp"
 	"math"
+	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -69,17 +72,22 @@ func newReservoir(kind Reservoir, period time.Duration) reservoir {
 }
 
 // decayingReservoir is a sample by forward decay: a value's weight grows exponentially with the time it came, and the
-// values with the highest weight/random stay. It keeps logarithms, so that no time is too long for it.
+// values with the highest weight/random stay. Of these it keeps logarithms, so that no time is too long for it.
 type decayingReservoir struct {
 	limit int
 	// start is when a value has weight 1.
 	start time.Time
-	heap  []decayingValue // the lowest key first
+	slots []decayingValue
+	// heap is the slots, the lowest key first.
+	heap []uint16
+	// order is the slots by value, as they were when it was made; changed has a bit for each that is another one since.
+	order   []uint16
+	changed [(decayingSize + 63) / 64]uint64
 }
 
 type decayingValue struct {
 	value float64
-	// key is the logarithm of weight/random, weight that of the weight.
+	// key is the logarithm of weight/random, weight the weight itself.
 	key, weight float32
 }
 
@@ -92,24 +100,42 @@ func (r *decayingReservoir) add(now time.Time, value, times float64) {
 	}
 	// In whole seconds, so that what comes together counts the same.
 	weight := decayingAlpha*math.Floor(now.Sub(r.start).Seconds()) + math.Log(times)
-	v := decayingValue{value, float32(weight + rand.ExpFloat64()), float32(weight)}
-	if len(r.heap) < r.limit {
-		if len(r.heap) == cap(r.heap) {
-			r.heap = append(make([]decayingValue, 0, min(r.limit, 4+2*cap(r.heap))), r.heap...)
+	key := float32(weight + rand.ExpFloat64())
+	if len(r.slots) < r.limit {
+		if len(r.slots) == cap(r.slots) {
+			r.grow(min(r.limit, 4+2*cap(r.slots)))
 		}
-		r.heap = append(r.heap, v)
+		slot := len(r.slots)
+		r.slots = append(r.slots, decayingValue{value, key, linear(weight)})
+		r.heap = append(r.heap, uint16(slot))
+		r.changed[slot/64] |= 1 << (slot % 64)
 		r.up()
-	} else if v.key > r.heap[0].key {
-		r.heap[0] = v
+		return
+	}
+	if slot := r.heap[0]; key > r.slots[slot].key {
+		r.slots[slot] = decayingValue{value, key, linear(weight)}
+		r.changed[slot/64] |= 1 << (slot % 64)
 		r.down()
 	}
 }
+
+// linear is the number of a logarithm, within what there is.
+func linear(weight float64) float32 { return float32(min(math.Exp(weight), math.MaxFloat32)) }
+
+// grow makes room for so many values.
+func (r *decayingReservoir) grow(n int) {
+	r.slots = append(make([]decayingValue, 0, n), r.slots...)
+	r.heap = append(make([]uint16, 0, n), r.heap...)
+	r.order = append(make([]uint16, 0, n), r.order...)
+}
+
+func (r *decayingReservoir) keyAt(i int) float32 { return r.slots[r.heap[i]].key }
 
 // up puts the last value into its place.
 func (r *decayingReservoir) up() {
 	for i := len(r.heap) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if r.heap[parent].key <= r.heap[i].key {
+		if r.keyAt(parent) <= r.keyAt(i) {
 			return
 		}
 		r.heap[parent], r.heap[i] = r.heap[i], r.heap[parent]
@@ -124,10 +150,10 @@ func (r *decayingReservoir) down() {
 		if child >= len(r.heap) {
 			return
 		}
-		if child+1 < len(r.heap) && r.heap[child+1].key < r.heap[child].key {
+		if child+1 < len(r.heap) && r.keyAt(child+1) < r.keyAt(child) {
 			child++
 		}
-		if r.heap[i].key <= r.heap[child].key {
+		if r.keyAt(i) <= r.keyAt(child) {
 			return
 		}
 		r.heap[child], r.heap[i] = r.heap[i], r.heap[child]
@@ -135,44 +161,94 @@ func (r *decayingReservoir) down() {
 	}
 }
 
-// rescale moves the start, so that the figures stay exact.
+// rescale moves the start, so that the figures stay exact. What comes hours after all others leaves these no weight; they
+// keep the least there is.
 func (r *decayingReservoir) rescale(now time.Time) {
-	by := float32(decayingAlpha * now.Sub(r.start).Seconds())
-	for i := range r.heap {
-		r.heap[i].key -= by
-		r.heap[i].weight -= by
+	by := decayingAlpha * now.Sub(r.start).Seconds()
+	factor := float32(math.Exp(-by))
+	for i := range r.slots {
+		r.slots[i].key -= float32(by)
+		r.slots[i].weight = max(r.slots[i].weight*factor, math.SmallestNonzeroFloat32)
 	}
 	r.start = now
 }
 
 func (r *decayingReservoir) snapshot(time.Time) Snapshot { return newWeightedSnapshot(r.weighted()) }
 
-func (r *decayingReservoir) quantiles(time.Time) *[len(exposedQuantiles)]float64 {
-	if len(r.heap) == 0 {
-		return nil
-	}
-	found := selectQuantiles(r.weighted())
-	return &found
-}
-
-// weighted copies the values. Many have come in the same second and so weigh the same.
+// weighted copies the values.
 func (r *decayingReservoir) weighted() []weighted {
-	highest := float32(math.Inf(-1))
-	for _, v := range r.heap {
-		highest = max(highest, v.weight)
-	}
-	values := make([]weighted, len(r.heap))
-	before, exp := highest, 1.0
-	for i, v := range r.heap {
-		if v.weight != before {
-			before, exp = v.weight, math.Exp(float64(v.weight-highest))
-		}
-		values[i] = weighted{v.value, exp}
+	values := make([]weighted, len(r.slots))
+	for i, v := range r.slots {
+		values[i] = weighted{v.value, float64(v.weight)}
 	}
 	return values
 }
 
-func (r *decayingReservoir) clear() { r.heap, r.start = nil, time.Time{} }
+// mergedAtMost is up to how many new values putting them into the order of the others is less work than beginning anew.
+const mergedAtMost = 96
+
+func (r *decayingReservoir) quantiles(time.Time) *[len(exposedQuantiles)]float64 {
+	n := 0
+	for _, word := range r.changed {
+		n += bits.OnesCount64(word)
+	}
+	var found [len(exposedQuantiles)]float64
+	switch {
+	case len(r.slots) == 0:
+		return nil
+	case n > mergedAtMost && n < len(r.slots):
+		found = selectQuantiles(r.weighted())
+	default:
+		r.sort()
+		total := 0.0
+		for _, v := range r.slots {
+			total += float64(v.weight)
+		}
+		// From the highest value down: most quantiles are there.
+		at, below := len(r.order), total
+		for i, q := range slices.Backward(exposedQuantiles[:]) {
+			for at == len(r.order) || at > 0 && below > q*total {
+				at--
+				below -= float64(r.slots[r.order[at]].weight)
+			}
+			found[i] = r.slots[r.order[at]].value
+		}
+	}
+	return &found
+}
+
+// sort makes the order from the one before and what has changed.
+func (r *decayingReservoir) sort() {
+	var places [decayingSize]uint16
+	fresh := places[:0]
+	for w, word := range r.changed {
+		for ; word != 0; word &= word - 1 {
+			fresh = append(fresh, uint16(64*w+bits.TrailingZeros64(word)))
+		}
+	}
+	slices.SortFunc(fresh, func(a, b uint16) int { return cmp.Compare(r.slots[a].value, r.slots[b].value) })
+	kept := r.order[:0]
+	for _, slot := range r.order {
+		if r.changed[slot/64]>>(slot%64)&1 == 0 {
+			kept = append(kept, slot)
+		}
+	}
+	// From the end, so that nothing is overwritten before it is read.
+	r.order = kept[:len(kept)+len(fresh)]
+	i, j := len(kept)-1, len(fresh)-1
+	for at := len(r.order) - 1; j >= 0; at-- {
+		if i >= 0 && r.slots[kept[i]].value > r.slots[fresh[j]].value {
+			r.order[at] = kept[i]
+			i--
+		} else {
+			r.order[at] = fresh[j]
+			j--
+		}
+	}
+	clear(r.changed[:])
+}
+
+func (r *decayingReservoir) clear() { *r = decayingReservoir{limit: r.limit} }
 
 // uniformReservoir is a sample of all values, of which each had the same chance.
 type uniformReservoir struct {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestSelectionIsAsSorting: the quantiles of the text are those of a snapshot.
@@ -49,4 +50,34 @@ func ascending(n int) []weighted {
 		all[i] = weighted{float64(i), 1}
 	}
 	return all
+}
+
+// TestQuantilesOfTheText: however many values have come since they were read before, they are those of the snapshot.
+func TestQuantilesOfTheText(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		r := &decayingReservoir{limit: []int{3, 100, decayingSize}[random.IntN(3)]}
+		now := time.Unix(1_000_000, 0)
+		if r.quantiles(now) != nil {
+			t.Fatal("quantiles of nothing")
+		}
+		for range 40 {
+			for range random.IntN([]int{2, 20, 200, 2000}[random.IntN(4)]) + 1 {
+				r.add(now, float64(random.IntN(50)), 1+float64(random.IntN(2)))
+			}
+			now = now.Add(time.Duration(random.IntN(1000)) * time.Second)
+			got, want := r.quantiles(now), r.snapshot(now)
+			for i, q := range exposedQuantiles {
+				// Sums in another order may differ in their last bits.
+				low, _ := want.Quantile(q - 1e-9)
+				high, _ := want.Quantile(q + 1e-9)
+				if got[i] < low || got[i] > high {
+					t.Fatalf("seed %d: %v of %d values is %v, want %v to %v", seed, q, want.Size(), got[i], low, high)
+				}
+			}
+		}
+		if r.clear(); r.quantiles(now) != nil || r.limit == 0 {
+			t.Fatal("quantiles of what was forgotten")
+		}
+	}
 }
