@@ -42,7 +42,7 @@ func (s *Server) newEcho() *echo.Echo {
 		e.HEAD(route.path, serve)
 		e.OPTIONS(route.path, func(c echo.Context) error {
 			c.Response().Header().Set(echo.HeaderAllow, allowed)
-			return write(c, answer{status: http.StatusOK})
+			return write(c, text(http.StatusOK, ""))
 		})
 	}
 	return e
