@@ -296,3 +296,46 @@ func TestEventStreamOverTCP(t *testing.T) {
 		t.Errorf("the end took %v: %v", time.Since(began), err)
 	}
 }
+
+// FuzzEventWishes: whatever is asked for, a stream holds events that were asked for, in order, and each once.
+func FuzzEventWishes(f *testing.F) {
+	f.Add("last=3&appName=a&kind=ready,exited&kind=up", "")
+	f.Add("last=1000", "18446744073709551615")
+	f.Add("lastEventId=-1&appName=%00%ff", " 7 ")
+	f.Fuzz(func(t *testing.T, query, lastID string) {
+		events := NewEvents(func() []Event { return append(numbered("a", "ready", 1, 3), numbered("b", "up", 4, 5)...) })
+		events.Publish(numbered("a", "exited", 6, 9)...)
+		events.Close()
+		q, err := parseQuery(query)
+		if err != nil {
+			return
+		}
+		header := http.Header{}
+		header.Set("Last-Event-ID", lastID)
+		wanted, err := events.wish(header, q)
+		if err != nil {
+			return
+		}
+		p := newPipe(100)
+		(&eventWriter{w: p, control: http.NewResponseController(p)}).run(t.Context(), events, wanted)
+		last := wanted.after
+		for text := p.heard(); ; {
+			before, data, found := strings.Cut(text, "data: {\"id\":")
+			if !found {
+				break
+			}
+			var id uint64
+			if _, err := fmt.Sscanf(before[strings.LastIndex(before, "id: "):], "id: %d\n", &id); err != nil || id <= last {
+				t.Fatalf("after %d: %q", last, text)
+			}
+			e := Event{ID: id, App: "a"}
+			if id == 4 || id == 5 {
+				e.App = "b"
+			}
+			if wanted.app != "" && wanted.app != e.App {
+				t.Fatalf("not wanted by %+v: %d", wanted, id)
+			}
+			last, text = id, data
+		}
+	})
+}
