@@ -262,3 +262,33 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d bytes", d.bytes)
 	}
 }
+
+// FuzzFile: whatever is in the file, what is taken from it keeps the bounds.
+func FuzzFile(f *testing.F) {
+	f.Add([]byte(`{"version":1,"boot":"b","peers":[{"pid":7,"start":"s","asks":["ask"],"frames":[{"action":"say","data":{"a":1}},{"action":"say","data":null}]}]}`))
+	f.Add([]byte(`{"version":1,"boot":"b","peers":[{"pid":7,"start":"s","frames":[{"action":"say"}]},null,{"pid":-1}]}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := &Memory{path: path, log: zap.NewNop(), boot: "b", start: func(int) string { return "s" }, dirty: make(chan struct{}, 1)}
+		m.load()
+		size := 0
+		for _, p := range m.away {
+			if p.pid <= 0 || len(p.frames) > maxFrames || len(p.frames) != len(p.known) || len(p.asks) > maxAsks {
+				t.Errorf("peer %+v", p)
+			}
+			for _, f := range p.frames {
+				size += f.size()
+				if !json.Valid([]byte(f.data)) {
+					t.Errorf("frame %+v", f)
+				}
+			}
+		}
+		if size != m.bytes || size > maxBytes || len(m.away) > maxPeers {
+			t.Errorf("%d bytes, %d told, %d peers", size, m.bytes, len(m.away))
+		}
+		m.save()
+	})
+}
