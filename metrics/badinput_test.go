@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,7 +131,7 @@ func TestMillionRegistrations(t *testing.T) {
 	const asked = 1_000_000
 	m := frame{Type: typeCounter, Group: "g"}
 	for i := range asked {
-		m.Name = "orders@%^user%^&" + fmt.Sprint(i) + "@%^NORMAL"
+		m.Name = "orders@%^user%^&" + strconv.Itoa(i) + "@%^NORMAL"
 		if err := c.create(m); err != nil {
 			rc.options.Refused(refusalOf(err))
 		}

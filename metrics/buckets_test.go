@@ -12,7 +12,7 @@ import (
 // TestBucketRingIsAList: whatever the clock does, the ring has what a list of all buckets has: the latest ten, nothing of the
 // future, and nothing from before a pause of 65,535 intervals.
 func TestBucketRingIsAList(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		width := []int64{1, 5, 30, 60, 90}[random.IntN(5)]
 		b := newBuckets(time.Duration(width) * time.Second)
