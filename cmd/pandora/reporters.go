@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,19 +12,23 @@ import (
 
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/rotate"
 	"github.com/pandora-go/pandora/metrics/report"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
-// metricsLog is the name of the file that the reporter "file" writes.
-const metricsLog = "metrics.log"
+// metricsLog and consoleLog are the names of the files that the reporters "file" and "console" write.
+const (
+	metricsLog = "metrics.log"
+	consoleLog = "console.log"
+)
 
 // newReporters makes the reporters of the daemon's configuration. continues says that applications have run before this
 // daemon. A mistake in a reporter must not keep the others from running.
 func (d *daemon) newReporters(c *cli, options endpoints.Options, continues bool) {
 	d.monitor.snapshot = d.fleet.Snapshot
 	d.monitor.reporters = report.New(report.Config{
-		Registry: d.monitor.registry, Interval: options.ReporterInterval, Output: os.Stdout, Getenv: c.getenv,
+		Registry: d.monitor.registry, Interval: options.ReporterInterval, Output: d.console(), Getenv: c.getenv,
 		Continues: continues, Version: version, Scope: d.monitor.instruments.Scope(), Log: d.log.Named("reporters"),
 		File: func(app string) string {
 			if app == "" {
@@ -33,6 +38,39 @@ func (d *daemon) newReporters(c *cli, options endpoints.Options, continues bool)
 		},
 	})
 	d.configureReporters(d.spec.Config)
+}
+
+// console is where the reporter of that name prints to: the output of a daemon that runs in a terminal or under a service
+// manager, and a file that is rotated where that output is one which is not.
+func (d *daemon) console() io.Writer {
+	if info, err := os.Stdout.Stat(); err == nil && !info.Mode().IsRegular() {
+		return os.Stdout
+	}
+	return &consoleFile{path: filepath.Join(d.home.DaemonLogs(), consoleLog)}
+}
+
+// consoleFile is a file that is made with the first line.
+type consoleFile struct {
+	path string
+
+	mu   sync.Mutex // guards file
+	file *rotate.File
+}
+
+// Write implements io.Writer.
+func (c *consoleFile) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if c.file == nil {
+		file, err := rotate.OpenFile(c.path, ownRotation())
+		if err != nil {
+			c.mu.Unlock()
+			return 0, err
+		}
+		c.file = file
+	}
+	file := c.file
+	c.mu.Unlock()
+	return file.Write(p)
 }
 
 // configureReporters makes the global reporters what the configuration says, and returns a sentence for each that cannot be.

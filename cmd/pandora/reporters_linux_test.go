@@ -70,7 +70,9 @@ setInterval(() => {}, 60000);
 		}
 		return bytes.Contains(packet[:n], []byte("app.orders.count:10|c\n"))
 	})
-	b.until("OTLP gets it", func() bool { return otlp.has("app", "pandora_orders_total", 10) && otlp.has("pandora", "pandora_workers", 2) })
+	b.until("OTLP gets it", func() bool {
+		return otlp.has("app", "pandora_orders_total", 10) && otlp.has("pandora", "pandora_workers", 2)
+	})
 	path := filepath.Join(b.dir, "p", "logs", "pandorajs", "metrics.log")
 	b.until("the file gets it", func() bool {
 		data, err := os.ReadFile(path)
@@ -98,7 +100,7 @@ setInterval(() => {}, 60000);
 		t.Errorf("daemon reload printed %q", out)
 	}
 	b.until("the console is printed to", func() bool {
-		data, err := os.ReadFile(filepath.Join(b.dir, "p", "logs", "pandorajs", "daemon_std.log"))
+		data, err := os.ReadFile(filepath.Join(b.dir, "p", "logs", "pandorajs", "console.log"))
 		return err == nil && bytes.Contains(data, []byte("-- Counters ")) && bytes.Contains(data, []byte("             count = 10\n"))
 	})
 	b.run("stop", "app")

@@ -110,7 +110,7 @@ func rotatedOtherwise(file string) bool {
 	switch dir, name := filepath.Split(file); name {
 	case "nodejs_stdout.log":
 		return true
-	case "daemon.log", "daemon_std.log":
+	case "daemon.log", "daemon_std.log", metricsLog, consoleLog:
 		return filepath.Base(dir) == "pandorajs"
 	}
 	return rotate.Marked(file)

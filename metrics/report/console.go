@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,7 +27,7 @@ type section struct {
 }
 
 func (s *consoleSink) take(_ context.Context, b *batch) error {
-	out := bufio.NewWriter(s.out)
+	var out bytes.Buffer // written at once, so that reports do not mix
 	for _, section := range sections() {
 		began := false
 		for _, m := range b.metrics {
@@ -37,7 +37,7 @@ func (s *consoleSink) take(_ context.Context, b *batch) error {
 			}
 			if !began {
 				title := "-- " + section.title
-				fmt.Fprintf(out, "%s %s\n", title, strings.Repeat("-", bannerWidth-len(title)-1))
+				fmt.Fprintf(&out, "%s %s\n", title, strings.Repeat("-", bannerWidth-len(title)-1))
 				began = true
 			}
 			tags := m.Name.Tags
@@ -48,13 +48,13 @@ func (s *consoleSink) take(_ context.Context, b *batch) error {
 			if err != nil {
 				continue
 			}
-			fmt.Fprintf(out, "%s - %s\n%s", m.Name.Key, list, text.String())
+			fmt.Fprintf(&out, "%s - %s\n%s", m.Name.Key, list, text.String())
 		}
 		if began {
-			fmt.Fprintln(out)
+			fmt.Fprintln(&out)
 		}
 	}
-	if err := out.Flush(); err != nil {
+	if _, err := s.out.Write(out.Bytes()); err != nil {
 		return Permanent(fmt.Errorf("print metrics: %w", err))
 	}
 	return nil
