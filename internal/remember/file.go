@@ -53,7 +53,8 @@ func (m *Memory) load() {
 	}
 	until := time.Now().Add(patience)
 	for _, one := range s.Peers {
-		p := &peer{pid: one.PID, start: one.Start, known: map[frame]bool{}, until: until}
+		p := newPeer(one.PID, one.Start)
+		p.until = until
 		if one.PID <= 0 || one.Start == "" || m.start(one.PID) != one.Start || len(m.away) >= maxPeers {
 			m.changed()
 			continue

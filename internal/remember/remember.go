@@ -91,7 +91,13 @@ type peer struct {
 	asks   []string
 	frames []frame // only appended to: copies of the slice may be read without the lock
 	known  map[frame]bool
-	until  time.Time // of one that is away
+	// actions are those of the frames.
+	actions map[string]bool
+	until   time.Time // of one that is away
+}
+
+func newPeer(pid int, start string) *peer {
+	return &peer{pid: pid, start: start, known: map[frame]bool{}, actions: map[string]bool{}}
 }
 
 // frame is an announcement. Data is JSON.
@@ -128,7 +134,7 @@ func (m *Memory) Keep(conn uint64, action string, data json.RawMessage, ask stri
 		return
 	}
 	if p == nil {
-		p = &peer{pid: c.PeerPID(), start: c.start, known: map[frame]bool{}}
+		p = newPeer(c.PeerPID(), c.start)
 	}
 	size := f.size()
 	if len(m.here)+len(m.away) >= maxPeers || len(p.frames) >= maxFrames || size+len(ask) > maxFrame || m.bytes+size > maxBytes {
@@ -147,6 +153,7 @@ func (m *Memory) Keep(conn uint64, action string, data json.RawMessage, ask stri
 func (m *Memory) addLocked(p *peer, f frame, ask string) {
 	p.frames = append(p.frames, f)
 	p.known[f] = true
+	p.actions[f.action] = true
 	m.bytes += f.size()
 	if ask != "" && len(p.asks) < maxAsks && !slices.Contains(p.asks, ask) {
 		p.asks = append(p.asks, ask)
@@ -181,16 +188,12 @@ func (m *Memory) forgetLocked(p *peer) {
 func (m *Memory) Knows(action string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.away, func(p *peer) bool { return p.uses(action) })
+	return slices.ContainsFunc(m.away, func(p *peer) bool { return p.actions[action] })
 }
 
 // is tells whether a connection is of the same process.
 func (p *peer) is(c connection) bool {
 	return c.Conn != nil && p.pid == c.PeerPID() && p.start == c.start
-}
-
-func (p *peer) uses(action string) bool {
-	return slices.ContainsFunc(p.frames, func(f frame) bool { return f.action == action })
 }
 
 // Recall says all again that who uses an action has announced, for a connection that has sent a frame of it, if its process
@@ -200,7 +203,7 @@ func (m *Memory) Recall(conn uint64, action string) bool {
 	c := m.conns[conn]
 	var p *peer
 	for _, one := range m.away {
-		if one.is(c) && one.uses(action) {
+		if one.is(c) && one.actions[action] {
 			p = one
 		}
 	}
