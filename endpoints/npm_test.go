@@ -46,6 +46,7 @@ const all = [
   health('configured', async (b, config) => { if (config && config.limit === 7) b.up(); else b.down(); }),
   health('disabled', async (b) => { b.up(); }),
   health('big', async (b) => { b.withDetail('big', 'x'.repeat(3 << 20)); }),
+  health('cyclic', async (b) => { b.withDetail('cyclic', cycle); }),
   health('who', async (b) => { b.withDetail('who', who); }),
   new Field(),
   rows('info', 'singleton', 'One', (args, b) => { b.withDetail('one', { who, q: args.q }, 'system').withDetail('one', { who, q: args.q }, 'SYSTEM').withDetail('two', 2, 'odd'); }),
@@ -57,7 +58,7 @@ const all = [
 for (const each of all) each.initialize();
 const wait = () => {
   // What has a configuration has been answered; that is the last of each group.
-  if (all[9].config && all[9].config.configured) console.log('registered');
+  if (all[10].config && all[10].config.configured) console.log('registered');
   else setTimeout(wait, 10);
 };
 wait();

@@ -197,10 +197,12 @@ func TestBodyLimit(t *testing.T) {
 
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{"", "appName=a", "appName=%zz&appName=b", "a;b=c&&=&=x", "a[b]=1&a[b]=2", "%00=%ff", "appName=a+b%20c"} {
-		f.Add("health", seed)
-		f.Add("process", seed)
-		f.Add("info", seed)
+		for _, path := range []string{"health", "process", "info", "HEALTH/demo%2F", "livez//", "readyz/demo/web", "startupz/%00", "runtime", "metrics/list/../..", "prometheus/x"} {
+			f.Add(path, seed, "application/health+json;q=0.5, application/vnd.spring-boot.actuator.v3+json")
+		}
 	}
+	f.Add("readyz", "verbose&exclude=demo/web&exclude=&exclude=%0a[-]x", "")
+	f.Add("health/liveness", "appName=demo&verbose&group=x", "*/*;q=nan, ;,")
 	options, err := DecodeOptions(json.RawMessage(noDisk))
 	if err != nil {
 		f.Fatal(err)
@@ -209,15 +211,24 @@ func FuzzQuery(f *testing.F) {
 	s := New(Config{Source: source, Options: options})
 	Attach(frames, s)
 	frames.announce(fixed(1, `[{"key":"k","data":"UP"}]`), "health", "demo", "X", "a", "")
-	f.Fuzz(func(t *testing.T, path, raw string) {
+	s.Mount(&scripts{}, []ExternalEndPoint{{Name: "prometheus", Prefixes: []string{"/prometheus"}}})
+	f.Fuzz(func(t *testing.T, path, raw, accept string) {
 		u := url.URL{Path: "/" + path, RawQuery: raw}
-		r := &http.Request{Method: "GET", URL: &u, Header: http.Header{}, Host: "h", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = "/"+plain, "/"+path
+		}
+		r := &http.Request{Method: "GET", URL: &u, Header: http.Header{"Accept": {accept}}, RemoteAddr: "127.0.0.1:1", Host: "localhost", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
-		if w.Code >= 500 {
-			t.Errorf("status %d for %q", w.Code, raw)
+		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
+			t.Errorf("status %d for %q, %q", w.Code, path, raw)
 		}
-		if strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") && !json.Valid(w.Body.Bytes()) {
+		for _, line := range strings.Split(w.Body.String(), "\n") {
+			if strings.HasPrefix(line, "[-]") && !strings.HasPrefix(line, "[-]demo") {
+				t.Errorf("%q makes up a check: %s", raw, line)
+			}
+		}
+		if strings.Contains(w.Header().Get("Content-Type"), "json") && !json.Valid(w.Body.Bytes()) {
 			t.Errorf("not JSON: %s", w.Body)
 		}
 	})
