@@ -7,7 +7,8 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { EventEmitter } = require('node:events');
-const { MessengerServer: BaseServer, Peer, RESERVED, problem } = require('../service/messenger');
+const { MessengerServer: BaseServer, Peer, RESERVED } = require('../service/messenger');
+const { problem, timedOut } = require('../wire/frames');
 
 /** The event of every message: { action, data }, reply. */
 const eventName = Symbol('message');
@@ -167,7 +168,7 @@ class MessengerClient extends EventEmitter {
     this.#queue.add(entry);
     entry.timer = setTimeout(() => {
       this.#queue.delete(entry);
-      callback?.(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${limit}ms`), { name: 'MessengerRequestTimeoutError' }));
+      callback?.(timedOut(limit));
     }, limit).unref();
   }
 

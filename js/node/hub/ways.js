@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { Deadlines } = require('../wire/deadlines');
-const { json } = require('../wire/frames');
+const { json, problem, timedOut } = require('../wire/frames');
 const { Lines, MAX_LINE_BYTES } = require('../wire/lines');
 const names = require('./names');
 const { revive } = require('./errors');
@@ -47,12 +47,6 @@ const IDLE_MS = 60_000;
  * @property {number} [due]
  * @property {import('../wire/deadlines').List} [list]
  */
-
-/**
- * @param {string} code
- * @param {string} message
- */
-const problem = (code, message) => Object.assign(new Error(message), { code });
 
 /** @typedef {import('./client').Reply} Reply */
 
@@ -486,7 +480,7 @@ class Ways {
   #expire(call) {
     call.over = true;
     call.line?.waiting.delete(call.id);
-    call.reject(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${call.ms}ms`), { name: 'MessengerRequestTimeoutError' }));
+    call.reject(timedOut(call.ms));
   }
 }
 

@@ -5,13 +5,11 @@
 
 const { EventEmitter } = require('node:events');
 const net = require('node:net');
-const { encode, FrameParser } = require('../wire/frames');
+const { encode, nextId, problem, timedOut, REPLY, FrameParser } = require('../wire/frames');
 const { listen, unlink } = require('../wire/listen');
 
-const REPLY = 'response_callback_';
 const TIMEOUT_MS = 20000;
 const RETRY_MS = 200;
-const MAX_ID = 2 ** 30;
 /** More than this waits for no one who does not read. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 const MAX_WAITING = 10000;
@@ -19,12 +17,6 @@ const MAX_WAITING = 10000;
 const RESERVED = new Set(['error', 'connect', 'connected', 'disconnected', 'close', 'newListener', 'removeListener']);
 
 /** @typedef {(error: Error | null, data?: any) => void} Callback */
-
-/**
- * @param {string} code
- * @param {string} message
- */
-const problem = (code, message) => Object.assign(new Error(message), { code });
 
 /** One connection. */
 class Peer extends EventEmitter {
@@ -87,7 +79,7 @@ class Peer extends EventEmitter {
    * @param {number} [timeout] for it, in milliseconds
    */
   send(action, data, callback, timeout = TIMEOUT_MS) {
-    this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
+    this.#lastId = nextId(this.#lastId);
     const frame = encode(this.#lastId, action, data); // may throw: what was given has no JSON
     if (this.socket.destroyed || this.socket.writableLength > MAX_UNSENT_BYTES || this.#calls.size >= MAX_WAITING) {
       if (callback) setImmediate(callback, problem('PANDORA_LINK_FULL', 'nobody reads at the other end'));
@@ -97,7 +89,7 @@ class Peer extends EventEmitter {
       const key = REPLY + this.#lastId;
       const timer = setTimeout(() => {
         this.#calls.delete(key);
-        callback(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${timeout}ms`), { name: 'MessengerRequestTimeoutError' }));
+        callback(timedOut(timeout));
       }, timeout).unref();
       this.#calls.set(key, { callback, timer });
     }
@@ -256,7 +248,7 @@ class MessengerClient extends EventEmitter {
     this.#queue.add(entry);
     entry.timer = setTimeout(() => {
       this.#queue.delete(entry);
-      callback?.(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${timeout}ms`), { name: 'MessengerRequestTimeoutError' }));
+      callback?.(timedOut(timeout));
     }, timeout).unref();
   }
 
@@ -266,4 +258,4 @@ class MessengerClient extends EventEmitter {
   }
 }
 
-module.exports = { MessengerServer, MessengerClient, Peer, RESERVED, problem };
+module.exports = { MessengerServer, MessengerClient, Peer, RESERVED };

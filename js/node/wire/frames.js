@@ -5,9 +5,30 @@
 
 const HEADER_BYTES = 9;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** This and the id of a packet make the action of its reply. */
+const REPLY = 'response_callback_';
+const MAX_ID = 2 ** 30;
 /** How deep, and in how long arrays, errors are looked for before all is written with an eye on them. */
 const LOOK_DEPTH = 7;
 const LOOK_LENGTH = 100;
+
+/**
+ * @param {string} code
+ * @param {string} message
+ */
+const problem = (code, message) => Object.assign(new Error(message), { code });
+
+/**
+ * @param {number} ms
+ * @returns {Error} of a request that has waited so long
+ */
+const timedOut = (ms) => Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${ms}ms`), { name: 'MessengerRequestTimeoutError' });
+
+/**
+ * @param {number} id
+ * @returns {number} of the next packet
+ */
+const nextId = (id) => (id >= MAX_ID ? 1 : id + 1);
 
 /**
  * @param {number} id from 1; 0 if it is not known yet
@@ -73,7 +94,7 @@ function plainError(error) {
  * @returns {Error} named PacketParsedError
  */
 function parseError(message) {
-  return Object.assign(new Error(message), { name: 'PacketParsedError', code: 'PANDORA_PACKET' });
+  return Object.assign(problem('PANDORA_PACKET', message), { name: 'PacketParsedError' });
 }
 
 /**
@@ -136,4 +157,4 @@ function parsePacket(id, text) {
   return { id, action: body.action, data: body.data };
 }
 
-module.exports = { encode, json, number, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };
+module.exports = { encode, json, number, nextId, problem, timedOut, parseError, REPLY, FrameParser, HEADER_BYTES, MAX_BODY_BYTES };

@@ -3,6 +3,8 @@
 // A connection between two of our own processes on which each line is a JSON array of items. What is said in one turn of
 // the loop, the promises that follow included, leaves as one line: many calls cost one write, one read and one parse.
 
+const { parseError } = require('./frames');
+
 /** The longest line that is read, and the longest item that is said. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 /** From here on what is said waits for nothing more. */
@@ -94,11 +96,6 @@ class Lines {
     if (!Array.isArray(items)) throw parseError('a line is no array');
     this.receive(items);
   }
-}
-
-/** @param {string} message */
-function parseError(message) {
-  return Object.assign(new Error(message), { name: 'PacketParsedError', code: 'PANDORA_PACKET' });
 }
 
 module.exports = { Lines, MAX_LINE_BYTES };

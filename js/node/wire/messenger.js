@@ -5,14 +5,12 @@
 
 const net = require('node:net');
 const { Deadlines } = require('./deadlines');
-const { encode, number, FrameParser } = require('./frames');
+const { encode, number, nextId, problem, timedOut, REPLY, FrameParser } = require('./frames');
 
 const RETRY_MS = 1000;
 const MAX_QUEUE = 1000;
 /** A daemon that reads nothing costs no more memory than this. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
-const MAX_ID = 2 ** 30;
-const REPLY = 'response_callback_';
 const REQUEST_MS = 20_000;
 /** What a handler returns whose message wants no reply. */
 const NO_REPLY = Symbol('no reply');
@@ -27,12 +25,6 @@ const NO_REPLY = Symbol('no reply');
  * @property {number} [due]
  * @property {import('./deadlines').List} [list]
  */
-
-/**
- * @param {string} code
- * @param {string} message
- */
-const problem = (code, message) => Object.assign(new Error(message), { code });
 
 /** One connection to the daemon, made anew whenever it ends. */
 class Messenger {
@@ -132,7 +124,7 @@ class Messenger {
     if (message.reply) this.#waiting.delete(message.reply);
     const queued = this.#queue.indexOf(message);
     if (queued >= 0) this.#unqueue(queued);
-    message.reject?.(Object.assign(problem('PANDORA_TIMEOUT', `target no response in ${message.ms}ms`), { name: 'MessengerRequestTimeoutError' }));
+    message.reject?.(timedOut(Number(message.ms)));
   }
 
   /**
@@ -251,7 +243,7 @@ class Messenger {
       this.#drop(message, `the other end has not read ${MAX_UNSENT_BYTES} bytes yet`);
       return;
     }
-    this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
+    this.#lastId = nextId(this.#lastId);
     number(message.frame, this.#lastId);
     if (message.resolve) {
       message.reply = REPLY + this.#lastId;
