@@ -45,6 +45,9 @@ type commandResult struct {
 // runCommand is the shim's native: ({file, args, dir, env, input, stdio, timeout, maxBuffer, killSignal}) → {pid, status,
 // signal, stdout, stderr, code, errno}.
 func (r *Runtime) runCommand(call goja.FunctionCall) goja.Value {
+	if r.session != nil && !r.session.first {
+		panic(r.vm.NewGoError(errors.New("commands do not run while a script host waits for them; use check.exec")))
+	}
 	given := call.Argument(0).ToObject(r.vm)
 	c := command{
 		file:       given.Get("file").String(),
@@ -73,7 +76,7 @@ func (r *Runtime) runCommand(call goja.FunctionCall) goja.Value {
 		r.vm.Interrupt(timeoutError(r.options.Timeout))
 	}
 	if text := shown.String(); text != "" {
-		r.output.write(text)
+		r.print(text)
 	}
 	return r.commandAnswer(result)
 }

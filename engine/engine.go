@@ -107,6 +107,9 @@ type Runtime struct {
 	env     map[string]string
 	output  output
 	invoke  goja.Callable
+	// session is who the Runtime belongs to; nil for one whose code ends when a call returns. live is the loader's call for it.
+	session *Session
+	live    goja.Callable
 
 	// loaded holds the user files read as modules, in order; onLoad, if set, is told of each.
 	loaded []string
@@ -140,7 +143,10 @@ type Runtime struct {
 func New(o Options) (*Runtime, error) { return newWith(o, &programs{}) }
 
 // newWith makes a Runtime that shares programs with others.
-func newWith(o Options, known *programs) (*Runtime, error) {
+func newWith(o Options, known *programs) (*Runtime, error) { return makeRuntime(o, known, nil) }
+
+// makeRuntime makes a Runtime, that of a Session if that is not nil.
+func makeRuntime(o Options, known *programs, session *Session) (*Runtime, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
@@ -156,6 +162,7 @@ func newWith(o Options, known *programs) (*Runtime, error) {
 		maps:     map[string]*sourceMap{},
 		extended: map[string]bool{},
 		programs: known,
+		session:  session,
 	}
 	if r.env == nil {
 		r.env = map[string]string{}
@@ -177,6 +184,7 @@ func newWith(o Options, known *programs) (*Runtime, error) {
 	}
 	r.invoke, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("invoke"))
 	r.extend, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("extend"))
+	r.live, _ = goja.AssertFunction(loader.ToObject(r.vm).Get("live"))
 	return r, nil
 }
 

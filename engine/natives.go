@@ -38,9 +38,12 @@ func (r *Runtime) natives() *goja.Object {
 	set("unsupported", r.unsupported)
 	set("finish", r.finish)
 	set("write", func(call goja.FunctionCall) goja.Value {
-		r.output.write(call.Argument(0).String())
+		r.print(call.Argument(0).String())
 		return goja.Undefined()
 	})
+	if r.session != nil {
+		set("live", r.session.natives(r.vm))
+	}
 	set("exit", r.exit)
 	set("frames", r.frames)
 	r.setPlaces(set)
@@ -66,6 +69,15 @@ func (r *Runtime) natives() *goja.Object {
 	set("crc32", r.crc32)
 	set("embeddedJSON", r.embeddedJSON)
 	return o
+}
+
+// print takes what the code prints.
+func (r *Runtime) print(text string) {
+	if r.session != nil {
+		r.session.options.Console(r.session.owner, text)
+		return
+	}
+	r.output.write(text)
 }
 
 // strings makes a plain JavaScript array: goja's wrapper of a Go slice would coerce what is pushed to it.

@@ -26,6 +26,9 @@
     async_hooks: ['async_hooks'], child_process: ['child_process'], crypto: ['crypto'], diagnostics_channel: ['diagnostics_channel'],
   };
 
+  // In a session timers fire.
+  if (native.live) for (const name of ['timers', 'timers/promises']) shims[name][0] = 'livetimers';
+
   // Modules that are known by their shape; each is a member of a file.
   for (const [file, names] of [
     ['network', ['net', 'tls', 'dns', 'dns/promises', 'dgram']],
@@ -35,7 +38,7 @@
 
   /** Ends up as an error of kind "unsupported", also when the user's code catches it. */
   function refuse(what) {
-    const error = new Error(`${what} is not available while the structure of an application is evaluated`);
+    const error = new Error(`${what} is not available ${native.live ? 'in a script host' : 'while the structure of an application is evaluated'}`);
     error.code = 'PANDORA_UNSUPPORTED';
     native.unsupported(error);
     throw error;
@@ -595,6 +598,11 @@
       if (typeof exports[name] !== 'function') throw new Error(`pandora:${id} exports no function "${name}"`);
       const result = JSON.stringify(exports[name](argument === undefined ? undefined : JSON.parse(argument)));
       native.finish(result === undefined ? 'null' : result);
+    },
+    /** The same in a session, where the result may be a promise; id is that of the call to settle. */
+    live(id, name, argument, call) {
+      const { settle } = requireEmbedded('goja/session.js');
+      settle(call, () => requireEmbedded(id)[name](argument === undefined ? undefined : JSON.parse(argument)));
     },
   };
 })
