@@ -1,4 +1,4 @@
-// Package endpoints is the daemon's HTTP side: the EndPoints (daemon, info, health, process, metrics), the Indicators
+// Package endpoints is the daemon's HTTP side: the EndPoints (daemon, error, health, info, process, metrics), the Indicators
 // that applications register with them over the message socket, and the health checks that every application has
 // without asking.
 //
@@ -12,6 +12,9 @@
 // InvokeTimeout. One that is late, fails or answers nonsense is left out; the answer is partial, never an error page.
 // Of a singleton Indicator that several workers register, the first is asked; the others stand by and take its place
 // when its connection closes.
+//
+// Errors are what workers report by themselves, for the EndPoint error; with a file they need Run, and outlive the daemon.
+// Events are what happens, handed on to clients that listen; Close ends their streams, which Serve would wait for.
 //
 // Concurrency: every method of Server may be called from any goroutine, and Serve for several listeners at a time.
 // A health check that a request started may outlive that request, by at most its time limit (a statfs that the kernel

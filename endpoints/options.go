@@ -53,7 +53,7 @@ type Options struct {
 	AllowedHosts []string
 	// LegacyStatus makes /health answer 200 whatever it says, as the original.
 	LegacyStatus bool
-	// EndPoints are the settings by EndPoint name: daemon, health, info, process, metrics.
+	// EndPoints are the settings by EndPoint name: daemon, error, health, info, process, metrics.
 	EndPoints map[string]EndPointOptions
 	// ReporterInterval caps how long the buckets of metrics are.
 	ReporterInterval time.Duration
