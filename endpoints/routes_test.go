@@ -55,7 +55,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"GET", "/Health/?appName=", 200, json, "", ""},
 		{"GET", "/%68ealth", 404, text, "Not Found", ""},
 		{"HEAD", "/daemon", 200, json, "-", ""},
-		{"OPTIONS", "/daemon", 200, "", "-", "HEAD, GET"},
+		{"OPTIONS", "/daemon", 200, text, "-", "HEAD, GET"},
 		{"POST", "/daemon", 405, text, "Method Not Allowed", "HEAD, GET"},
 		{"DELETE", "/process", 405, text, "Method Not Allowed", "HEAD, GET"},
 		{"BREW", "/process", 405, text, "Method Not Allowed", "HEAD, GET"},
