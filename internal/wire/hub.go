@@ -31,6 +31,8 @@ const (
 	callTimeout = 5 * time.Second
 	// maxCallTimeout bounds what a caller may ask for.
 	maxCallTimeout = 10 * time.Minute
+	// maxBatch bounds the answers of several clients to one message, so that they fit into a frame with what is around them.
+	maxBatch = MaxFrame - 4<<20
 )
 
 // Hub passes messages on between clients: the workers of all applications. A client is known by selectors, which are its
@@ -102,6 +104,12 @@ type hubError struct {
 
 func newHubError(code string, err error) *hubError {
 	return &hubError{Message: err.Error(), Stack: "Error: " + err.Error(), Code: code}
+}
+
+// answer is a client's answer that tells of the error alone.
+func (e *hubError) answer() json.RawMessage {
+	answer, _ := json.Marshal(hubReply{Error: e}) // strings alone
+	return answer
 }
 
 // NewHub makes a hub of the clients of a server. It is called before Serve; the hub ends with the server.
@@ -264,10 +272,15 @@ func (h *Hub) toAll(from *Conn, clients []*hubClient, r hubRequest, data json.Ra
 		return
 	}
 	answers := make([]json.RawMessage, len(clients))
-	var left atomic.Int64
+	var left, size atomic.Int64
 	left.Store(int64(len(clients)))
 	for i, client := range clients {
 		h.ask(from, client, r, data, func(answer json.RawMessage) {
+			if size.Add(int64(len(answer))) > maxBatch {
+				size.Add(-int64(len(answer)))
+				answer = newHubError("PANDORA_HUB_MESSAGE", fmt.Errorf("answer of process %d left out: all together may have %d bytes",
+					client.conn.PeerPID(), maxBatch)).answer()
+			}
 			answers[i] = answer
 			if left.Add(-1) == 0 {
 				reply(hubReply{Success: true, Remote: r.Host, BatchReply: answers})
@@ -308,6 +321,5 @@ func failed(client *hubClient, timeout time.Duration, err error) json.RawMessage
 	case errors.Is(err, ErrBusy):
 		e = newHubError("PANDORA_HUB_BUSY", fmt.Errorf("process %d has too much to answer: %w", client.conn.PeerPID(), err))
 	}
-	answer, _ := json.Marshal(hubReply{Error: e}) // strings alone
-	return answer
+	return e.answer()
 }

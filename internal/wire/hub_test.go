@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -165,6 +166,34 @@ func TestHubCallsAllAndSpreads(t *testing.T) {
 	defer p.mu.Unlock()
 	if len(p.got) != 2 || !strings.Contains(p.got[0], `"all"`) {
 		t.Errorf("caller got %q", p.got)
+	}
+}
+
+// TestHubLongAnswers: answers that are too long for one message together do not take the others with them.
+func TestHubLongAnswers(t *testing.T) {
+	path := startHub(t)
+	long := json.RawMessage(`"` + strings.Repeat("x", maxBatch/2) + `"`)
+	for i, answer := range []json.RawMessage{long, long, json.RawMessage(`"short"`)} {
+		peer := join(t, path, fmt.Sprint("p", i), map[string]any{"objectName": "o"})
+		peer.mu.Lock()
+		peer.answer = func(_ json.RawMessage, reply func(any)) { reply(answer) }
+		peer.mu.Unlock()
+	}
+	r := join(t, path, "caller").call(map[string]any{"objectName": "o"}, map[string]any{"broadcast": true})
+	var sizes []string
+	for _, answer := range r.BatchReply {
+		switch {
+		case strings.Contains(string(answer), "left out: all together"):
+			sizes = append(sizes, "left out")
+		case len(answer) == len(long):
+			sizes = append(sizes, "long")
+		default:
+			sizes = append(sizes, string(answer))
+		}
+	}
+	slices.Sort(sizes[:min(2, len(sizes))]) // whichever came first
+	if got := fmt.Sprint(sizes); got != `[left out long "short"]` {
+		t.Errorf("%s; %+v", got, r.Error)
 	}
 }
 
@@ -380,7 +409,9 @@ func TestHubWatch(t *testing.T) {
 		told <- action + " " + string(data)
 	})
 	p := &hubPeer{t: t, conn: watcher, host: map[string]any{"processName": "watcher"}}
-	watch := func(name any) hubReply { return p.send(hubWatch, map[string]any{"data": map[string]any{"objectName": name}}) }
+	watch := func(name any) hubReply {
+		return p.send(hubWatch, map[string]any{"data": map[string]any{"objectName": name}})
+	}
 	for _, bad := range []any{nil, 7, true, "", strings.Repeat("x", maxSelectorValue)} {
 		if r := watch(bad); r.Success {
 			t.Errorf("%v can be watched", bad)
