@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -89,6 +90,34 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.left -= int64(n)
 	return n, err
+}
+
+// shyConn is a connection on which nothing is heard before something was said. The client of net/http would write what a
+// server says unasked into the log.
+type shyConn struct {
+	net.Conn
+	once  sync.Once
+	spoke chan struct{}
+}
+
+// Read implements net.Conn.
+func (c *shyConn) Read(p []byte) (int, error) {
+	<-c.spoke
+	return c.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (c *shyConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.once.Do(func() { close(c.spoke) })
+	return n, err
+}
+
+// Close implements net.Conn. Whoever waits in Read is told by the connection.
+func (c *shyConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.spoke) })
+	return err
 }
 
 // SyscallConn lets a driver see whether the connection still lives.

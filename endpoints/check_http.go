@@ -161,9 +161,15 @@ func (o *httpOptions) client(connect time.Duration) (*http.Client, error) {
 			DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswerHeader, TLSClientConfig: config,
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 				if o.socket != "" {
-					return dialer.DialContext(ctx, "unix", o.socket)
+					network, address = "unix", o.socket
+				} else {
+					address = expandAddress(address)
 				}
-				return dialer.DialContext(ctx, network, expandAddress(address))
+				conn, err := dialer.DialContext(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				return &shyConn{Conn: conn, spoke: make(chan struct{})}, nil
 			},
 		},
 		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
@@ -180,8 +186,8 @@ func (o *httpOptions) client(connect time.Duration) (*http.Client, error) {
 
 // ask sends the request and judges status and body. The body is read when it matters.
 func (o *httpOptions) ask(ctx context.Context, target *url.URL, connect time.Duration, wantBody bool) (httpAnswer, error) {
-	shown := o.method + " " + target.Redacted()
-	a := httpAnswer{details: map[string]any{"url": target.Redacted()}}
+	shown := o.method + " " + MaskURL(target.String())
+	a := httpAnswer{details: map[string]any{"url": MaskURL(target.String())}}
 	client, err := o.client(connect)
 	if err != nil {
 		return a, fmt.Errorf("%s: %w", shown, err)

@@ -116,7 +116,7 @@ func (p rpcProbe) try(ctx context.Context, _ Application) finding {
 	a, err := o.http.ask(ctx, o.url, p.spec.timeout, o.expect != nil)
 	if err == nil && o.expect != nil {
 		if err = o.judgeValue(a.body, "the body"); err != nil {
-			err = fmt.Errorf("%s %s: %w", o.http.method, o.url.Redacted(), err)
+			err = fmt.Errorf("%s %s: %w", o.http.method, MaskURL(o.url.String()), err)
 		}
 	}
 	return finding{err: err, details: a.details}
@@ -124,7 +124,7 @@ func (p rpcProbe) try(ctx context.Context, _ Application) finding {
 
 // judgeCall reads the answer of a JSON-RPC call.
 func (o *rpcOptions) judgeCall(a httpAnswer) error {
-	where := fmt.Sprintf("call %q at %s", o.rpcMethod, o.url.Redacted())
+	where := fmt.Sprintf("call %q at %s", o.rpcMethod, MaskURL(o.url.String()))
 	var reply struct {
 		Version string          `json:"jsonrpc"`
 		ID      json.RawMessage `json:"id"`

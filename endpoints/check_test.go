@@ -117,10 +117,11 @@ func TestCheckIsShared(t *testing.T) {
 func TestHangingCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var runs atomic.Int64
-		hang := time.Hour
+		var hang atomic.Int64
+		hang.Store(int64(time.Hour))
 		o := &fakeOptions{tries: func(context.Context) finding {
 			runs.Add(1)
-			time.Sleep(hang)
+			time.Sleep(time.Duration(hang.Load()))
 			return finding{}
 		}}
 		r := newTrial(t, checkSpec{options: o, critical: true})
@@ -142,7 +143,7 @@ func TestHangingCheck(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("while it hangs a request waits %v", took)
 		}
-		hang = 0
+		hang.Store(0)
 		time.Sleep(2 * time.Hour)
 		if got := r.one(); !got.up || runs.Load() != 2 {
 			t.Errorf("freed: %+v, %d runs", got, runs.Load())
