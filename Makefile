@@ -113,10 +113,12 @@ matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v
 	@touch $@
 
 STATSD_EXPORTER ?= v0.28.0
-reporters: deps ## what reporters send is received by a real collectd, and by Prometheus' statsd_exporter
+VICTORIA_METRICS ?= v1.102.1
+reporters: deps ## what reporters send is received by a real collectd, Prometheus' statsd_exporter and VictoriaMetrics
 	@command -v collectd >/dev/null || test -x /usr/sbin/collectd || { test "$$CI" != true || { apt-get update -qq && apt-get install -y -qq --no-install-recommends collectd-core; }; }
 	@test -x .cache/bin/statsd_exporter || GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/prometheus/statsd_exporter@$(STATSD_EXPORTER)
-	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestCollectd|TestStatsdExporter' ./metrics/report
+	@test -x .cache/bin/victoria-metrics || GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@$(VICTORIA_METRICS)
+	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestCollectd|TestStatsdExporter|TestVictoriaMetrics' ./metrics/report
 
 loaders: .cache/loaders/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## entries and services in TypeScript and as ES modules, with ts-node and tsx, on every Node version
 	$(GO) test -count=1 -tags slow -timeout 5m -run 'TestLoaders$$' ./cmd/pandora
