@@ -19,6 +19,11 @@ func TestMasked(t *testing.T) {
 	if inner["apiToken"] != mask || inner["size"] != 3.0 {
 		t.Errorf("config %v", inner)
 	}
+	for _, name := range []string{"licenseKey", "Api-Key", "Authorization", "NEW_RELIC_LICENSE_KEY", "apiKey"} {
+		if !secretName(name) {
+			t.Errorf("%s is shown", name)
+		}
+	}
 	if app.Processes[0].Env["DB_PASSWORD"] != "hunter2" {
 		t.Error("the graph itself was changed")
 	}
