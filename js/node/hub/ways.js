@@ -27,6 +27,8 @@ const FENCE_MS = 200;
 const AGAIN_MS = 5000;
 /** How long after a new daemon has come it may not have heard of all. */
 const RETURN_MS = 5000;
+/** As the daemon's, of any call. */
+const MAX_CALL_MS = 600_000;
 /** How long a door may be of no use. */
 const IDLE_MS = 60_000;
 
@@ -185,7 +187,7 @@ class Way {
       const text = params && json(params);
       /** @type {Call} */
       const call = {
-        action, member, params: text, resolve, reject, way: this, ms: names.timeout(timeout), over: false, id: 0, line: null, due: 0, list: undefined,
+        action, member, params: text, resolve, reject, way: this, ms: Math.min(names.timeout(timeout), MAX_CALL_MS), over: false, id: 0, line: null, due: 0, list: undefined,
       };
       if (text !== undefined && text.length > MAX_LINE_BYTES / 4) {
         this.#throughDaemon(call, call.ms);
