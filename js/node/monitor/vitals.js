@@ -8,7 +8,7 @@ const { createHistogram } = require('node:perf_hooks');
 const v8 = require('node:v8');
 
 /**
- * How often the loop is asked: twenty times a second take less than a thousandth of a core. (perf_hooks' own
+ * How often the loop is asked: twenty times a second take about a five-hundredth of a core. (perf_hooks' own
  * monitorEventLoopDelay misses what happens in its first pause after each reset.)
  */
 const RESOLUTION_MS = 50;
