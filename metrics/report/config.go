@@ -49,16 +49,18 @@ func (s *Set) types() map[string]build {
 }
 
 // Configure makes the reporters of the global configuration what the merged configuration says, which is a JSON object
-// with the keys reporter.<name>. One whose options are as before goes on undisturbed. The reporter "file" is there
+// with the keys reporter.<name>, or reporters.<name> as in the first Pandora.js. One whose options are as before goes on undisturbed. The reporter "file" is there
 // unless it is switched off. It returns a sentence for each one that cannot be.
 func (s *Set) Configure(config json.RawMessage) []string {
 	var root struct {
 		Reporter map[string]json.RawMessage `json:"reporter"`
+		// Reporters is the name of the first Pandora.js for the same.
+		Reporters map[string]json.RawMessage `json:"reporters"`
 	}
 	var problems []string
 	if len(bytes.TrimSpace(config)) > 0 && json.Unmarshal(config, &root) != nil {
 		problems = append(problems, `read config "reporter": it is not an object; only the reporter "file" runs`)
-		root.Reporter = nil
+		root.Reporter, root.Reporters = nil, nil
 	}
 	specs := map[string]json.RawMessage{}
 	if s.config.File != nil {
@@ -67,9 +69,8 @@ func (s *Set) Configure(config json.RawMessage) []string {
 	if enabledByEnvironment(s.config.Getenv) {
 		specs["otlp"] = json.RawMessage("{}")
 	}
-	for name, raw := range root.Reporter {
-		specs[name] = raw
-	}
+	maps.Copy(specs, root.Reporters)
+	maps.Copy(specs, root.Reporter)
 	return s.apply("", specs, problems, !s.config.Continues && time.Since(s.born) < time.Second)
 }
 
@@ -173,6 +174,9 @@ func (s *Set) make(app, name string, raw json.RawMessage, fresh bool) (*runner, 
 		env := otlpEnvironment{s.config.Getenv}
 		interval = env.milliseconds(interval, "OTEL_METRIC_EXPORT_INTERVAL")
 		timeout = min(time.Minute, env.milliseconds(timeout, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"))
+	}
+	if seconds := o.number("interval", 0, 1, 86400); seconds > 0 {
+		interval = time.Duration(seconds) * time.Second
 	}
 	r := Reporter{
 		Name: name, App: app, Tags: o.tags("globalTags", "tags"),

@@ -164,6 +164,8 @@ func TestConfigure(t *testing.T) {
 		{`{"reporter":{"file":{"enabled":false}}}`, "", ""},
 		{`{"reporter":{"file":false,"trace":{"enabled":true}}}`, "", ""},
 		{`{"reporter":{"a":{"type":"statsd"},"b":{"type":"statsd","port":9}}}`, "a b file", ""},
+		{`{"reporters":{"file":{"enabled":false},"console":{"type":"statsd","interval":5}}}`, "console", ""},
+		{`{"reporters":{"file":{"enabled":false}},"reporter":{"file":{}}}`, "file", ""},
 		{`{"reporter":7}`, "file", `"reporter": it is not an object`},
 		{`{"reporter":{"own":{"enabled":true}}}`, "file", `reporter "own" does not run: there is no reporter of type "own"`},
 		{`{"reporter":{"own":7}}`, "file", `its options are 7, expected an object`},
