@@ -183,6 +183,7 @@ func (s *Set) make(app, name string, raw json.RawMessage, fresh bool) (*runner, 
 		Interval: o.duration("intervalMs", interval, 24*time.Hour),
 		Timeout:  o.duration("timeoutMs", timeout, time.Minute),
 	}
+	o.interval = r.Interval
 	sink := make(o)
 	if len(o.problems) > 0 {
 		return nil, o.sentence("%s", strings.Join(o.problems, "; "))

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pandora-go/pandora/metrics"
 )
@@ -47,10 +46,9 @@ func (s *Set) newFalcon(o *options) taker {
 	if err != nil {
 		host = "localhost"
 	}
-	step := int64(o.duration("intervalMs", s.config.Interval, 24*time.Hour).Seconds())
 	return &falconSink{
 		poster:   newPoster(o.address("agentUrl", defaultFalcon), http.Header{}, false),
-		endpoint: o.text("endpoint", host), step: max(1, step),
+		endpoint: o.text("endpoint", host), step: max(1, int64(o.interval.Seconds())),
 	}
 }
 

@@ -21,7 +21,9 @@ type options struct {
 	// kind is the type of the reporter.
 	kind string
 	// fresh says that what is counted by the first report has been counted since the reporter began.
-	fresh    bool
+	fresh bool
+	// interval is how often the reporter reports.
+	interval time.Duration
 	values   map[string]json.RawMessage
 	problems []string
 	// outer are the options that these are within, and within what they are called there.

@@ -15,7 +15,7 @@ import (
 // TestFalcon holds what the agent gets against its documentation: an array of values with all seven fields.
 func TestFalcon(t *testing.T) {
 	url, got := receiver(t, nil)
-	sink := configured(t, "", "open-falcon", `{"agentUrl":"`+url+`/v1/push","endpoint":"host-1","intervalMs":10000}`, true)
+	sink := configured(t, "", "open-falcon", `{"agentUrl":"`+url+`/v1/push","endpoint":"host-1","interval":10}`, true)
 	for _, b := range batches(t, sink, "") {
 		if err := sink.take(t.Context(), b); err != nil {
 			t.Fatal(err)
