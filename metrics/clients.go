@@ -267,6 +267,8 @@ func (rc *receiver) uplink(conn *wire.Conn, action string, data json.RawMessage,
 		}
 	case "METRIC_UPDATE":
 		err = c.update(m)
+	case "METRIC_REFUSED": // by the client itself, which counts all it has not taken
+		err = c.refusedItself(m)
 	default:
 		err = errors.New("unknown action")
 	}
@@ -404,6 +406,21 @@ func (rc *receiver) take(app, place string) error {
 		return refuse(RefusedApplication, "more than %d metrics of one application", maxAppMetrics)
 	}
 	places[place]++
+	return nil
+}
+
+// maxRefusedAtOnce bounds what one frame counts.
+const maxRefusedAtOnce = 1_000_000
+
+// refusedItself counts what a client has refused since it told so last.
+func (c *client) refusedItself(m frame) error {
+	var value []float64
+	if err := json.Unmarshal(m.Value, &value); err != nil || len(value) != 1 {
+		return fmt.Errorf("refusals %.40s: expected an array of one number", m.Value)
+	}
+	for range int(min(c.ledger.refusals(value[0]), maxRefusedAtOnce)) {
+		c.receiver.options.Refused(RefusedClient)
+	}
 	return nil
 }
 

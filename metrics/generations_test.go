@@ -214,6 +214,23 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
+// TestClientsOwnRefusals: what a client has not even told is counted once, however often it says so.
+func TestClientsOwnRefusals(t *testing.T) {
+	d := startDaemon(t)
+	w := d.join(t, "demo", "c", nil)
+	for _, value := range []any{[]any{5}, []any{5}, []any{3}, []any{-1}, []any{7.9}, 5, []any{}, []any{"x"}} {
+		w.uplink(map[string]any{"action": "METRIC_REFUSED", "value": value})
+	}
+	w.sync()
+	w.leave(t, d)
+	w = d.join(t, "demo", "c", nil)
+	w.uplink(map[string]any{"action": "METRIC_REFUSED", "value": []any{9}})
+	w.sync()
+	if n, wrong := d.refusals(RefusedClient), d.refusals(RefusedMalformed); n != 8 || wrong != 3 {
+		t.Errorf("%d, and %d that make no sense", n, wrong)
+	}
+}
+
 func TestApplicationIsBounded(t *testing.T) {
 	rc := &receiver{apps: map[string]map[string]int{}}
 	for i := range maxAppMetrics {

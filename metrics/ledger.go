@@ -21,6 +21,8 @@ type ledger struct {
 	// known is by type and name as the worker spells it.
 	known map[string]*totals
 	names map[string]frame
+	// refused is what the client has refused itself.
+	refused float64
 }
 
 // ledgers holds the ledgers of the clients that are there and of the latest ones that have gone. Whoever holds it
@@ -70,6 +72,15 @@ func (ls *ledgers) leave(l *ledger) {
 		ls.entries -= oldest.entries
 		delete(ls.byAction, oldest.action)
 	}
+}
+
+// refusals takes how many refusals a client has counted, and returns how many of them are new.
+func (l *ledger) refusals(n float64) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.refused
+	l.refused = max(before, n)
+	return l.refused - before
 }
 
 func (l *ledger) size() int {

@@ -47,6 +47,8 @@ class MetricsClient {
   #timer = null;
   #connected = false;
   #refused = 0;
+  /** How many of them the daemon knows. */
+  #toldRefused = 0;
   #messenger;
 
   static getInstance() {
@@ -80,7 +82,8 @@ class MetricsClient {
       for (const [nameKey, { type, groups, total }] of this.#entries) {
         for (const group of groups) this.#announce(nameKey, type, group, total);
       }
-      if (this.#dirty.size > 0) this.#schedule();
+      this.#toldRefused = 0;
+      if (this.#dirty.size > 0 || this.#refused > 0) this.#schedule();
     });
   }
 
@@ -132,6 +135,7 @@ class MetricsClient {
   /** @param {string} nameKey */
   #refuse(nameKey) {
     this.#refused += 1;
+    this.#schedule();
     if (this.#refused > 1) return;
     process.emitWarning(`pandora: metric ${nameKey} is not shown: this process has registered ${MAX_METRICS} metrics, and no more are kept. `
       + 'Names and tags should come from a small set of values.', { code: 'PANDORA_METRICS' });
@@ -222,7 +226,12 @@ class MetricsClient {
   #flush() {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (!this.#connected || this.#dirty.size === 0) return;
+    if (!this.#connected) return;
+    if (this.#refused > this.#toldRefused) {
+      this.#toldRefused = this.#refused;
+      this.report({ action: MetricsConstants.EVT_METRIC_REFUSED, clientId: this.clientId, value: [this.#refused] });
+    }
+    if (this.#dirty.size === 0) return;
     const began = process.uptime();
     const totals = this.#dirty;
     this.#dirty = new Map();
