@@ -153,7 +153,22 @@ func (s *Server) serve(route route) echo.HandlerFunc {
 		if !params(c, &r) {
 			return echo.ErrNotFound
 		}
-		a, err := h(c.Request().Context(), r)
+		ctx := c.Request().Context()
+		var a answer
+		var version [2]uint64
+		shared := false
+		if route.shared {
+			version, shared = s.version()
+		}
+		if shared {
+			key := pageKey{c.Request().URL.EscapedPath(), c.Request().URL.RawQuery, version}
+			a, err = s.pages.get(ctx, key, func(ctx context.Context) (answer, error) { return h(ctx, r) })
+		} else {
+			a, err = h(ctx, r)
+		}
+		if errors.Is(err, errGone) {
+			return nil // nobody reads it
+		}
 		if err != nil {
 			return err
 		}

@@ -157,6 +157,7 @@ type Server struct {
 	usage    usage
 	changes  *changes
 	rendered rendered
+	pages    pages
 	external atomic.Pointer[external]
 	handler  http.Handler
 

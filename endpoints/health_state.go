@@ -128,6 +128,7 @@ func (s *Server) builtin(ctx context.Context, app Application) []checkResult {
 func (s *Server) keep(known []Application) {
 	s.checks.keep(known)
 	s.changes.keep(known)
+	s.pages.sweep()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name := range s.builtins {

@@ -28,6 +28,9 @@ type route struct {
 	handle handler
 	// open is true for what everybody who can connect may ask.
 	open bool
+	// shared is true for an answer that takes long to make and depends on path and query alone, which all who ask within a
+	// moment get.
+	shared bool
 }
 
 // routes lists the paths of the enabled EndPoints.
@@ -40,7 +43,7 @@ func (s *Server) routes() []route {
 		{nameDaemon, []route{{path: "/daemon", handle: s.daemon}}},
 		{nameHealth, s.healthRoutes()},
 		{nameInfo, []route{{path: "/info", handle: s.info}}},
-		{nameProcess, []route{{path: "/process", handle: s.process}}},
+		{nameProcess, []route{{path: "/process", handle: s.process, shared: true}}},
 		{nameRuntime, []route{{path: "/runtime", handle: s.runtime}}},
 	} {
 		if s.options.EndPoints[e.name].Enabled {
@@ -54,8 +57,8 @@ func (s *Server) routes() []route {
 		list = append(list, route{path: "/error", handle: s.error})
 	}
 	if s.hasMetrics() {
-		list = append(list, route{path: "/metrics", handle: s.metricsAll}, route{path: "/metrics/list", handle: s.metricsList},
-			route{path: "/metrics/list/:group", handle: s.metricsList}, route{path: "/metrics/:group", handle: s.metricsGroup})
+		list = append(list, route{path: "/metrics", handle: s.metricsAll}, route{path: "/metrics/list", handle: s.metricsList, shared: true},
+			route{path: "/metrics/list/:group", handle: s.metricsList, shared: true}, route{path: "/metrics/:group", handle: s.metricsGroup, shared: true})
 	}
 	return list
 }
