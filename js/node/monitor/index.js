@@ -3,8 +3,8 @@
 // Connects this process to the daemon: application, node and process rows, V8 gauges. Nothing here waits for the daemon.
 
 const { connection, newClientId } = require('./connection');
-const { createMetricsClient } = require('./metrics-client');
-const { registerV8Gauges } = require('./v8-gauges');
+const { registerGauges } = require('./metrics-client');
+const { v8Gauges } = require('./v8-gauges');
 const indicators = require('./indicators');
 
 /**
@@ -14,8 +14,8 @@ const indicators = require('./indicators');
  */
 function startMonitor({ appName, appDir, processName, worker, child }) {
   const messenger = connection();
-  const client = createMetricsClient(messenger, { appName, clientId: newClientId() });
-  registerV8Gauges(client, { pid: process.pid, process: processName, ...(child ? {} : { worker }) });
+  const tags = { pid: process.pid, process: processName, ...(child ? {} : { worker }) };
+  registerGauges(messenger, { appName, clientId: newClientId(), group: 'node', tags }, v8Gauges());
   const own = { appName, newClientId };
   tellSeries(messenger, { appName, processName, worker, child });
   indicators.register(messenger, own, indicators.applicationIndicator({ appName, appDir }));

@@ -7,52 +7,32 @@ const { nameKey } = require('./metric-name');
 const DISCOVER = 'METRIC_DISCOVER_KEY_PANDORA_METRIC';
 
 /**
- * @typedef {{getValue: () => any}} Gauge getValue may return a promise; undefined or null: no value
+ * @typedef {object} Gauges gauges that are told together
+ * @property {() => string[]} names
+ * @property {(name: string) => any} value may be a promise; undefined or null: no value
  */
 
 /**
+ * Tells the daemon of gauges at each connection. What they are called there is put together then: one of few gauges is ever
+ * asked for, and most of the time there is no daemon to tell.
  * @param {import('../wire/messenger').Messenger} messenger
- * @param {{appName: string, clientId: string}} client
+ * @param {{appName: string, clientId: string, group: string, tags: Record<string, string | number>}} facts appName is added
+ *   to the tags
+ * @param {Gauges} gauges
  */
-function createMetricsClient(messenger, { appName, clientId }) {
-  /** @type {Map<string, {group: string, gauge: Gauge}>} */
-  const gauges = new Map();
+function registerGauges(messenger, { appName, clientId, group, tags }, gauges) {
   const uplink = `MESSENGER_UPLINK_${appName}_metrics_${clientId}`;
+  /** What comes after the key in their serialised names. */
+  const end = nameKey('', { appName, ...tags });
 
-  /**
-   * @param {string} name
-   * @param {string} group
-   */
-  function announce(name, group) {
-    messenger.send(uplink, { action: 'METRIC_CREATE', name, type: 'GAUGE', group, clientId });
-  }
-
-  /** @param {any} name */
-  const valueOf = (name) => gauges.get(name)?.gauge.getValue();
+  /** @param {any} name as it was told */
+  const valueOf = (name) => (typeof name === 'string' && name.endsWith(end) ? gauges.value(name.slice(0, -end.length)) : undefined);
   messenger.handle(`MESSENGER_DOWNLINK_${appName}_metrics_${clientId}`,
     (query) => (Array.isArray(query?.metricKeys) ? Promise.all(query.metricKeys.map(valueOf)) : valueOf(query?.metricKey)));
-
-  let announced = false;
   messenger.onConnect(() => {
-    announced = true;
     messenger.send(DISCOVER, { appName, clientId, together: true });
-    for (const [name, { group }] of gauges) announce(name, group);
+    for (const name of gauges.names()) messenger.send(uplink, { action: 'METRIC_CREATE', name: name + end, type: 'GAUGE', group, clientId });
   });
-
-  return {
-    /**
-     * @param {string} group
-     * @param {string} key
-     * @param {Record<string, string | number>} tags appName is added
-     * @param {Gauge} gauge
-     */
-    registerGauge(group, key, tags, gauge) {
-      const name = nameKey(key, { appName, ...tags });
-      gauges.set(name, { group, gauge });
-      // Before the first connection there is nobody to tell; later the connection's start tells everything again.
-      if (announced) announce(name, group);
-    },
-  };
 }
 
-module.exports = { createMetricsClient };
+module.exports = { registerGauges };

@@ -4,7 +4,7 @@
 // application keeps in prom-client itself. Loaded when the daemon asks for the first time. What has to be watched, the
 // event loop and the collection of garbage, is watched from then on, for as long as somebody asks.
 
-const fs = require('node:fs/promises');
+const fs = require('node:fs');
 const v8 = require('node:v8');
 const { readRegistries } = require('./prom-client');
 const watch = require('./watch');
@@ -54,15 +54,30 @@ function figure(text, pattern, unit) {
   return found ? Number(found[1]) * unit : undefined;
 }
 
-/** @returns {Promise<Family[]>} what the system knows of this process; outside Linux its memory only */
-async function system() {
+/**
+ * @param {() => T} look
+ * @returns {T | undefined} undefined where it cannot be seen
+ * @template T
+ */
+function seen(look) {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What the system knows of this process; outside Linux its memory only. These files are no more than some words of the
+ * system's: reading them takes less than asking a thread to, and fs.promises alone would be 90 KB of the heap.
+ * @returns {Family[]}
+ */
+function system() {
   const resident = single('gauge', 'process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss());
   if (process.platform !== 'linux') return [resident];
-  const [status, limits, open] = await Promise.all([
-    fs.readFile('/proc/self/status', 'utf8').catch(() => ''),
-    fs.readFile('/proc/self/limits', 'utf8').catch(() => ''),
-    fs.readdir('/proc/self/fd').then((names) => names.length - 1, () => undefined), // one is that of the reading
-  ]);
+  const status = seen(() => fs.readFileSync('/proc/self/status', 'utf8')) ?? '';
+  const limits = seen(() => fs.readFileSync('/proc/self/limits', 'utf8')) ?? '';
+  const open = seen(() => fs.readdirSync('/proc/self/fd').length - 1); // one is that of the reading
   return [
     resident,
     single('gauge', 'process_virtual_memory_bytes', 'Virtual memory size in bytes.', figure(status, /^VmSize:\s+(\d+) kB/m, 1024)),
@@ -160,7 +175,7 @@ async function registries() {
  */
 async function read() {
   const theirs = registries();
-  const own = [...cpu(), ...await system(), ...await watch.loop(), ...heap(), ...activities(), version(), watch.garbage()];
+  const own = [...cpu(), ...system(), ...await watch.loop(), ...heap(), ...activities(), version(), watch.garbage()];
   const { families, complete } = await theirs;
   // What the application has itself it knows best, prom-client's own default metrics among it.
   const taken = new Set(families.map(({ name }) => name));

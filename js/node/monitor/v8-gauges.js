@@ -7,6 +7,7 @@ const v8 = require('node:v8');
 /** One read of all gauges takes one sample. */
 const SAMPLE_SECONDS = 0.5;
 
+const PREFIX = 'node.v8.';
 const SPACE_FIELDS = ['space_size', 'space_used_size', 'space_available_size', 'physical_space_size'];
 
 /**
@@ -24,25 +25,21 @@ function sample() {
   return values;
 }
 
-/**
- * @param {ReturnType<typeof import('./metrics-client').createMetricsClient>} client
- * @param {Record<string, string | number>} tags
- */
-function registerV8Gauges(client, tags) {
-  let values = sample();
-  let at = process.uptime();
-  for (const name of values.keys()) {
-    client.registerGauge('node', `node.v8.${name}`, tags, {
-      getValue() {
-        const now = process.uptime(); // asking performance would load seven modules of Node
-        if (now - at > SAMPLE_SECONDS) {
-          values = sample();
-          at = now;
-        }
-        return values.get(name);
-      },
-    });
+/** @returns {{names: () => string[], value: (name: string) => number | undefined}} a gauge for each name */
+function v8Gauges() {
+  /** @type {Map<string, number>} */
+  let values = new Map();
+  let at = -Infinity;
+  /** @returns {Map<string, number>} no older than a moment */
+  function now() {
+    const seconds = process.uptime(); // asking performance would load seven modules of Node
+    if (seconds - at > SAMPLE_SECONDS) {
+      values = sample();
+      at = seconds;
+    }
+    return values;
   }
+  return { names: () => [...now().keys()].map((name) => PREFIX + name), value: (name) => now().get(name.slice(PREFIX.length)) };
 }
 
-module.exports = { registerV8Gauges };
+module.exports = { v8Gauges };
