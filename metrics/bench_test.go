@@ -135,7 +135,7 @@ func BenchmarkMemory(b *testing.B) {
 				runtime.ReadMemStats(&before)
 				r := NewRegistry()
 				for i := range n {
-					if err := fill(r, kind, NewName(fmt.Sprint("metric", i)).Tagged(map[string]string{"appName": "demo"})); err != nil {
+					if err := fill(r, kind, NewName(fmt.Sprint("metric", i)).Tagged(map[string]string{"appName": "demo"}), 2000); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -149,8 +149,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// fill registers a metric and gives it 2000 values, or a gauge of 16 bytes.
-func fill(r *Registry, kind string, name Name) error {
+// fill registers a metric and gives it some values, or a gauge of 16 bytes.
+func fill(r *Registry, kind string, name Name, values int) error {
 	if kind == typeGauge {
 		return r.AddGauge(1, "g", name, constant(1.5))
 	}
@@ -158,7 +158,7 @@ func fill(r *Registry, kind string, name Name) error {
 	if err != nil {
 		return err
 	}
-	for i := range 2000 {
+	for i := range values {
 		switch m := m.(type) {
 		case *BucketCounter:
 			m.Inc(5)
