@@ -89,7 +89,6 @@ func decodeSpec(name, kindName string, f *fields) (checkSpec, error) {
 		return checkSpec{}, fmt.Errorf("%s: the type %q is unknown; give one of %s", f.what, clipText(kindName, 64), strings.Join(slices.Sorted(maps.Keys(checkKinds())), ", "))
 	}
 	s := checkSpec{name: name, kind: kindName}
-	f.skip("type", "enabled")
 	s.critical = f.flag("critical", true)
 	s.interval = f.millis("intervalMs", kind.interval, minTTL, maxTTL)
 	s.timeout = f.millis("timeoutMs", kind.timeout, minLimit, maxLimit)
@@ -118,6 +117,9 @@ func declaredSpec(d DeclaredIndicator) checkSpec {
 	}
 	if d.Timeout > 0 {
 		s.timeout = min(max(d.Timeout, minLimit), maxLimit)
+		if p, ok := s.options.(*portOptions); ok {
+			p.connect = s.timeout
+		}
 	}
 	return s
 }
@@ -170,6 +172,7 @@ func decodeHealth(init json.RawMessage) (healthOptions, error) {
 		}
 		kind := builtinType(root, name)
 		f := &fields{what: fmt.Sprintf("read config %q", root.join(name)), config: root.join(name), values: one.values}
+		f.skip("type", "enabled")
 		// These two have always been there, and what else stands in them was never an error.
 		f.lenient = name == kind && (kind == "disk_space" || kind == "port")
 		if f.lenient && !one.truthy("enabled", true) {

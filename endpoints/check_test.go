@@ -284,10 +284,14 @@ func TestDeclaredChecks(t *testing.T) {
 		define("root", "disk_space", `{"path":"/","minFreeBytes":1}`), define("odd", "disk_space", `{"pfad":"/"}`), define("new", "quantum", `{}`),
 	}
 	want := "disk_space=UP\nprocess=UP\nroot=UP\ndata=UP\n" +
-		`odd=DOWN indicator "odd" at procfile.js:3:9: option "pfad": there is none of this name; there are critical, enabled, failureThreshold, intervalMs, minFreeBytes, path, rate, timeoutMs, type` + "\n" +
+		`odd=DOWN indicator "odd" at procfile.js:3:9: option "pfad": there is none of this name; there are critical, failureThreshold, intervalMs, minFreeBytes, path, rate, timeoutMs` + "\n" +
 		`new=DOWN indicator "new" at procfile.js:3:9: the type "quantum" is unknown; give one of disk_space, event_loop, memory, mysql, port, process, redis, rpc`
 	if got := show(); got != want {
 		t.Errorf("declared: %s", got)
+	}
+	slow := declaredSpec(DeclaredIndicator{Name: "p", Type: "port", Options: json.RawMessage(`{"port":1}`), Timeout: 7 * time.Second})
+	if slow.timeout != 7*time.Second || slow.options.(*portOptions).connect != 7*time.Second {
+		t.Errorf("%+v", slow)
 	}
 	before := r.of(r.app)
 	r.app.Indicators[3] = define("odd", "disk_space", `{"path":"/","rate":100}`)
