@@ -446,7 +446,9 @@ func (c *client) create(m frame) error {
 		if err := c.receiver.take(c.app, place); err != nil {
 			return err
 		}
-		if err := c.register(m, name); err != nil {
+		// What is kept of the frame is kept in the memory of place.
+		m.Name = place[len(place)-len(m.Name):]
+		if err := c.register(m, name, place[len(m.Group)+len(partSeparator):]); err != nil {
 			c.receiver.giveBack(c.app, map[string]bool{place: true})
 			return err
 		}
@@ -463,8 +465,8 @@ func (c *client) create(m frame) error {
 	return c.merge(m, false)
 }
 
-// register makes the metric, or makes this client one of its owners.
-func (c *client) register(m frame, name Name) error {
+// register makes the metric, or makes this client one of its owners. id is type and name as the worker spells them.
+func (c *client) register(m frame, name Name, id string) error {
 	switch m.Type {
 	case typeGauge, "": // the npm client sends the members of a set without a type
 		if err := c.receiver.registry.addGauge(m.Group, name, source{owner: c.owner, batch: c}); err != nil {
@@ -484,7 +486,6 @@ func (c *client) register(m frame, name Name) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := m.Type + partSeparator + m.Name
 	if !slices.Contains(c.targets[id], t) {
 		c.targets[id] = append(c.targets[id], t)
 	}
