@@ -79,6 +79,7 @@ type turn struct {
 }
 
 type sessionCall struct {
+	id      int64
 	settled chan outcome
 }
 
@@ -95,7 +96,7 @@ func NewSession(o SessionOptions) (*Session, error) {
 	s := &Session{
 		options: o, wake: make(chan struct{}, 1), calls: map[int64]*sessionCall{}, timers: map[int64]*time.Timer{},
 		uncaught: map[*goja.Promise]bool{},
-		base: heapInUse(), first: true,
+		base:     heapInUse(), first: true,
 	}
 	programs := &programs{}
 	rt, err := makeRuntime(o.Options, programs, s)
@@ -174,7 +175,7 @@ func (s *Session) Call(ctx context.Context, owner, module, function string, arg 
 		}
 		s.last++
 		id := s.last
-		s.call, s.calls[id] = id, c
+		c.id, s.call, s.calls[id] = id, id, c
 		argument := goja.Undefined()
 		if len(arg) > 0 {
 			argument = s.rt.vm.ToValue(string(arg))
@@ -187,6 +188,10 @@ func (s *Session) Call(ctx context.Context, owner, module, function string, arg 
 	case o := <-c.settled:
 		return o.value, o.err
 	case <-ctx.Done():
+		s.post(turn{run: func() error {
+			delete(s.calls, c.id)
+			return nil
+		}})
 		return nil, ctx.Err()
 	}
 }

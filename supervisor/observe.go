@@ -230,6 +230,6 @@ func (s *Supervisor) recordExit(w *worker, pid int, exit Exit, text string) {
 		zap.Int("worker", w.status.Worker), zap.Int("pid", pid), zap.Int("code", exit.Code), zap.String("signal", exit.Signal))
 	s.addEvent(Event{
 		App: w.plan.App.AppName, Process: w.process.ProcessName, Worker: w.status.Worker, PID: pid,
-		Kind: "exited", Message: text,
+		Kind: "exited", Message: text, Reason: exit.Reason,
 	})
 }

@@ -302,4 +302,6 @@ type Event struct {
 	Kind string `json:"kind"`
 	// Message is one sentence.
 	Message string `json:"message"`
+	// Reason is one of the Reason constants in an event of kind exited; "" in others.
+	Reason string `json:"reason,omitempty"`
 }

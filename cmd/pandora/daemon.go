@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,7 +179,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	guards := &guardYard{home: d.home, env: daemonEnviron(c.environ, d.home), log: d.log}
 	d.fleet = control.NewFleet(control.FleetConfig{
 		Home: d.home, JSDir: jsDir, Executable: d.spec.Executable, Version: version, Spawn: guards.spawn,
-		Observer: d.monitor, Noted: d.monitor.journal.noted, Log: d.log, LogRotation: d.logRotation(),
+		Observer: d.monitor, Noted: d.monitor.noted, Log: d.log, LogRotation: d.logRotation(),
 		WorkerConfig: loggers.Worker,
 	})
 	d.monitor.journal.tell = d.fleet.Tell
@@ -188,6 +189,10 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 		d.fleet.Note(ctx, "problem", p)
 	}
 	d.newReporters(c, options, len(d.fleet.Guards()) > 0)
+	d.monitor.scripts.open(scriptSources{
+		executable: d.spec.Executable, apps: d.fleet.Snapshot, env: d.environOf, options: options, config: d.spec.Config,
+		print: d.printScript,
+	})
 	listener, err := socket.Listen(d.home.ControlSocket())
 	if err != nil {
 		return err
@@ -318,7 +323,7 @@ func (d *daemon) Daemon() endpoints.DaemonInfo {
 }
 
 // Version differs from the time before when Applications may.
-func (d *daemon) Version() uint64 { return d.fleet.Version() }
+func (d *daemon) Version() uint64 { return d.fleet.Version() + d.monitor.scripts.Version() }
 
 // Applications describes the applications to the endpoints.
 func (d *daemon) Applications() []endpoints.Application {
@@ -326,6 +331,21 @@ func (d *daemon) Applications() []endpoints.Application {
 	apps := make([]endpoints.Application, len(list))
 	for i, a := range list {
 		apps[i] = endpointApplication(a)
+		d.monitor.scripts.show(&apps[i])
 	}
 	return apps
+}
+
+// environOf is the environment that an application was started with.
+func (d *daemon) environOf(app string) ([]string, error) {
+	record, err := d.home.ReadRecord(app)
+	if err != nil {
+		return nil, err
+	}
+	return record.Env, nil
+}
+
+// printScript puts what scripts print into the daemon's log.
+func (d *daemon) printScript(app, owner, text string) {
+	d.log.Info("script prints", zap.String("app", app), zap.String("script", owner), zap.String("text", strings.TrimRight(text, "\n")))
 }

@@ -119,6 +119,7 @@ type devSession struct {
 	output     *prefixer
 	supervisor *supervisor.Supervisor
 	config     config.Result
+	monitor    *monitor
 	cwd        string
 	// procfile is nil when changes cannot be noticed.
 	procfile *procfileWatch
@@ -160,6 +161,15 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 		return err
 	}
 	defer monitor.close()
+	d.monitor = monitor
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	monitor.scripts.open(scriptSources{
+		executable: executable, apps: d.list, env: devEnviron(plan), dev: true, options: options, config: d.config.JSON,
+		print: printLines(d.output),
+	})
 
 	orphans, err := newReaper()
 	if err != nil {
@@ -204,6 +214,7 @@ func (d *devSession) tell(ctx context.Context) {
 	for range d.supervisor.Changes(ctx) {
 		for _, e := range d.supervisor.Events(seen) {
 			seen = e.Seq
+			d.monitor.scripts.exited(e)
 			switch e.Kind {
 			case "exited", "backoff", "fatal":
 				d.output.line(e.Process, e.Worker, grey(d.cli.outColour, e.Message), false)
@@ -235,7 +246,9 @@ func (d *devSession) list() []control.AppStatus {
 func (d *devSession) Applications() []endpoints.Application {
 	var apps []endpoints.Application
 	for _, a := range d.list() {
-		apps = append(apps, endpointApplication(a))
+		app := endpointApplication(a)
+		d.monitor.scripts.show(&app)
+		apps = append(apps, app)
 	}
 	return apps
 }

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/pandora-go/pandora/engine"
+	"github.com/pandora-go/pandora/internal/scripts"
 )
 
 // version is set when the binary is built.
@@ -33,6 +34,10 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == engine.TransformVerb {
 		// Called by a worker for each file that Node cannot load by itself, while the worker waits.
 		os.Exit(engine.TransformMain(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == scriptsVerb {
+		// The daemon's child that runs the scripts of an application; it ends with its input.
+		os.Exit(scripts.Main(context.Background(), os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	code := newCLI(os.Stdout, os.Stderr, os.Environ()).run(ctx, os.Args[1:])

@@ -13,6 +13,7 @@ import (
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/internal/remember"
+	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/internal/wire"
 	"github.com/pandora-go/pandora/metrics"
 	"github.com/pandora-go/pandora/metrics/report"
@@ -37,7 +38,9 @@ type monitor struct {
 	// reporters is nil in dev, and snapshot tells about all applications with their structures.
 	reporters *report.Set
 	snapshot  func() []control.AppStatus
-	closer    io.Closer
+	// scripts keeps the script hosts.
+	scripts *scriptYard
+	closer  io.Closer
 	// list tells about all applications.
 	list func() []control.AppStatus
 	log  *zap.Logger
@@ -72,13 +75,15 @@ func newMonitor(path string, kept keptFiles, source endpoints.Source, list func(
 	}
 	m.server = endpoints.New(endpoints.Config{
 		Source: source, Metrics: registry, Options: options, Observer: m, Secret: secretName, Log: log.Named("endpoints"),
-		Errors: m.journal.errors, Events: m.journal.events, Transition: m.journal.changed,
+		Errors: m.journal.errors, Events: m.journal.events, Transition: m.transition,
 	})
 	if m.memory != nil {
 		endpoints.Attach(announcedFrames{w, m.memory}, m.server)
 	} else {
 		endpoints.Attach(w, m.server)
 	}
+	m.scripts = newScriptYard(m)
+	endpoints.Attach(m.scripts, m.server)
 	if m.hub, err = newHub(filepath.Dir(path), log.Named("hub")); err != nil {
 		m.close()
 		return nil, err
@@ -141,6 +146,7 @@ func (m *monitor) run(ctx context.Context) {
 	wg.Go(func() { m.server.Watch(ctx) })
 	wg.Go(func() { m.journal.run(ctx) })
 	m.runReporters(ctx, &wg)
+	m.scripts.run(ctx, &wg)
 	if m.memory != nil {
 		wg.Go(func() { m.memory.Run(ctx) })
 	}
@@ -164,6 +170,7 @@ func (m *monitor) count(restarts map[[2]string]int) {
 	states := map[string]int{}
 	seen := map[[2]string]bool{}
 	m.syncReporters()
+	m.scripts.sync()
 	for _, a := range m.list() {
 		if a.State == supervisor.AppStopped {
 			stopped++
@@ -210,6 +217,18 @@ func (m *monitor) close() {
 	})
 }
 
+// noted takes in what was written into the event log.
+func (m *monitor) noted(events []state.Event) {
+	m.journal.noted(events)
+	m.scripts.noted(events)
+}
+
+// transition notes a change of health.
+func (m *monitor) transition(t endpoints.Transition) {
+	m.journal.changed(t)
+	m.scripts.changed(t)
+}
+
 // Served counts a request to the endpoints.
 func (m *monitor) Served(route string, status int, took time.Duration) {
 	m.instruments.Request(route, status, took)
@@ -235,6 +254,7 @@ func (m *monitor) GuardLost(app string) {
 
 // OperationEnded counts an operation and its duration.
 func (m *monitor) OperationEnded(op supervisor.Operation) {
+	m.scripts.operationEnded(op)
 	m.instruments.Scope().Tagged(map[string]string{"kind": string(op.Kind), "result": string(op.State)}).Counter("operations").Inc(1)
 	if !op.FinishedAt.IsZero() && !op.StartedAt.IsZero() {
 		m.instruments.Scope().Tagged(map[string]string{"kind": string(op.Kind)}).Timer("operation.seconds").Record(op.FinishedAt.Sub(op.StartedAt))

@@ -145,7 +145,7 @@ func (h *history) write(app string, events []supervisor.Event) {
 // eventLine is a guard's event as the log has it.
 func eventLine(app string, e supervisor.Event) state.Event {
 	line := state.Event{
-		Time: e.Time, App: app, Process: e.Process, PID: e.PID, Kind: e.Kind, Message: e.Message, Guard: e.Guard, Seq: e.Seq,
+		Time: e.Time, App: app, Process: e.Process, PID: e.PID, Kind: e.Kind, Message: e.Message, Reason: e.Reason, Guard: e.Guard, Seq: e.Seq,
 	}
 	if e.Worker >= 0 {
 		line.Worker = &e.Worker

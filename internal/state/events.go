@@ -44,6 +44,8 @@ type Event struct {
 	Indicator string `json:"indicator,omitempty"`
 	// Message is one sentence.
 	Message string `json:"message,omitempty"`
+	// Reason is a word for programs why a process has ended, in an event of kind exited.
+	Reason string `json:"reason,omitempty"`
 	// Guard and Seq tell events of guards apart: no two events have both in common. They are empty in the daemon's own.
 	Guard string `json:"guard,omitempty"`
 	Seq   uint64 `json:"seq,omitempty"`

@@ -559,30 +559,10 @@
     toLocaleDateString(...given) { return dateText(this, 'date', given); },
     toLocaleTimeString(...given) { return dateText(this, 'time', given); },
   });
-  class CallSite {
-    #frame;
-    constructor(frame) { this.#frame = frame; }
-    getFileName() { return this.#frame.file; }
-    getScriptNameOrSourceURL() { return this.#frame.file; }
-    getLineNumber() { return this.#frame.line; }
-    getColumnNumber() { return this.#frame.column; }
-    getFunctionName() { return this.#frame.name || null; }
-    getMethodName() { return null; }
-    getTypeName() { return null; }
-    getThis() { return undefined; }
-    getFunction() { return undefined; }
-    getEvalOrigin() { return undefined; }
-    isNative() { return false; }
-    isEval() { return false; }
-    isToplevel() { return true; }
-    isConstructor() { return false; }
-    isAsync() { return false; }
-    toString() { return `${this.#frame.name || '<anonymous>'} (${this.#frame.file}:${this.#frame.line}:${this.#frame.column})`; }
-  }
   Error.captureStackTrace = (object) => {
     const prepare = Error.prepareStackTrace;
     if (typeof prepare !== 'function' && object.stack) return;
-    const value = typeof prepare === 'function' ? prepare(object, native.frames().map((frame) => new CallSite(frame))) : new Error(object.message).stack;
+    const value = typeof prepare === 'function' ? prepare(object, native.frames().map(requireEmbedded('goja/callsite.js').callSite)) : new Error(object.message).stack;
     Object.defineProperty(object, 'stack', { value, configurable: true, writable: true });
   };
   Error.stackTraceLimit = 10;

@@ -15,7 +15,7 @@ function describe(error) {
   } catch {
     message = 'something that cannot be shown was thrown';
   }
-  const place = /\(?(\/[^\s()]*):(\d+):(\d+)/.exec(stack.slice(0, 8192)) || [];
+  const place = /(?:^|[\s(])(\/[^\s()]*):(\d+):(\d+)/m.exec(stack.slice(0, 8192)) || [];
   return { message: message.slice(0, 1000), file: place[1] || '', line: Number(place[2] || 0), column: Number(place[3] || 0) };
 }
 

@@ -1,0 +1,151 @@
+package scripts
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// maxLine bounds one message of either side, in bytes.
+const maxLine = 32 << 20
+
+// Spec is what a host is started with.
+type Spec struct {
+	// App is the application's name, Dir its folder, Env its environment as NAME=value.
+	App string   `json:"app"`
+	Dir string   `json:"dir"`
+	Env []string `json:"env"`
+	Dev bool     `json:"dev,omitempty"`
+	// WorkerCount is what scale 'auto' means.
+	WorkerCount int `json:"workerCount"`
+	// Procfile says that the procfile defines something that a host runs; the files in indicators/ run anyway.
+	Procfile bool `json:"procfile"`
+	// Exec allows check.exec.
+	Exec bool `json:"exec,omitempty"`
+	// MemoryLimit is that of the host in bytes; 0 means 256 MiB.
+	MemoryLimit int64 `json:"memoryLimit,omitempty"`
+	// Config is what the configuration has for indicators, by group and name.
+	Config json.RawMessage `json:"config,omitempty"`
+}
+
+// Indicator is one that a host runs.
+type Indicator struct {
+	Name  string `json:"name"`
+	Group string `json:"group"`
+	// File is the file of indicators/ that it comes from; "" for one of the procfile.
+	File string `json:"file,omitempty"`
+	// IntervalMs is how often it runs, TimeoutMs what one run may take.
+	IntervalMs int64 `json:"intervalMs"`
+	TimeoutMs  int64 `json:"timeoutMs"`
+	Critical   bool  `json:"critical"`
+	// Problem says why it does not run; "" when it does.
+	Problem string `json:"problem,omitempty"`
+}
+
+// loaded is what a host runs, told again after each change.
+type loaded struct {
+	Indicators []Indicator `json:"indicators"`
+	// Reporters are the names of those of the procfile, with the interval of each in ms, 0 for the usual one.
+	Reporters []Reporter `json:"reporters"`
+	// Problem says why nothing of the procfile runs; "" when it does.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Reporter is a reporter of the procfile.
+type Reporter struct {
+	Name       string `json:"name"`
+	IntervalMs int64  `json:"intervalMs"`
+}
+
+// result is what one run of an indicator gave: rows as the daemon's EndPoints take them.
+type result struct {
+	Name  string          `json:"name"`
+	Group string          `json:"group"`
+	Rows  json.RawMessage `json:"rows"`
+}
+
+// question asks the daemon for something only it knows.
+type question struct {
+	ID   int64           `json:"id"`
+	What string          `json:"what"`
+	Arg  json.RawMessage `json:"arg"`
+}
+
+// reply answers a question or a report.
+type reply struct {
+	ID    int64           `json:"id"`
+	Value json.RawMessage `json:"value,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// reportOrder hands rows to a reporter.
+type reportOrder struct {
+	ID   int64           `json:"id"`
+	Name string          `json:"name"`
+	Rows json.RawMessage `json:"rows"`
+}
+
+// said is a line of output, or what a host wants the daemon to log.
+type said struct {
+	Owner string `json:"owner"`
+	Text  string `json:"text"`
+}
+
+// toHost is one line to a host; one member is set.
+type toHost struct {
+	Spec   *Spec           `json:"spec,omitempty"`
+	Answer *reply          `json:"answer,omitempty"`
+	Event  json.RawMessage `json:"event,omitempty"`
+	Report *reportOrder    `json:"report,omitempty"`
+}
+
+// fromHost is one line of a host; one member is set.
+type fromHost struct {
+	Loaded   *loaded   `json:"loaded,omitempty"`
+	Result   *result   `json:"result,omitempty"`
+	Ask      *question `json:"ask,omitempty"`
+	Reported *reply    `json:"reported,omitempty"`
+	Print    *said     `json:"print,omitempty"`
+	// Problem is something that went wrong in a hook, a reporter or a file.
+	Problem *said `json:"problem,omitempty"`
+	// Stuck is the last word of a host that cannot go on.
+	Stuck *said `json:"stuck,omitempty"`
+}
+
+// lines writes messages, one a line. Its methods may be called concurrently.
+type lines struct {
+	mu sync.Mutex // guards w: messages must not mix
+	w  io.Writer
+}
+
+func (l *lines) write(message any) error {
+	data, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	if len(data) >= maxLine {
+		return fmt.Errorf("a message has %d bytes, expected at most %d", len(data), maxLine)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err = l.w.Write(append(data, '\n'))
+	return err
+}
+
+// each decodes lines until r ends, a line is malformed, or take returns an error.
+func each[M any](r io.Reader, take func(M) error) error {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4096), maxLine)
+	for s.Scan() {
+		var m M
+		if err := json.Unmarshal(s.Bytes(), &m); err != nil {
+			return fmt.Errorf("read message of a script host: %w", err)
+		}
+		if err := take(m); err != nil {
+			return err
+		}
+	}
+	return s.Err()
+}
