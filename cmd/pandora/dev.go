@@ -162,14 +162,9 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	}
 	defer monitor.close()
 	d.monitor = monitor
-	executable, err := os.Executable()
-	if err != nil {
+	if err := d.openScripts(plan, options); err != nil {
 		return err
 	}
-	monitor.scripts.open(scriptSources{
-		executable: executable, apps: d.list, env: devEnviron(plan), dev: true, options: options, config: d.config.JSON,
-		print: printLines(d.output),
-	})
 
 	orphans, err := newReaper()
 	if err != nil {
@@ -206,6 +201,19 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	defer stopServing()
 	defer stop()
 	return d.start(plan, signals, stop, supervised, outcomes)
+}
+
+// openScripts lets the script host of the application be started.
+func (d *devSession) openScripts(plan *supervisor.Plan, options endpoints.Options) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the path of this program: %w", err)
+	}
+	d.monitor.scripts.open(scriptSources{
+		executable: executable, apps: d.list, env: devEnviron(plan), dev: true, options: options, config: d.config.JSON,
+		print: printLines(d.output),
+	})
+	return nil
 }
 
 // tell prints what happens to workers that the output does not show: an end, a wait, a giving up.

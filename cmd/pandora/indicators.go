@@ -8,6 +8,7 @@ import (
 
 	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/procfile"
+	"github.com/pandora-go/pandora/procfile/evaluate"
 )
 
 // codeIndicator is the code of problems with the options of built-in indicators.
@@ -41,6 +42,17 @@ func indicatorProblems(app *procfile.Application) []procfile.Problem {
 		}
 		p := procfile.Problem{Severity: procfile.SeverityError, Code: codeIndicator, Message: err.Error(), Hint: "its row in /health would be DOWN"}
 		p.File, p.Line, p.Column = splitPlace(at)
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// unscripted tells what a script host cannot run, because of what Goja has said of the procfile.
+func unscripted(app *procfile.Application, why *evaluate.Error) []procfile.Problem {
+	var problems []procfile.Problem
+	for _, u := range evaluate.Unscripted(app, why) {
+		p := procfile.Problem{Severity: procfile.SeverityWarning, Code: codeIndicator, Message: u.Message, Hint: u.Hint}
+		p.File, p.Line, p.Column = splitPlace(u.At)
 		problems = append(problems, p)
 	}
 	return problems

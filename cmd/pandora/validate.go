@@ -128,6 +128,9 @@ func validate(ctx context.Context, options evaluate.Options) (*validation, error
 			return err == nil
 		})...)
 		problems = append(problems, indicatorProblems(app)...)
+		if goja.failed != nil {
+			problems = append(problems, unscripted(app, goja.failed)...)
+		}
 	}
 	procfile.SortProblems(problems)
 	report.Problems = append(report.Problems, problems...)

@@ -304,7 +304,9 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		return nil, fmt.Errorf("evaluate application %q with %s: %w", e.AppName, engine, err)
 	}
 	if e.fallback != nil {
-		app.Warnings = append(app.Warnings, unscripted(app, e.fallback)...)
+		for _, u := range Unscripted(app, e.fallback) {
+			app.Warnings = append(app.Warnings, fmt.Sprintf("%s (%s); %s", u.Message, u.At, u.Hint))
+		}
 	}
 	slices.Sort(files)
 	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems, Fallback: e.fallback}, nil
@@ -316,27 +318,4 @@ func (e *evaluation) realpath(path string) string {
 		return resolved
 	}
 	return path
-}
-
-// unscripted tells what of an application cannot run, because scripts run in Goja and Goja cannot evaluate the procfile.
-func unscripted(app *procfile.Application, why *Error) []string {
-	var list []string
-	tell := func(what, at, instead string) {
-		list = append(list, fmt.Sprintf("%s (%s) does not run: it needs goja, which cannot evaluate this procfile (%s); %s", what, at, why.short(), instead))
-	}
-	for _, i := range app.Indicators {
-		if i.Scripted {
-			tell(fmt.Sprintf("indicator %q", i.Name), i.At, fmt.Sprintf("write it as indicators/%s.js", i.Name))
-		}
-	}
-	const instead = "move what needs Node out of the procfile"
-	for _, r := range app.Reporters {
-		if r.Scripted {
-			tell(fmt.Sprintf("reporter %q", r.Name), r.At, instead)
-		}
-	}
-	for _, h := range app.Hooks {
-		tell(fmt.Sprintf("pandora.on('%s')", h.Event), h.At, instead)
-	}
-	return list
 }
