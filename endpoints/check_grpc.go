@@ -19,7 +19,7 @@ import (
 )
 
 // The gRPC health protocol, grpc.health.v1: one unary call of two messages, made with the HTTP/2 of net/http. The whole
-// client of gRPC would make every process of this program start later and larger for it; see the dependencies.
+// client of gRPC would make every process of this program larger for it; see the dependencies.
 
 const (
 	grpcMethod = "/grpc.health.v1.Health/Check"
