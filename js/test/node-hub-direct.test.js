@@ -13,6 +13,7 @@ const { after, test } = require('node:test');
 const { createHub } = require('../node/hub');
 const { DOOR } = require('../node/hub/names');
 const { Door } = require('../node/hub/door');
+const { Ways } = require('../node/hub/ways');
 const { Lines } = require('../node/wire/lines');
 const { folder, until } = require('./node-helper');
 
@@ -214,21 +215,21 @@ test('an object that is taken back is called elsewhere, and no call is lost', as
 
 test('npm\'s clients and ours publish the same object', async (t) => {
   if (!await startHub(t)) return;
-  const a = ours(t, 'a');
-  await a.publish(new Thing('ours'), 'thing');
-  const proxy = await ours(t, 'c').getProxy('thing');
+  const a = ours(t, 'a'); // npm's client comes back by itself: no other test has this name
+  await a.publish(new Thing('ours'), 'both');
+  const proxy = await ours(t, 'c').getProxy('both');
   const theirs = new (require(NPM).Facade)();
   theirs.setup({ location: { appName: 'app', processName: 'b', pid: String(process.pid) } });
   await theirs.start();
   t.after(() => theirs.getHubClient().messengerClient?.close());
-  await theirs.publish({ who: () => 'npm', echo: (value) => value }, { name: 'thing' });
+  await theirs.publish({ who: () => 'npm', echo: (value) => value }, { name: 'both' });
   const heard = {};
   for (let i = 0; i < 200; i += 1) {
     const name = await proxy.who();
     heard[name] = (heard[name] ?? 0) + 1;
   }
   assert.ok(heard.ours > 0 && heard.npm > 0, JSON.stringify(heard)); // at random: not one in 2 ** 199 times
-  const npm = await theirs.getProxy({ name: 'thing' });
+  const npm = await theirs.getProxy({ name: 'both' });
   assert.ok(['ours', 'npm'].includes(await npm.who()));
 });
 
@@ -265,6 +266,23 @@ test('a process that dies takes its calls with it at once, and those of nobody e
   hub.getConsumer('thing', { timeout: 200 }); // npm's hub may send calls to one that has just ended
   await until(() => proxy.pid().then((pid) => pid === third.pid, () => false), 'calls of who is left');
   await until(() => proxy.echo(1).then(() => doors().length === 1, () => false), 'the sockets of those who are gone are removed');
+});
+
+test('a connection that is of no use any more is closed, and made again', async (t) => {
+  if (!await startHub(t)) return;
+  await ours(t, 'a').publish(new Thing('a'), 'thing');
+  const hub = ours(t, 'c');
+  await hub.start();
+  const ways = new Ways(hub.getHubClient(), 40);
+  const way = ways.to({ name: 'thing' });
+  const call = (member, ...params) => way.call('OBJECT_ACTION_INVOKE', member, params, 500);
+  for (let i = 0; i < 3; i += 1) {
+    await until(async () => await call('echo', i) === i && ways.size === 1 && way.state === 'doors', 'a direct call');
+    const hanging = outcome(call('never'));
+    await until(() => ways.size === 0, 'the end of the connection');
+    assert.deepStrictEqual(await hanging, { name: 'MessengerRequestTimeoutError', message: 'target no response in 500ms', code: 'PANDORA_TIMEOUT' });
+    assert.strictEqual(way.state, 'daemon');
+  }
 });
 
 test('what comes to a door that is no call ends one connection, and harms no other', async (t) => {

@@ -100,8 +100,10 @@ class Door {
       lastId: 0,
       left: false,
       lines: new Lines(socket, (items) => {
-        if (visitor.left) return; // asked elsewhere as soon as it is known
-        for (const item of items) this.#take(visitor, item);
+        for (const item of items) {
+          if (visitor.left) return; // asked elsewhere as soon as it is known
+          this.#take(visitor, item);
+        }
         if (visitor.lines.unsent > MAX_UNREAD_BYTES) socket.destroy();
       }),
     };

@@ -68,7 +68,8 @@ class Line {
   /** When it was used last, counted in calls. */
   turn = 0;
   pid = 0;
-  used = false;
+  /** Since it was looked for what is idle. */
+  used = true;
   open = false;
   #lastId = 0;
   /** The other end takes nothing more. */
@@ -85,7 +86,7 @@ class Line {
     this.lines = new Lines(socket, (items) => { for (const item of items) this.#hear(item); });
     /** @type {Promise<boolean>} whether it was opened to us */
     this.opened = new Promise((resolve) => { this.settle = resolve; });
-    this.timer = setTimeout(() => socket.destroy(), LOOK_MS);
+    this.timer = setTimeout(() => socket.destroy(), LOOK_MS).unref();
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => this.#close());
   }
@@ -194,8 +195,12 @@ class Way {
         return;
       }
       this.ways.deadlines.add(call, call.ms);
-      if (this.state === 'fence') this.#held.push(call);
-      else this.#direct(call);
+      if (this.state === 'doors') {
+        this.#direct(call);
+        return;
+      }
+      this.#held.push(call);
+      if (this.#held.length >= MAX_WAITING) this.back();
     });
   }
 
@@ -228,9 +233,9 @@ class Way {
    * @param {Call} call
    * @param {number} ms that are left
    */
-  #throughDaemon({ action, member, params, resolve, reject }, ms) {
-    this.ways.client.invoke(this.remote, action, { timeout: ms, propertyName: member, data: params && JSON.parse(params) })
-      .then(told).then(resolve, reject);
+  #throughDaemon({ action, member, params, resolve, reject, ms: all }, ms) {
+    this.ways.client.invoke(this.remote, action, { timeout: Math.ceil(ms), propertyName: member, data: params && JSON.parse(params) })
+      .then(told).then(resolve, (error) => reject(error?.code === 'PANDORA_TIMEOUT' ? timedOut(all) : error));
   }
 
   /**
@@ -311,6 +316,7 @@ class Way {
     // What goes through the daemon from here on is answered after all before it has been delivered.
     this.state = 'fence';
     const same = await this.#ask(FENCE_MS);
+    if (this.state !== 'fence') return; // too many calls would have waited
     const known = lines.filter((line) => line.open && same?.includes(line.name));
     if (known.length === 0 || known.length !== same?.length) {
       this.#failed();
@@ -362,9 +368,13 @@ class Ways {
   /** @type {Deadlines<Call>} */
   deadlines = new Deadlines((call) => this.#expire(call));
 
-  /** @param {import('./client').HubClient} client */
-  constructor(client) {
+  /**
+   * @param {import('./client').HubClient} client
+   * @param {number} [idleMs] how long a door may be of no use
+   */
+  constructor(client, idleMs = IDLE_MS) {
     this.client = client;
+    this.idleMs = idleMs;
     this.folder = path.dirname(client.socketPath);
     client.onConnect(() => {
       this.#connectedAt = performance.now();
@@ -412,9 +422,8 @@ class Ways {
         if (this.#lines.size >= MAX_DOORS || !isOurs(path.join(this.folder, name))) continue;
         line = new Line(this, name);
         this.#lines.set(name, line);
-        this.#sweep ??= setInterval(() => this.#closeIdle(), IDLE_MS).unref();
+        this.#sweep ??= setInterval(() => this.#closeIdle(), this.idleMs).unref();
       }
-      line.used = true;
       lines.push(line);
     }
     await Promise.all(lines.map((line) => line.opened));
@@ -432,20 +441,32 @@ class Ways {
     for (const way of this.#ways.values()) way.drop(line);
   }
 
+  /** How many connections there are. */
+  get size() {
+    return this.#lines.size;
+  }
+
   #closeIdle() {
+    /** @type {Set<Line>} all that lead to one object, where one of them is of use */
+    const kept = new Set();
+    for (const way of this.#ways.values()) {
+      if (!way.lines.some((line) => line.used)) continue;
+      for (const line of way.lines) kept.add(line);
+      way.change(); // should a change not have been told
+    }
     for (const line of this.#lines.values()) {
-      if (line.waiting.size === 0 && !line.used) {
+      if (line.waiting.size === 0 && !line.used && !kept.has(line)) {
         this.lost(line); // nobody takes it any more
         line.lines.end();
       }
       line.used = false;
     }
-    for (const way of this.#ways.values()) way.change(); // should a change not have been told
   }
 
   #stop() {
     for (const way of this.#ways.values()) way.back();
     for (const line of this.#lines.values()) {
+      this.lost(line);
       for (const call of line.waiting.values()) this.fail(call, problem('PANDORA_MESSENGER_LOST', 'the connection ended before the reply came'));
       line.waiting.clear();
       line.lines.end();
