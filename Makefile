@@ -150,7 +150,7 @@ lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	$(GO) vet -tags slow ./supervisor ./metrics/report ./endpoints ./cmd/pandora
 	cd js && npx tsc -p . && npx tsc -p types
 
-bench: bin/pandora .cache/peers/.installed ## time and memory beside PM2, the original and bare Node
+bench: bin/pandora .cache/peers/.installed examples/express/node_modules/.installed ## time and memory beside PM2, the original and bare Node
 	@$(GO) run ./internal/bench
 
 loss: bin/pandora .cache/peers/.installed ## requests lost by reloads, crashes and kills, beside PM2, the original and Node's cluster
