@@ -45,6 +45,9 @@ type Hub struct {
 	log    *zap.Logger
 	config *hubConfig
 	turns  atomic.Uint64
+	// passing is held for reading while a message is passed on, so that who has taken a route away can wait until nobody
+	// takes it any more.
+	passing sync.RWMutex
 
 	mu     sync.Mutex // guards everything below
 	routes *routes
@@ -129,10 +132,12 @@ func NewHub(server *Server, log *zap.Logger) *Hub {
 	server.Handle(hubOnline, h.known(func(r hubRequest) json.RawMessage { return r.Host }, h.online))
 	server.Handle(hubPublish, h.known(selectorOf, h.online))
 	server.Handle(hubUnpublish, h.known(selectorOf, func(c *Conn, s selector) error {
+		defer h.passed()
 		return h.change(func(r *routes) error { return r.remove(c, s) })
 	}))
 	server.Handle(hubOffline, func(c *Conn, _ json.RawMessage, reply func(any)) {
 		forget(c)
+		h.passed()
 		reply(hubReply{Success: true})
 	})
 	server.Handle(hubWatch, h.known(func(r hubRequest) json.RawMessage { return r.Data }, func(c *Conn, s selector) error {
@@ -140,6 +145,12 @@ func NewHub(server *Server, log *zap.Logger) *Hub {
 	}))
 	server.Handle(hubMessage, h.message)
 	return h
+}
+
+// passed returns when all that was being passed on at its call has been handed to whom it is for.
+func (h *Hub) passed() {
+	h.passing.Lock()
+	defer h.passing.Unlock()
 }
 
 // online makes a client known by a selector.
@@ -227,6 +238,8 @@ func (h *Hub) message(c *Conn, data json.RawMessage, reply func(any)) {
 		h.config.message(c, data, reply)
 		return
 	}
+	h.passing.RLock() // nothing that is called meanwhile waits for a peer
+	defer h.passing.RUnlock()
 	h.mu.Lock()
 	found := h.routes.find(s)
 	h.mu.Unlock()

@@ -327,7 +327,7 @@ test('a door is opened only in a folder of one\'s own, and what the dead have le
   const open = path.join(folder(), 'open');
   fs.mkdirSync(open);
   fs.chmodSync(open, 0o755);
-  const door = (dir) => new Door(/** @type {any} */ ({ socketPath: path.join(dir, 'hub.sock') }), () => {});
+  const door = (dir) => new Door(/** @type {any} */ ({ socketPath: path.join(dir, 'hub.sock') }), () => undefined, () => {});
   assert.strictEqual(await door(open).open(), '');
   assert.strictEqual(await door(path.join(open, 'absent')).open(), '');
   const dir = folder({ 'hub-zzzzz-1.sock': '', [`hub-${process.pid.toString(36)}-1.sock`]: '', 'hub-else.sock': '' });

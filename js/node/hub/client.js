@@ -283,13 +283,17 @@ class HubClient extends EventEmitter {
    */
   async unpublish(selector) {
     const gone = this.#published.filter((published) => match(selector, published));
-    this.#setPublished(this.#published.filter((published) => !gone.includes(published)));
+    this.#published = this.#published.filter((published) => !gone.includes(published));
     const batchReply = [];
-    for (const published of gone) {
-      if (!this.#messenger?.connected) continue; // the next connection does not hear of it
-      const reply = await this.#request(names.UNPUBLISH, { host: this.location, needReply: true, data: { selector: published } });
-      if (!reply.success) throw problem(format('Unpublish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
-      batchReply.push(reply);
+    try {
+      for (const published of gone) {
+        if (!this.#messenger?.connected) continue; // the next connection does not hear of it
+        const reply = await this.#request(names.UNPUBLISH, { host: this.location, needReply: true, data: { selector: published } });
+        if (!reply.success) throw problem(format('Unpublish selector %j went wrong, cause from Hub: %s', selector, reply.error?.message));
+        batchReply.push(reply);
+      }
+    } finally {
+      this.#setPublished(this.#published); // who is sent elsewhere from now on does not come back by the hub
     }
     return { success: true, batchReply };
   }

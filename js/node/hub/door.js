@@ -45,10 +45,12 @@ class Door {
 
   /**
    * @param {import('./client').HubClient} client
-   * @param {(id: string, member: string, params: any[] | undefined) => any} call what an object answers, or a promise of it
+   * @param {(id: string) => any} find an object that is published, undefined if there is none
+   * @param {(object: any, member: string, params: any[] | undefined) => any} call what an object answers, or a promise of it
    */
-  constructor(client, call) {
+  constructor(client, find, call) {
     this.client = client;
+    this.find = find;
     this.call = call;
     this.folder = path.dirname(client.socketPath);
   }
@@ -119,7 +121,8 @@ class Door {
    */
   #take(visitor, [id, object, member, params]) {
     visitor.lastId = Number(id);
-    if (!this.client.provides(object)) {
+    const found = this.find(object);
+    if (!found) {
       visitor.lines.say(`[${visitor.lastId},0,0,1]`);
       return;
     }
@@ -129,7 +132,7 @@ class Door {
       return;
     }
     try {
-      const result = this.call(object, member, params);
+      const result = this.call(found, String(member), params);
       if (typeof result?.then === 'function') this.#wait(visitor, visitor.lastId, result);
       else this.#answer(visitor, visitor.lastId, result);
     } catch (error) {

@@ -164,10 +164,8 @@ class Objects {
   /** @returns {Promise<string>} where others reach what is published without the daemon, '' for nowhere */
   #openDoor() {
     if (!this.#door) {
-      const door = new (require('./door').Door)(this.client, (id, member, params) => {
-        const published = this.#published.get(id) ?? notFound({ name: id });
-        return params === undefined ? published.object[String(member)] : invoke(published, String(member), params);
-      });
+      const door = new (require('./door').Door)(this.client, (id) => (this.client.provides(id) ? this.#published.get(id) : undefined),
+        (published, member, params) => (params === undefined ? published.object[member] : invoke(published, member, params)));
       this.#door = door;
       this.client.onStop(() => door.close());
       this.client.onRetreat(() => door.retreat());
