@@ -18,6 +18,8 @@ const FLUSH_MS = 100;
 const FLUSH_SHARE = 20;
 /** As many as the daemon keeps of one client; with more the application still runs, and only the first are seen. */
 const MAX_METRICS = 10_000;
+/** Of ours alone, and so none of the constants of npm's package. */
+const REFUSED = 'METRIC_REFUSED';
 
 /** @type {Record<string, new () => any>} */
 const PROXIES = {
@@ -229,7 +231,7 @@ class MetricsClient {
     if (!this.#connected) return;
     if (this.#refused > this.#toldRefused) {
       this.#toldRefused = this.#refused;
-      this.report({ action: MetricsConstants.EVT_METRIC_REFUSED, clientId: this.clientId, value: [this.#refused] });
+      this.report({ action: REFUSED, clientId: this.clientId, value: [this.#refused] });
     }
     if (this.#dirty.size === 0) return;
     const began = process.uptime();
