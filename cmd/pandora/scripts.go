@@ -264,8 +264,24 @@ func (y *scriptYard) answer(ctx context.Context, app, what string, arg json.RawM
 
 // applicationForScripts is what check.application tells.
 func applicationForScripts(a control.AppStatus) map[string]any {
+	processes := []map[string]any{}
+	for _, p := range endpointProcesses(a.Processes) {
+		workers := []map[string]any{}
+		for _, w := range p.Workers {
+			listening := []map[string]string{}
+			for _, l := range w.Listening {
+				network, address, _ := strings.Cut(l, " ")
+				listening = append(listening, map[string]string{"network": network, "address": address})
+			}
+			workers = append(workers, map[string]any{
+				"worker": w.Worker, "state": w.State, "pid": w.PID, "ready": w.Ready, "draining": w.Draining,
+				"generation": w.Generation, "restarts": w.Restarts, "listening": listening,
+			})
+		}
+		processes = append(processes, map[string]any{"name": p.Name, "kind": p.Kind, "workers": workers})
+	}
 	return map[string]any{
-		"appName": a.AppName, "appDir": a.AppDir, "uptimeMs": a.Uptime * 1000, "restartCount": a.RestartCount, "processes": endpointProcesses(a.Processes),
+		"appName": a.AppName, "appDir": a.AppDir, "uptimeMs": a.Uptime * 1000, "restartCount": a.RestartCount, "processes": processes,
 	}
 }
 
