@@ -51,9 +51,12 @@ type Session struct {
 	rt      *Runtime
 	base    int64
 
-	mu sync.Mutex // guards jobs
+	mu sync.Mutex // guards what follows, up to wake
 	// jobs are turns to come.
 	jobs []turn
+	// running is the guard of the turn that runs, for the call by the number runningCall; nil between turns.
+	running     *sessionWatch
+	runningCall int64
 	// wake tells Run of them.
 	wake chan struct{}
 	ctx  context.Context
@@ -79,7 +82,9 @@ type turn struct {
 }
 
 type sessionCall struct {
+	// id is known once begun is closed.
 	id      int64
+	begun   chan struct{}
 	settled chan outcome
 }
 
@@ -167,7 +172,14 @@ func (s *Session) post(t turn) {
 // resolves to, as JSON. owner is whom the code belongs to, for Console and Stuck. Errors of the code are of type *Error.
 // When ctx ends first, its error is returned, and what the code does later is nobody's.
 func (s *Session) Call(ctx context.Context, owner, module, function string, arg json.RawMessage) (json.RawMessage, error) {
-	c := &sessionCall{settled: make(chan outcome, 1)}
+	return s.CallWithin(ctx, 0, owner, module, function, arg)
+}
+
+// CallWithin is Call with a time limit that counts from the moment at which the code begins to run, so that one call does
+// not pay for the turns of others. Code that runs without a pause when its time is over is interrupted, with an *Error of
+// Kind "timeout"; for code that waits the error is context.DeadlineExceeded. A limit of 0 is none.
+func (s *Session) CallWithin(ctx context.Context, limit time.Duration, owner, module, function string, arg json.RawMessage) (json.RawMessage, error) {
+	c := &sessionCall{begun: make(chan struct{}), settled: make(chan outcome, 1)}
 	s.post(turn{owner: owner, run: func() error {
 		if ctx.Err() != nil {
 			c.settled <- outcome{err: ctx.Err()}
@@ -176,6 +188,10 @@ func (s *Session) Call(ctx context.Context, owner, module, function string, arg 
 		s.last++
 		id := s.last
 		c.id, s.call, s.calls[id] = id, id, c
+		s.mu.Lock()
+		s.runningCall = id
+		s.mu.Unlock()
+		close(c.begun)
 		argument := goja.Undefined()
 		if len(arg) > 0 {
 			argument = s.rt.vm.ToValue(string(arg))
@@ -185,15 +201,53 @@ func (s *Session) Call(ctx context.Context, owner, module, function string, arg 
 		return err
 	}})
 	select {
+	case <-c.begun:
 	case o := <-c.settled:
 		return o.value, o.err
 	case <-ctx.Done():
-		s.post(turn{run: func() error {
-			delete(s.calls, c.id)
-			return nil
-		}})
-		return nil, ctx.Err()
+		return nil, s.abandon(c, ctx.Err())
 	}
+	var over <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case o := <-c.settled:
+		return o.value, o.err
+	case <-ctx.Done():
+		return nil, s.abandon(c, ctx.Err())
+	case <-over:
+	}
+	if !s.interrupt(c.id, limit) {
+		return nil, s.abandon(c, context.DeadlineExceeded)
+	}
+	select {
+	case o := <-c.settled:
+		return o.value, o.err
+	case <-ctx.Done():
+		return nil, s.abandon(c, ctx.Err())
+	}
+}
+
+// abandon forgets a call that nobody waits for any more.
+func (s *Session) abandon(c *sessionCall, why error) error {
+	s.post(turn{run: func() error {
+		delete(s.calls, c.id)
+		return nil
+	}})
+	return why
+}
+
+// interrupt stops the turn that runs if it is one of the call; false when it is not.
+func (s *Session) interrupt(call int64, limit time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil || s.runningCall != call {
+		return false
+	}
+	return s.running.stop(limit)
 }
 
 // take runs one turn under its limits.
@@ -205,7 +259,13 @@ func (s *Session) take(t turn) {
 	}
 	s.rt.deadline, s.rt.cancelled = time.Now().Add(limit), s.ctx.Done()
 	w := s.guard(limit)
+	s.mu.Lock()
+	s.running, s.runningCall = w, t.call
+	s.mu.Unlock()
 	err := s.attempt(t)
+	s.mu.Lock()
+	s.running, s.runningCall = nil, 0
+	s.mu.Unlock()
 	w.end()
 	s.rt.vm.ClearInterrupt()
 	if err != nil {
@@ -243,16 +303,37 @@ func (s *Session) settle(id int64, o outcome) bool {
 
 // sessionWatch is the guard of one turn.
 type sessionWatch struct {
-	mu    sync.Mutex // guards over
-	over  bool
-	timer *time.Timer
+	vm *goja.Runtime
+
+	mu sync.Mutex // guards what follows
+	// stopped says that the code was told to stop, over that the turn has ended.
+	stopped, over bool
+	timer         *time.Timer
+}
+
+// stop tells the code to stop because it has not paused for so long; false when the turn has ended.
+func (w *sessionWatch) stop(after time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return false
+	}
+	w.tell(after)
+	return true
+}
+
+// tell interrupts the code, once. w.mu is held.
+func (w *sessionWatch) tell(after time.Duration) {
+	if !w.stopped {
+		w.stopped = true
+		w.vm.Interrupt(&Error{Kind: KindTimeout, Message: fmt.Sprintf("did not return to its event loop within %v", after)})
+	}
 }
 
 // guard interrupts the turn that begins now when it takes longer than limit or the process needs too much memory.
 func (s *Session) guard(limit time.Duration) *sessionWatch {
-	w := &sessionWatch{}
+	w := &sessionWatch{vm: s.rt.vm}
 	begun, owner := time.Now(), s.owner
-	stopped := false
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(min(lookEvery, limit), func() {
@@ -268,9 +349,8 @@ func (s *Session) guard(limit time.Duration) *sessionWatch {
 		switch {
 		case took > limit+stuckAfter:
 			s.options.Stuck(owner, &Error{Kind: KindTimeout, Message: fmt.Sprintf("still running after %v, inside one long operation (such as a regular expression or a sort)", limit)})
-		case took >= limit && !stopped:
-			stopped = true
-			s.rt.vm.Interrupt(&Error{Kind: KindTimeout, Message: fmt.Sprintf("did not return to its event loop within %v", limit)})
+		case took >= limit:
+			w.tell(limit)
 		}
 		w.timer.Reset(lookEvery)
 	})

@@ -179,3 +179,43 @@ exports.eats = () => { const all = []; for (let i = 0; i < 100; i += 1) { all.pu
 		t.Errorf("stuck: %q", l.stuck)
 	}
 }
+
+// TestSessionCallWithin: a call pays for its own time only, and what does not pause is interrupted at its limit.
+func TestSessionCallWithin(t *testing.T) {
+	l := newLive(t, SessionOptions{Turn: 10 * time.Second}, `
+exports.loop = () => { for (;;); };
+exports.loopLater = async () => { await new Promise((r) => setTimeout(r, 1)); for (;;); };
+exports.never = () => new Promise(() => {});
+exports.fine = () => 'fine';
+`)
+	do := func(name string, limit time.Duration) (string, error) {
+		data, _ := json.Marshal(map[string]any{"file": filepath.Join(l.dir, "test.js"), "name": name})
+		value, err := l.CallWithin(t.Context(), limit, "tester", "goja/session.js", "callFile", data)
+		return string(value), err
+	}
+	if value, err := do("fine", 5*time.Second); err != nil || value != `"fine"` {
+		t.Fatal(value, err)
+	}
+	for _, name := range []string{"loop", "loopLater"} {
+		looped := make(chan error, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := do(name, 200*time.Millisecond)
+			looped <- err
+		})
+		// It waits for the loop, and that time is not its own.
+		for range 3 {
+			if value, err := do("fine", 100*time.Millisecond); err != nil || value != `"fine"` {
+				t.Errorf("beside %s: %s, %v", name, value, err)
+			}
+		}
+		wg.Wait()
+		var failure *Error
+		if err := <-looped; !errors.As(err, &failure) || failure.Kind != KindTimeout || !strings.Contains(err.Error(), "did not return to its event loop within 200ms") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := do("never", 10*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("never: %v", err)
+	}
+}

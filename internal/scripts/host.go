@@ -347,12 +347,26 @@ func (r runnable) timeout() time.Duration {
 	return min(time.Duration(r.TimeoutMs)*time.Millisecond, maxTimeout)
 }
 
-// repeat runs an indicator at its interval until ctx ends.
+// repeat runs an indicator at its interval until ctx ends. One that had to be interrupted has held up all others of its
+// world: it runs again after a pause, which grows each time, and its row says so meanwhile.
 func (h *host) repeat(ctx context.Context, w *world, r runnable) {
 	tick := time.NewTicker(r.interval())
 	defer tick.Stop()
+	var last *result
+	var next time.Time
+	pause := firstPause
 	for {
-		h.out.write(fromHost{Result: h.once(ctx, w, r)})
+		if !time.Now().Before(next) {
+			found, looped := h.once(ctx, w, r)
+			last = found
+			if looped {
+				next = time.Now().Add(pause)
+				pause = min(2*pause, lastPause)
+			} else {
+				pause = firstPause
+			}
+		}
+		h.out.write(fromHost{Result: last})
 		select {
 		case <-ctx.Done():
 			return
@@ -361,23 +375,23 @@ func (h *host) repeat(ctx context.Context, w *world, r runnable) {
 	}
 }
 
-// once runs an indicator.
-func (h *host) once(ctx context.Context, w *world, r runnable) *result {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout())
-	defer cancel()
+// once runs an indicator. looped says that its code did not pause until it was interrupted.
+func (h *host) once(ctx context.Context, w *world, r runnable) (found *result, looped bool) {
 	function := "indicator"
 	if w.file != "" {
 		function = "instance"
 	}
 	arg, _ := json.Marshal(map[string]int{"number": r.Number})
-	rows, err := w.session.Call(ctx, fmt.Sprintf("indicator %q", r.Name), module, function, arg)
+	rows, err := w.session.CallWithin(ctx, r.timeout(), fmt.Sprintf("indicator %q", r.Name), module, function, arg)
 	if err == nil {
-		return &result{Name: r.Name, Group: r.Group, Rows: rows}
+		return &result{Name: r.Name, Group: r.Group, Rows: rows}, false
 	}
+	var failure *engine.Error
+	looped = errors.As(err, &failure) && failure.Kind == engine.KindTimeout
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %v", r.timeout())
 	}
-	return &result{Name: r.Name, Group: r.Group, Rows: failed(r.Name, r.Group, h.short(err.Error()))}
+	return &result{Name: r.Name, Group: r.Group, Rows: failed(r.Name, r.Group, h.short(err.Error()))}, looped
 }
 
 // short leaves out the application's folder from the paths in a text.

@@ -78,11 +78,13 @@ func newYard() *yard {
 			y.started <- p
 			return p, nil
 		},
-		Spec:   func(app string) (Spec, error) { return Spec{App: app}, nil },
-		Answer: func(context.Context, string, string, json.RawMessage) (json.RawMessage, error) { return json.RawMessage("1"), nil },
-		Up:     func(h *Host) { y.up <- h },
-		Down:   func(h *Host) { y.down <- h.ID() },
-		Print:  func(string, string, string) {},
+		Spec: func(app string) (Spec, error) { return Spec{App: app}, nil },
+		Answer: func(context.Context, string, string, json.RawMessage) (json.RawMessage, error) {
+			return json.RawMessage("1"), nil
+		},
+		Up:    func(h *Host) { y.up <- h },
+		Down:  func(h *Host) { y.down <- h.ID() },
+		Print: func(string, string, string) {},
 	})
 	return y
 }
