@@ -67,7 +67,7 @@ function install(facts) {
     }
     return found(answer, file);
   };
-  if (isModuleMain() || (typeof Module.registerHooks === 'function' && importsLikely(facts.appDir))) hookImports();
+  if (isModuleMain() || (importsLikely(facts.appDir) && typeof whole().registerHooks === 'function')) hookImports();
 }
 
 /** @returns {boolean} whether the process is about to run an ES module: a child of a worker may be */
@@ -114,19 +114,23 @@ function importsLikely(appDir) {
   }
 }
 
+/** What the bundle has for node:module lacks the functions for hooks until Node is asked for it by its name. */
+const whole = () => /** @type {any} */ (Module.createRequire(__filename)('node:module'));
+
 /** Answers imports from now on: in this thread where Node can (22.15), else in the thread of its loader (18.19, 20.6). */
 function hookImports() {
   if (hooked) return;
   hooked = true;
-  if (typeof Module.registerHooks === 'function') {
+  const { register, registerHooks } = whole();
+  if (typeof registerHooks === 'function') {
     const { resolve } = require('./imports');
-    Module.registerHooks({
+    registerHooks({
       /** @type {(request: string, context: any, next: any) => any} */
       resolve: (request, context, next) => (ANSWERS.has(request) && context.conditions.includes('import') ? resolve(request, context, next)
         : next(request, context)),
     });
-  } else if (typeof Module.register === 'function') {
-    Module.register(require('node:url').pathToFileURL(require('node:path').join(__dirname, 'loader.js')));
+  } else if (typeof register === 'function') {
+    register(require('node:url').pathToFileURL(require('node:path').join(__dirname, 'loader.js')));
   }
 }
 
