@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/pandora-go/pandora/internal/procid"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -103,7 +104,7 @@ func TestRosterFile(t *testing.T) {
 	r.add("app", 1)
 	r.remove(1)
 	data, err := os.ReadFile(path)
-	if err != nil || strings.Count(string(data), `"pid"`) != 1 || !strings.Contains(string(data), `"start":"`+processStart(os.Getpid())+`"`) {
+	if err != nil || strings.Count(string(data), `"pid"`) != 1 || !strings.Contains(string(data), `"start":"`+procid.Start(os.Getpid())+`"`) {
 		t.Errorf("%s %v", data, err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/pandora-go/pandora/internal/procid"
 )
 
 // stopLimit is how long processes may take to stop; then they go on, and what they should have stopped for waits.
@@ -20,7 +22,7 @@ func stopTrees(trees map[int]string) (resume func(), err error) {
 	seen := map[int]bool{}
 	resume = func() {
 		for pid, start := range stopped {
-			if processStart(pid) == start {
+			if procid.Start(pid) == start {
 				_ = syscall.Kill(pid, syscall.SIGCONT)
 			}
 		}
@@ -44,7 +46,7 @@ func stopTrees(trees map[int]string) (resume func(), err error) {
 			}
 			running++
 			if stopped[pid] == "" {
-				stopped[pid] = processStart(pid)
+				stopped[pid] = procid.Start(pid)
 				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
 					resume()
 					return nil, fmt.Errorf("stop process %d: %w", pid, err)

@@ -13,6 +13,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/pandora-go/pandora/internal/procid"
 )
 
 // endTime is how long the processes of an earlier guard may take to be gone after SIGKILL.
@@ -48,7 +50,7 @@ type roster struct {
 
 // newRoster makes a roster; path "" keeps no file.
 func newRoster(path string, log *zap.Logger) *roster {
-	return &roster{path: path, log: log, boot: bootID()}
+	return &roster{path: path, log: log, boot: procid.Boot()}
 }
 
 // add lists a process.
@@ -59,7 +61,7 @@ func (r *roster) add(appID string, pid int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	session, _ := unix.Getsid(0) // 0, unless it fails
-	r.entries = append(r.entries, rosterEntry{PID: pid, Start: processStart(pid), AppID: appID, Session: session})
+	r.entries = append(r.entries, rosterEntry{PID: pid, Start: procid.Start(pid), AppID: appID, Session: session})
 	r.write()
 }
 
@@ -106,7 +108,7 @@ func replaceFile(path string, data []byte) error {
 func LeftBehind(path string) bool {
 	data, err := os.ReadFile(path)
 	var old rosterFile
-	return err == nil && json.Unmarshal(data, &old) == nil && old.Boot == bootID() && len(old.Entries) > 0
+	return err == nil && json.Unmarshal(data, &old) == nil && old.Boot == procid.Boot() && len(old.Entries) > 0
 }
 
 // EndLeftBehind ends what a roster lists and what belongs to it, as the next guard would, where there will be none.
@@ -135,7 +137,7 @@ func (r *roster) endAll() error {
 	apps := map[string]bool{}
 	for _, e := range old.Entries {
 		apps[e.AppID] = true
-		if e.PID < 2 || e.Start == "" || processStart(e.PID) != e.Start {
+		if e.PID < 2 || e.Start == "" || procid.Start(e.PID) != e.Start {
 			continue
 		}
 		r.log.Warn("ending a worker of an earlier guard", zap.Int("pid", e.PID))
@@ -162,7 +164,7 @@ func (r *roster) endAll() error {
 // goneWithin waits until the process of an entry is gone. It is no child of ours, so there is nothing to wait on.
 func goneWithin(e rosterEntry, limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
-		if e.Start == "" || processStart(e.PID) != e.Start {
+		if e.Start == "" || procid.Start(e.PID) != e.Start {
 			return true
 		}
 		if time.Now().After(deadline) {

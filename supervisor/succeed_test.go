@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/pandora-go/pandora/internal/procid"
 )
 
 // TestStartAfterLostGuard goes on counting where the guard before has left off.
@@ -88,7 +90,7 @@ func TestZombieIsNotThere(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	e := rosterEntry{PID: cmd.Process.Pid, Start: processStart(cmd.Process.Pid)}
+	e := rosterEntry{PID: cmd.Process.Pid, Start: procid.Start(cmd.Process.Pid)}
 	if e.Start == "" {
 		t.Fatal("a live process has no start time")
 	}

@@ -2,33 +2,11 @@ package supervisor
 
 import (
 	"errors"
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// zombie is the state of a dead process that nobody has waited for.
-const zombie = 5
-
-// processStart is the start time of a live process; "" when there is none.
-func processStart(pid int) string {
-	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
-	if err != nil || p.Proc.P_stat == zombie {
-		return ""
-	}
-	return strconv.FormatInt(p.Proc.P_starttime.Sec, 10) + "." + strconv.Itoa(int(p.Proc.P_starttime.Usec))
-}
-
-// bootID identifies this boot of the system; "" when it cannot be told.
-func bootID() string {
-	id, err := unix.Sysctl("kern.bootsessionuuid")
-	if err != nil {
-		return ""
-	}
-	return id
-}
 
 // awaitExit waits until a child has ended but does not reap it: until then its pid, and so the number of its process
 // group, belongs to nobody else.

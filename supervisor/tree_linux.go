@@ -42,25 +42,6 @@ func parseStat(line string) (stat, bool) {
 	return s, err1 == nil && err2 == nil && s.state != 'Z' && s.state != 'X'
 }
 
-// processStart is the start time of a live process in ticks since boot; "" when there is none, or only its zombie, which
-// may stay for as long as process 1 likes.
-func processStart(pid int) string {
-	s, alive := readStat(pid)
-	if !alive {
-		return ""
-	}
-	return s.start
-}
-
-// bootID identifies this boot of the system; "" when it cannot be told.
-func bootID() string {
-	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(data))
-}
-
 // awaitExit waits until a child has ended but does not reap it: until then its pid, and so the number of its process
 // group, belongs to nobody else.
 func awaitExit(pid int) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pandora-go/pandora/internal/procid"
 )
 
 func TestParseStat(t *testing.T) {
@@ -61,13 +63,13 @@ func TestKillTreeKillsOnlyItsOwn(t *testing.T) {
 	}
 	<-gone
 	for _, cmd := range others {
-		if processStart(cmd.Process.Pid) == "" {
+		if procid.Start(cmd.Process.Pid) == "" {
 			t.Errorf("killed one with %q", cmd.Env)
 		}
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
-	if processStart(mine.Process.Pid) != "" {
+	if procid.Start(mine.Process.Pid) != "" {
 		t.Error("a process that was reaped has a start time")
 	}
 }
@@ -89,10 +91,10 @@ func TestEndGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	group := leader.Process.Pid
-	if !endGroup(group, session+1, time.Second) || processStart(left) == "" {
+	if !endGroup(group, session+1, time.Second) || procid.Start(left) == "" {
 		t.Error("ended one of another session")
 	}
-	if !endGroup(group, session, 5*time.Second) || processStart(left) != "" {
+	if !endGroup(group, session, 5*time.Second) || procid.Start(left) != "" {
 		t.Error("it lives on")
 	}
 }

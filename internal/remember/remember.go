@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pandora-go/pandora/internal/procid"
 	"github.com/pandora-go/pandora/internal/wire"
 	"go.uber.org/zap"
 )
@@ -109,7 +110,7 @@ func (f frame) size() int { return len(f.action) + len(f.data) }
 // cannot be read counts as empty, and is logged.
 func Open(server Server, path string, log *zap.Logger) *Memory {
 	m := &Memory{
-		server: server, path: path, log: log, boot: bootID(), start: processStart, dirty: make(chan struct{}, 1),
+		server: server, path: path, log: log, boot: procid.Boot(), start: procid.Start, dirty: make(chan struct{}, 1),
 		here: map[uint64]*peer{}, conns: map[uint64]connection{},
 	}
 	m.load()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pandora-go/pandora/internal/procid"
 	"github.com/pandora-go/pandora/internal/wire"
 	"go.uber.org/zap"
 )
@@ -186,7 +187,7 @@ func TestRenewedPeersAreNotKept(t *testing.T) {
 
 // TestStale: who cannot come back is forgotten, and a file that makes no sense counts as none.
 func TestStale(t *testing.T) {
-	boot, own := bootID(), processStart(os.Getpid())
+	boot, own := procid.Boot(), procid.Start(os.Getpid())
 	if boot == "" || own == "" {
 		t.Skip("nothing tells processes apart here")
 	}

@@ -295,38 +295,11 @@ func (h *host) askExec(ctx context.Context, arg json.RawMessage) (any, error) {
 
 // askDaemon asks the daemon for what only it knows.
 func (h *host) askDaemon(ctx context.Context, what string, arg json.RawMessage) (json.RawMessage, error) {
-	answer := make(chan reply, 1)
-	h.mu.Lock()
-	h.last++
-	id := h.last
-	h.asked[id] = answer
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		delete(h.asked, id)
-		h.mu.Unlock()
-	}()
-	if err := h.out.write(fromHost{Ask: &question{ID: id, What: what, Arg: arg}}); err != nil {
-		return nil, err
-	}
-	select {
-	case r := <-answer:
-		if r.Error != "" {
-			return nil, errors.New(r.Error)
-		}
-		return r.Value, nil
-	case <-ctx.Done():
+	value, err := h.asked.ask(ctx, nil, func(id int64) error {
+		return h.out.write(fromHost{Ask: &question{ID: id, What: what, Arg: arg}})
+	})
+	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("check.%s: the daemon has not answered in time", what)
 	}
-}
-
-// answered passes an answer of the daemon on.
-func (h *host) answered(r reply) {
-	h.mu.Lock()
-	waiting := h.asked[r.ID]
-	delete(h.asked, r.ID)
-	h.mu.Unlock()
-	if waiting != nil {
-		waiting <- r
-	}
+	return value, err
 }

@@ -49,14 +49,14 @@ type host struct {
 	out  *lines
 	env  map[string]string
 
+	// asked is what the daemon was asked.
+	asked replies
 	// closing waits for the hooks that run when the input has ended.
 	closing sync.WaitGroup
 
 	mu sync.Mutex // guards what follows
 	// worlds are by their file, the procfile's under "".
 	worlds map[string]*world
-	asked  map[int64]chan reply
-	last   int64
 }
 
 // world is one JavaScript world with its indicators.
@@ -84,7 +84,7 @@ type runnable struct {
 // what they say to out, until in ends. The process has to end afterwards, with the code that is returned.
 func Main(ctx context.Context, in io.Reader, out io.Writer) int {
 	ctx, cancel := context.WithCancel(ctx)
-	h := &host{out: &lines{w: out}, worlds: map[string]*world{}, asked: map[int64]chan reply{}}
+	h := &host{out: &lines{w: out}, worlds: map[string]*world{}}
 	var wg, hooks sync.WaitGroup
 	defer h.closing.Wait()
 	defer wg.Wait()
@@ -98,7 +98,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) int {
 			}
 			wg.Go(func() { h.run(ctx) })
 		case m.Answer != nil:
-			h.answered(*m.Answer)
+			h.asked.heard(*m.Answer)
 		case m.Event != nil:
 			hooks.Go(func() { h.event(ctx, m.Event) })
 		case m.Report != nil:

@@ -188,7 +188,7 @@ func (k *Keeper) once(ctx context.Context, e *kept) error {
 		return fmt.Errorf("start script host: %w", err)
 	}
 	h := &Host{
-		App: e.app.Name, keeper: k, kept: e, in: &lines{w: process.In()}, results: map[[2]string]*shown{}, waiting: map[int64]chan reply{},
+		App: e.app.Name, keeper: k, kept: e, in: &lines{w: process.In()}, results: map[[2]string]*shown{},
 		questions: make(chan struct{}, maxQuestions),
 	}
 	// A host ends with its input, and is killed when it does not.

@@ -2,7 +2,9 @@ package scripts
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -149,3 +151,56 @@ func each[M any](r io.Reader, take func(M) error) error {
 	}
 	return s.Err()
 }
+
+// replies are the replies that are waited for, by the number they are to have. The zero value waits for none.
+type replies struct {
+	mu      sync.Mutex // guards what follows
+	waiting map[int64]chan reply
+	last    int64
+}
+
+// ask sends a message that carries the number it is given, and waits for the reply, or until ctx or gone ends.
+func (r *replies) ask(ctx context.Context, gone <-chan struct{}, send func(id int64) error) (json.RawMessage, error) {
+	answer := make(chan reply, 1)
+	r.mu.Lock()
+	r.last++
+	id := r.last
+	if r.waiting == nil {
+		r.waiting = map[int64]chan reply{}
+	}
+	r.waiting[id] = answer
+	r.mu.Unlock()
+	defer r.take(id)
+	if err := send(id); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-answer:
+		if a.Error != "" {
+			return nil, errors.New(a.Error)
+		}
+		return a.Value, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-gone:
+		return nil, errGone
+	}
+}
+
+// take ends the waiting for a reply; nil when nobody does.
+func (r *replies) take(id int64) chan reply {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	waiting := r.waiting[id]
+	delete(r.waiting, id)
+	return waiting
+}
+
+// heard passes a reply on.
+func (r *replies) heard(a reply) {
+	if waiting := r.take(a.ID); waiting != nil {
+		waiting <- a
+	}
+}
+
+var errGone = errors.New("the script host has ended")

@@ -3,7 +3,6 @@ package scripts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,6 +28,8 @@ type Host struct {
 	ctx       context.Context
 	wg        sync.WaitGroup
 	questions chan struct{}
+	// reports are the reports whose end is waited for.
+	reports replies
 	// lastWord is why it could not go on; it belongs to the goroutine that reads.
 	lastWord string
 
@@ -37,8 +38,6 @@ type Host struct {
 	// loaded is nil before it has said what it runs.
 	loaded  *loaded
 	results map[[2]string]*shown
-	waiting map[int64]chan reply
-	last    int64
 }
 
 // shown is the last result of an indicator. first is closed with the first one.
@@ -85,7 +84,7 @@ func (h *Host) Request(ctx context.Context, action string, _ any) (json.RawMessa
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-h.ctx.Done():
-		return nil, errors.New("the script host has ended")
+		return nil, errGone
 	}
 	h.mu.Lock()
 	rows, when := s.rows, s.at
@@ -130,13 +129,7 @@ func (h *Host) heard(m fromHost) error {
 			return h.in.write(toHost{Answer: &reply{ID: m.Ask.ID, Error: "too many questions at a time"}})
 		}
 	case m.Reported != nil:
-		h.mu.Lock()
-		waiting := h.waiting[m.Reported.ID]
-		delete(h.waiting, m.Reported.ID)
-		h.mu.Unlock()
-		if waiting != nil {
-			waiting <- *m.Reported
-		}
+		h.reports.heard(*m.Reported)
 	case m.Print != nil:
 		h.keeper.config.Print(h.App, m.Print.Owner, m.Print.Text)
 	case m.Problem != nil:
@@ -210,29 +203,8 @@ func (h *Host) Reporters() []Reporter {
 
 // Report hands rows, as JSON, to a reporter of the procfile and waits for what it says.
 func (h *Host) Report(ctx context.Context, name string, rows json.RawMessage) error {
-	answer := make(chan reply, 1)
-	h.mu.Lock()
-	h.last++
-	id := h.last
-	h.waiting[id] = answer
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		delete(h.waiting, id)
-		h.mu.Unlock()
-	}()
-	if err := h.in.write(toHost{Report: &reportOrder{ID: id, Name: name, Rows: rows}}); err != nil {
-		return err
-	}
-	select {
-	case r := <-answer:
-		if r.Error != "" {
-			return errors.New(r.Error)
-		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-h.ctx.Done():
-		return errors.New("the script host has ended")
-	}
+	_, err := h.reports.ask(ctx, h.ctx.Done(), func(id int64) error {
+		return h.in.write(toHost{Report: &reportOrder{ID: id, Name: name, Rows: rows}})
+	})
+	return err
 }

@@ -1,4 +1,4 @@
-package remember
+package procid
 
 import (
 	"strconv"
@@ -9,8 +9,8 @@ import (
 // zombie is the state of a dead process that nobody has waited for.
 const zombie = 5
 
-// processStart is the start time of a live process; "" when there is none.
-func processStart(pid int) string {
+// Start is the start time of a live process; "" when there is none.
+func Start(pid int) string {
 	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil || p.Proc.P_stat == zombie {
 		return ""
@@ -18,8 +18,8 @@ func processStart(pid int) string {
 	return strconv.FormatInt(p.Proc.P_starttime.Sec, 10) + "." + strconv.Itoa(int(p.Proc.P_starttime.Usec))
 }
 
-// bootID identifies this boot of the system; "" when it cannot be told.
-func bootID() string {
+// Boot identifies this boot of the system; "" when it cannot be told.
+func Boot() string {
 	id, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {
 		return ""

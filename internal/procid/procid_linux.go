@@ -1,4 +1,4 @@
-package remember
+package procid
 
 import (
 	"os"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// processStart is the start time of a live process in ticks since boot; "" when there is none, or only its zombie.
-func processStart(pid int) string {
+// Start is the start time of a live process in ticks since boot; "" when there is none, or only its zombie.
+func Start(pid int) string {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil || pid <= 0 {
 		return ""
@@ -21,8 +21,8 @@ func processStart(pid int) string {
 	return fields[19]
 }
 
-// bootID identifies this boot of the system; "" when it cannot be told.
-func bootID() string {
+// Boot identifies this boot of the system; "" when it cannot be told.
+func Boot() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
