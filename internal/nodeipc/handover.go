@@ -95,7 +95,12 @@ func (c *Channel) park(err error) bool {
 		// The deadline was that of a freeze that is over.
 		return err != nil
 	}
-	parked <- struct{}{}
+	select {
+	case parked <- struct{}{}:
+	case <-c.closing:
+		// Until Close has closed the socket the deadline is met again and again, and nobody counts who stands still.
+		return true
+	}
 	select {
 	case <-thawed:
 	case <-c.closing:

@@ -216,3 +216,23 @@ func TestHandOverKeepsEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestParkWhileClosing: between the word that a channel closes and the end of its socket, who meets the deadline of a
+// freeze comes through, however often.
+func TestParkWhileClosing(t *testing.T) {
+	ch := newChannel(nil)
+	ch.serving = true
+	ch.thawed, ch.parked = make(chan struct{}), make(chan struct{}, 2)
+	ch.closed = true
+	close(ch.closing)
+	done := make(chan error, 1)
+	go func() {
+		for range 10 {
+			if !ch.park(os.ErrDeadlineExceeded) {
+				t.Error("the deadline of a freeze is taken for a failure")
+			}
+		}
+		done <- nil
+	}()
+	wait(t, "coming through", done)
+}
