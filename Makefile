@@ -94,6 +94,7 @@ oracle: .cache/peers/.installed .cache/clients/.installed ## hold every golden p
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./procfile/evaluate
 	$(GO) test -count=1 -tags oracle -run TestPackagesRecorded ./engine
 	$(GO) test -count=1 -tags oracle -run TestOriginal ./cmd/pandora
+	$(NODE) --test js/test/node-services-original.test.js
 
 matrix: deps .cache/midway/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.installed) ## the examples, and http, express, koa, fastify, nest, egg, midway, ws, http2, net and dgram, on every Node version
 	PANDORA_MATRIX=1 $(GO) test -count=1 -timeout 15m -v -run 'TestMatrix$$' ./cmd/pandora
