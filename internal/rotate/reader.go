@@ -18,6 +18,9 @@ const (
 	// is dead.
 	settlePause = 2 * time.Millisecond
 	settleLimit = time.Second
+	// markLimit is how long a line is held back for its mark. On a busy machine the mark comes late; after the limit
+	// whoever writes marks is dead.
+	markLimit = 2 * time.Second
 )
 
 // Line is one line of a log, without its end.
@@ -43,8 +46,9 @@ type Reader struct {
 	start int64
 	// skip says that what comes before the next end of line is not wanted.
 	skip bool
-	// held is up to where lines are returned although no mark tells of them.
-	held int64
+	// held is up to where lines are returned although no mark tells of them; waiting is since when one was held back.
+	held    int64
+	waiting time.Time
 	// marked is true if the live file has marks, short once that was shorter than it can be.
 	marked, short bool
 	marks         lookup
@@ -198,7 +202,7 @@ func (r *Reader) archives() []piece {
 }
 
 // Next reads a line. The error is io.EOF at the present end, where Next may be called again when more was written. With
-// wait a line is held back once, with io.EOF, when its mark is not written yet.
+// wait a line is held back, with io.EOF, while its mark is not written yet, but for markLimit at most.
 func (r *Reader) Next(wait bool) (Line, error) {
 	for {
 		i := bytes.IndexByte(r.buf, '\n')
@@ -233,9 +237,16 @@ func (r *Reader) Rest() (Line, bool) {
 func (r *Reader) line(n int, wait bool) (Line, error) {
 	s, known := r.marks.at(r, r.start)
 	if !known && wait && r.marked && r.start >= r.held {
-		r.held, r.marks.missing = r.pos, false
-		return Line{}, io.EOF
+		if r.waiting.IsZero() {
+			r.waiting = time.Now()
+		}
+		if time.Since(r.waiting) < markLimit {
+			r.marks.missing = false
+			return Line{}, io.EOF
+		}
+		r.held = r.pos
 	}
+	r.waiting = time.Time{}
 	line := Line{Text: bytes.TrimSuffix(r.take(n), []byte("\n")), Known: known, Time: s.Time, Source: s.Source}
 	return line, nil
 }
