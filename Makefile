@@ -14,12 +14,15 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
+.PHONY: help build npm test-npm run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 build: bin/pandora ## build bin/pandora, one static binary
+
+npm: ## pack the npm packages into bin/npm, for all platforms
+	$(NODE) js/npm/pack.js --version $(VERSION) --out bin/npm
 
 bin/pandora: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/pandora
@@ -71,7 +74,11 @@ test-go: deps
 test-js: deps
 	$(NODE) --test js/test/*.test.js
 
-test-all: test matrix loaders zoo oracle reporters backends chaos prometheus balancer ## test, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
+test-npm: deps ## a project of Pandora.js 1.x moves to the npm package, from the packed files
+	$(NODE) js/npm/pack.js --version $(VERSION) --out .cache/npm --targets $(OS)-$(ARCH)
+	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestNpmPackage' ./cmd/pandora
+
+test-all: test test-npm matrix loaders zoo oracle reporters backends chaos prometheus balancer ## test, the npm package, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
 
 # A package of a server would start it where there is an init.
 prometheus: deps ## a real Prometheus server scrapes an application through ten reloads
