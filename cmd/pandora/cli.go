@@ -153,7 +153,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 7 invalid procfile, 8 plan found changes.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -183,7 +183,9 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(),
+		c.completionCommand(),
 	)
+	c.complete(root)
 	return root
 }
 
