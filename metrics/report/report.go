@@ -166,10 +166,12 @@ func (s *Set) begin(ctx context.Context, r *runner) {
 
 // Add begins to report to a sink. The function that it returns ends that, and waits until the sink is no longer called;
 // it may be called twice.
-func (s *Set) Add(r Reporter, sink Sink) (remove func()) {
+func (s *Set) Add(r Reporter, sink Sink) (remove func()) { return s.add(r, rowSink{sink}) }
+
+func (s *Set) add(r Reporter, sink taker) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	added := s.newRunner(r, rowSink{sink}, "")
+	added := s.newRunner(r, sink, "")
 	s.addLocked(added)
 	return func() {
 		s.mu.Lock()

@@ -200,7 +200,11 @@ func (r *runner) trimLocked() {
 	for _, b := range r.queue {
 		rows += b.size()
 	}
-	for len(r.queue) > 1 && (len(r.queue) > maxQueue || rows > maxQueuedRows) {
+	room := maxQueue
+	if r.momentary() {
+		room = 1
+	}
+	for len(r.queue) > 1 && (len(r.queue) > room || rows > maxQueuedRows) {
 		rows -= r.queue[0].size()
 		r.queue[0] = nil
 		r.queue = r.queue[1:]
@@ -283,9 +287,12 @@ func (r *runner) try(ctx context.Context, b *batch) bool {
 		return false
 	}
 	_, hopeless := errors.AsType[*permanentError](err)
+	momentary := r.momentary()
+	hopeless = hopeless || momentary
 	r.failed.Inc(1)
 	r.mu.Lock()
 	first := r.counts.Error == ""
+	news := r.counts.Error != clip(err.Error())
 	r.counts.Failed++
 	r.counts.Error = clip(err.Error())
 	r.after = 0
@@ -299,12 +306,15 @@ func (r *runner) try(ctx context.Context, b *batch) bool {
 	if !hopeless {
 		r.back(b)
 	}
-	if first {
+	switch {
+	case momentary && news:
+		r.log.Warn("reporter fails, the next report comes when it is due", zap.Error(err))
+	case first && !momentary:
 		r.log.Warn("reporter fails, it is tried again with growing pauses", zap.Error(err))
-	} else {
+	default:
 		r.log.Debug("reporter fails", zap.Error(err))
 	}
-	return false
+	return momentary
 }
 
 // later is how long the receiver has asked to be left alone, 0 when it has not.

@@ -1,0 +1,63 @@
+package metrics
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counter, buckets, meter := &Counter{}, NewBucketCounter(5*time.Second), NewMeter(5*time.Second)
+		histogram, timer, compass := NewHistogram(time.Minute, ReservoirUniform), NewTimer(5*time.Second, ReservoirUniform), NewFastCompass(time.Minute)
+		counter.Inc(3)
+		buckets.Inc(2)
+		time.Sleep(7 * time.Second)
+		buckets.Inc(4)
+		meter.Mark(10)
+		for _, v := range []float64{1, 2, 3, 4, 5} {
+			histogram.Update(v)
+			timer.Update(v)
+		}
+		compass.Record(7, "success")
+		compass.Record(5, "success")
+		compass.Record(1, "error")
+		name := Name{Key: "n", Tags: map[string]string{"appName": "shop"}, Level: Critical}
+		values := `"values":{"size":5,"min":1,"max":5,"mean":3,"stdDev":1.5811388300841898,"quantiles":[[0.01,1],[0.05,1],[0.1,1],[0.25,1.5],` +
+			`[0.5,3],[0.75,4.5],[0.8,4.800000000000001],[0.9,5],[0.95,5],[0.98,5],[0.99,5],[0.999,5]]}`
+		head := func(kind string) string {
+			return `{"type":"` + kind + `","group":"g","name":"n","tags":{"appName":"shop"},"level":"CRITICAL"`
+		}
+		for want, value := range map[string]any{
+			head("GAUGE") + `,"value":1.5}`:    1.5,
+			head("GAUGE") + `,"value":0}`:      0,
+			head("GAUGE") + `,"value":"text"}`: "text",
+			head("COUNTER") + `,"count":3}`:    counter,
+			head("COUNTER") + `,"count":6,"intervalSeconds":5,"buckets":[[946684805000,4],[946684800000,2]]}`:                                                                buckets,
+			head("METER") + `,"count":10,"rates":{"m1":0,"m5":0,"m15":0,"mean":0},"intervalSeconds":5,"buckets":[[946684805000,10]]}`:                                        meter,
+			head("HISTOGRAM") + `,"count":5,` + values + `}`:                                                                                                                 histogram,
+			head("TIMER") + `,"count":5,"rates":{"m1":0,"m5":0,"m15":0,"mean":0},` + values + `,"intervalSeconds":5,"buckets":[[946684805000,5]]}`:                           timer,
+			head("FASTCOMPASS") + `,"intervalSeconds":60,"categories":[{"name":"success","buckets":[[946684800000,2,12]]},{"name":"error","buckets":[[946684800000,1,1]]}]}`: compass,
+		} {
+			view := Metric{Group: "g", Name: name, Value: value}.View()
+			if view.Rates != nil {
+				view.Rates.Mean = 0 // of a clock that the test does not set
+			}
+			data, err := json.Marshal(view)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(data) != want {
+				t.Errorf("got  %s\nwant %s", data, want)
+			}
+		}
+		if level := (Metric{Value: 1}).View().Level; level != Normal {
+			t.Errorf("level %q", level)
+		}
+		bucket := Metric{Value: NewHistogram(time.Minute, ReservoirBucket)}.View().Values
+		if bucket.Max != NotAvailable || bucket.Quantiles[0][1] != NotAvailable || bucket.Mean != 0 {
+			t.Errorf("%+v", bucket)
+		}
+	})
+}
