@@ -7,7 +7,7 @@ const { connection, newClientId } = require('../monitor/connection');
 const { MetricsConstants, MetricType } = require('./constants');
 const { currentEnvironment } = require('./environment');
 const { withDeadline } = require('./deadline');
-const { nameOf } = require('./metric-name');
+const { nameOf } = require('../../shared/metric-name');
 const { MetricsRegistry, isSet, membersOf } = require('./registry');
 const { TOTALS, METHODS } = require('./totals');
 const { Counter, FastCompass, Histogram, Meter, Timer } = require('./types');
@@ -116,7 +116,7 @@ class MetricsClient {
 
   /**
    * @param {string} group
-   * @param {import('./metric-name').MetricName} name
+   * @param {import('../../shared/metric-name').MetricName} name
    * @param {any} metric
    */
   #add(group, name, metric) {
@@ -188,7 +188,7 @@ class MetricsClient {
   }
 
   /**
-   * @param {import('./metric-name').MetricName} name
+   * @param {import('../../shared/metric-name').MetricName} name
    * @param {any} metric
    * @param {string} group
    */
@@ -324,7 +324,7 @@ class MetricsClient {
 
   /**
    * @param {any} name
-   * @returns {import('./metric-name').MetricName}
+   * @returns {import('../../shared/metric-name').MetricName}
    */
   buildName(name) {
     return nameOf(name);

@@ -2,6 +2,8 @@
 
 // The words of the protocol and of the metrics API.
 
+const { MetricType, MetricLevel } = require('../../shared/metric-name');
+
 const MetricsConstants = {
   SOCKET_FILE_NAME: 'pandora_metric',
   METRICS_PANDORA_KEY: 'PANDORA_METRIC',
@@ -19,19 +21,6 @@ const MetricsConstants = {
 };
 
 const MessageConstants = { LOGGER: 'LOGGER', TRACE: 'TRACE', TRACENODE: 'TRACENODE' };
-
-const MetricType = {
-  METRICSET: 'METRICSET',
-  GAUGE: 'GAUGE',
-  COUNTER: 'COUNTER',
-  HISTOGRAM: 'HISTOGRAM',
-  METER: 'METER',
-  TIMER: 'TIMER',
-  FASTCOMPASS: 'FASTCOMPASS',
-};
-
-/** How important a metric is; also how wide its buckets of time are. */
-const MetricLevel = { TRIVIAL: 'TRIVIAL', MINOR: 'MINOR', NORMAL: 'NORMAL', MAJOR: 'MAJOR', CRITICAL: 'CRITICAL' };
 
 const HealthIndicatorStatus = { UP: 'UP', DOWN: 'DOWN' };
 

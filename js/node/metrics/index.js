@@ -16,7 +16,7 @@ Object.assign(
   client,
   { BaseInfoIndicator, NodeIndicator, ProcessIndicator, ErrorIndicator, DiskSpaceHealthIndicator, PortHealthIndicator },
   { Indicator, DuplexIndicator, HealthIndicator },
-  { MetricName: require('./metric-name').MetricName },
+  { MetricName: require('../../shared/metric-name').MetricName },
   { AllFilter, MetricFilter, MetricSet, MetricsRegistry, MetricsCollectPeriodConfig },
   require('./types'),
   require('./messages'),

@@ -3,7 +3,7 @@
 // What a process has registered, by name; and how wide the buckets of a level are.
 
 const { MetricLevel, MetricType } = require('./constants');
-const { MetricName, nameOf } = require('./metric-name');
+const { MetricName, nameOf } = require('../../shared/metric-name');
 
 /** Lets every metric through. */
 class AllFilter {

@@ -3,7 +3,7 @@
 // Metrics as application code makes them. They keep nothing: registered with a client, their methods count there.
 
 const { MetricType } = require('./constants');
-const { MetricName } = require('./metric-name');
+const { MetricName } = require('../../shared/metric-name');
 const { MetricSet } = require('./registry');
 
 /** What a process tells when asked; subclasses have getValue(), which may be async. */

@@ -1,8 +1,19 @@
 'use strict';
 
-// The name of a metric: a dotted key, tags and a level.
+// The name of a metric: a dotted key, tags and a level; and the words for types and levels.
 
-const { MetricLevel } = require('./constants');
+const MetricType = {
+  METRICSET: 'METRICSET',
+  GAUGE: 'GAUGE',
+  COUNTER: 'COUNTER',
+  HISTOGRAM: 'HISTOGRAM',
+  METER: 'METER',
+  TIMER: 'TIMER',
+  FASTCOMPASS: 'FASTCOMPASS',
+};
+
+/** How important a metric is; also how wide its buckets of time are. */
+const MetricLevel = { TRIVIAL: 'TRIVIAL', MINOR: 'MINOR', NORMAL: 'NORMAL', MAJOR: 'MAJOR', CRITICAL: 'CRITICAL' };
 
 const SEPARATOR = '.';
 
@@ -152,4 +163,4 @@ function nameOf(name) {
   return new MetricName(name.getKey(), { ...name.getTags?.() }, levelOf(name.getMetricLevel?.()));
 }
 
-module.exports = { MetricName, nameOf };
+module.exports = { MetricName, MetricLevel, MetricType, nameOf };
