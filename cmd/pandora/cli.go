@@ -183,7 +183,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(),
-		c.completionCommand(),
+		c.completionCommand(), c.doctorCommand(),
 	)
 	c.complete(root)
 	return root

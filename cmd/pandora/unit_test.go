@@ -100,3 +100,16 @@ func TestShellQuote(t *testing.T) {
 		}
 	}
 }
+
+// TestUnitProgram holds that doctor reads the program of any unit that startup writes.
+func TestUnitProgram(t *testing.T) {
+	for _, program := range []string{"/usr/bin/pandora", "/opt/a b/pandora", `/opt/"x"/pan\dora`, "/opt/100%/$HOME/pandora"} {
+		u := &bootUnit{executable: program, user: "ann"}
+		if got := unitProgram(u.text()); got != program {
+			t.Errorf("%q, want %q", got, program)
+		}
+	}
+	if got := unitProgram("[Service]\n"); got != "" {
+		t.Errorf("no program: %q", got)
+	}
+}

@@ -34,6 +34,7 @@ func mayImport() map[string][]string {
 		"internal/rotate":      {},
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
+		"internal/doctor":      {},
 		"internal/load":        {},
 		"internal/bench":       {"internal/load", "js", "procfile/evaluate"},
 	}
