@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"context"
 	"encoding/json"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +62,66 @@ func TestView(t *testing.T) {
 			t.Errorf("%+v", bucket)
 		}
 	})
+}
+
+// TestViewsAndRows writes what views and rows are of the same metrics at the same time; the collectors in JavaScript are held
+// against it (js/test/goja-reporters.test.js).
+func TestViewsAndRows(t *testing.T) {
+	type moment struct {
+		// At is in milliseconds since 1970, SinceSeconds what is new in the compact rows.
+		At           int64  `json:"at"`
+		SinceSeconds int    `json:"sinceSeconds"`
+		Views        []View `json:"views"`
+		Normal       []Row  `json:"normal"`
+		Compact      []Row  `json:"compact"`
+	}
+	var moments []moment
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		tagged := NewName("test.gauge").Tagged(map[string]string{"appName": "demo"})
+		if err := b.AddGauge(Daemon, "other", tagged, GaugeFunc(func(context.Context) any { return 1.5 })); err != nil {
+			t.Fatal(err)
+		}
+		take := func(since int) {
+			now := time.Now()
+			m := moment{At: now.UnixMilli(), SinceSeconds: since, Normal: must[[]Row](t)(b.NormalRows(t.Context(), "g", ""))}
+			for _, metric := range b.Metrics(t.Context(), "") {
+				view := metric.View()
+				if view.Rates != nil {
+					view.Rates.Mean = 3
+				}
+				m.Views = append(m.Views, view)
+			}
+			for _, row := range b.CompactRows(t.Context(), now.Add(-time.Duration(since)*time.Second), now, CompactOptions{}) {
+				if row.Metric != "test.gauge" {
+					m.Compact = append(m.Compact, row)
+				}
+			}
+			moments = append(moments, m)
+		}
+		time.Sleep(time.Second)
+		b.events()
+		time.Sleep(6 * time.Second)
+		take(60)
+		b.events()
+		time.Sleep(55 * time.Second)
+		take(55)
+	})
+	got, err := json.MarshalIndent(moments, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/views.json")
+	if err != nil && os.Getenv("PANDORA_UPDATE") == "" {
+		t.Fatal(err)
+	}
+	if os.Getenv("PANDORA_UPDATE") != "" {
+		if err := os.WriteFile("testdata/views.json", append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(want) != string(got)+"\n" {
+		t.Error("testdata/views.json is not what the code makes; run the test with PANDORA_UPDATE=1 and the JavaScript tests after it")
+	}
 }
