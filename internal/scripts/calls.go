@@ -88,11 +88,18 @@ func askHTTP(ctx context.Context, arg json.RawMessage) (any, error) {
 		Headers     map[string]string
 		Body        string
 		Redirect    *bool
+		// Raw is for http.request and fetch: bytes both ways, in place of texts.
+		Raw        bool
+		BodyBase64 []byte
 	}{Method: http.MethodGet}
 	if err := json.Unmarshal(arg, &q); err != nil {
 		return nil, fmt.Errorf("check.http expects (url, { method, headers, body, timeoutMs, redirect }): %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, strings.ToUpper(q.Method), q.URL, strings.NewReader(q.Body))
+	content := []byte(q.Body)
+	if q.Raw {
+		content = q.BodyBase64
+	}
+	request, err := http.NewRequestWithContext(ctx, strings.ToUpper(q.Method), q.URL, bytes.NewReader(content))
 	if err != nil {
 		return nil, fmt.Errorf("check.http %q: %w", q.URL, err)
 	}
@@ -124,6 +131,15 @@ func askHTTP(ctx context.Context, arg json.RawMessage) (any, error) {
 	body, err := bounded(response.Body, "the answer of "+q.URL)
 	if err != nil {
 		return nil, fmt.Errorf("check.http: %w", err)
+	}
+	if q.Raw {
+		lists := map[string][]string{}
+		for name, values := range response.Header {
+			lists[strings.ToLower(name)] = values
+		}
+		return map[string]any{
+			"status": response.StatusCode, "statusText": http.StatusText(response.StatusCode), "headers": lists, "bodyBase64": body,
+		}, nil
 	}
 	headers := map[string]string{}
 	for name, values := range response.Header {

@@ -155,8 +155,15 @@ class AbortSignal extends EventTarget {
     signal[key](reason);
     return signal;
   }
-  /** Time does not pass while a structure is evaluated. */
-  static timeout() { return new AbortSignal(key); }
+  /** Time does not pass while a structure is evaluated, but in a session it does. */
+  static timeout(milliseconds) {
+    const signal = new AbortSignal(key);
+    if (require('pandora:binding').live) {
+      const over = () => signal[key](new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
+      require('./livetimers').setTimeout(over, milliseconds);
+    }
+    return signal;
+  }
   static any(signals) {
     const signal = new AbortSignal(key);
     for (const one of signals) {

@@ -36,6 +36,9 @@
     ['runtime', ['cluster', 'constants', 'domain', 'inspector', 'readline', 'readline/promises', 'repl', 'stream/web', 'trace_events', 'tty', 'v8', 'vm', 'wasi', 'worker_threads', 'zlib']],
   ]) for (const name of names) if (!shims[name]) shims[name] = [file, name];
 
+  // And requests are made.
+  if (native.live) for (const name of ['http', 'https']) shims[name][0] = 'livehttp';
+
   /** Ends up as an error of kind "unsupported", also when the user's code catches it. */
   function refuse(what) {
     const error = new Error(`${what} is not available ${native.live ? 'in a script host' : 'while the structure of an application is evaluated'}`);
@@ -505,7 +508,7 @@
   lazy('__pandora_async_generator__', () => requireEmbedded('goja/asyncgen.js'));
   lazy('WebAssembly', () => requireEmbedded('goja/webassembly.js'));
   for (const name of ['fetch', 'Response', 'Request', 'Headers', 'FormData', 'Blob', 'MessageEvent']) {
-    lazy(name, () => inert(name));
+    lazy(name, () => (native.live && ['fetch', 'Response', 'Headers'].includes(name) ? requireEmbedded('goja/livehttp.js')[name] : inert(name)));
   }
   /** A member that is looked up when it is first read. */
   function lazyMember(target, name, get) {
