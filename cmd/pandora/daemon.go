@@ -191,7 +191,7 @@ func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	d.newReporters(c, options, len(d.fleet.Guards()) > 0)
 	d.monitor.scripts.open(scriptSources{
 		executable: d.spec.Executable, apps: d.fleet.Snapshot, env: d.environOf, options: options, config: d.spec.Config,
-		print: d.printScript,
+		print: d.printScript, global: d.globalScripts,
 	})
 	listener, err := socket.Listen(d.home.ControlSocket())
 	if err != nil {
@@ -285,7 +285,7 @@ func (d *daemon) problem(text string) {
 
 // allProblems is what the user should know when the daemon starts.
 func (d *daemon) allProblems() []string {
-	all := slices.Concat(d.problems, d.monitor.reporters.Problems())
+	all := slices.Concat(d.problems, d.monitor.reporters.Problems(), d.monitor.scripts.problems())
 	if d.actuator != nil {
 		if _, problem := d.actuator.state(); problem != "" {
 			all = append(all[:len(all):len(all)], problem)
@@ -298,7 +298,7 @@ func (d *daemon) allProblems() []string {
 func (d *daemon) info() control.DaemonInfo {
 	info := control.DaemonInfo{
 		PID: os.Getpid(), Version: version, Dir: d.home.Dir, LogsDir: d.home.Logs, StartedAt: d.started,
-		Executable: d.spec.Executable, ConfigPaths: d.configPaths(), Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
+		Executable: d.spec.Executable, ConfigPaths: d.configPaths(), Problems: slices.Concat(d.problems, d.monitor.reporters.Problems(), d.monitor.scripts.problems()),
 		Guards: d.fleet.Guards(), Revivals: d.home.Revivals(), Service: d.spec.Service, Reporters: d.monitor.reporterStates(),
 	}
 	if d.actuator != nil {
@@ -318,7 +318,7 @@ func (d *daemon) Daemon() endpoints.DaemonInfo {
 	return endpoints.DaemonInfo{
 		Versions: versions(), Cwd: d.spec.Cwd, PID: os.Getpid(), Uptime: time.Since(d.started).Seconds(),
 		Stopping: d.stopping.Load(), ConfigPaths: d.configPaths(), Reporters: d.monitor.reporters.Names(),
-		Problems: slices.Concat(d.problems, d.monitor.reporters.Problems()),
+		Problems: slices.Concat(d.problems, d.monitor.reporters.Problems(), d.monitor.scripts.problems()),
 	}
 }
 

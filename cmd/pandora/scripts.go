@@ -46,6 +46,8 @@ type scriptSources struct {
 	options endpoints.Options
 	config  json.RawMessage
 	print   func(app, owner, text string)
+	// global is what of the global configuration runs in a host; nil where nothing does.
+	global func() *globalScripts
 }
 
 // scriptYard keeps the script hosts, and is the message server that their indicators register with.
@@ -100,6 +102,11 @@ func (y *scriptYard) sync() {
 			Version: a.AppID + " " + a.Structure.Digest() + " " + lastReload(a),
 		})
 	}
+	if y.sources.global != nil {
+		if g := y.sources.global(); g != nil {
+			apps = append(apps, scripts.App{Dir: g.dir, Version: g.version, Scripted: true})
+		}
+	}
 	y.keeper.Sync(apps)
 }
 
@@ -113,6 +120,9 @@ func lastReload(a control.AppStatus) string {
 
 // spec makes the specification of a host.
 func (y *scriptYard) spec(app string) (scripts.Spec, error) {
+	if app == "" {
+		return y.globalSpec()
+	}
 	all := y.sources.apps()
 	at := slices.IndexFunc(all, func(a control.AppStatus) bool { return a.AppName == app })
 	if at < 0 || all[at].Structure == nil {
@@ -311,9 +321,15 @@ func (y *scriptYard) up(h *scripts.Host) {
 	var remove []func()
 	if y.monitor.reporters != nil {
 		for _, r := range h.Reporters() {
-			remove = append(remove, y.monitor.reporters.Add(report.Reporter{
-				Name: r.Name, App: h.App, Interval: time.Duration(r.IntervalMs) * time.Millisecond,
-			}, scriptSink{h, r.Name}))
+			when := report.Reporter{Name: r.Name, App: h.App, Interval: time.Duration(r.IntervalMs) * time.Millisecond}
+			switch {
+			case r.Problem != "":
+				y.log.Warn("reporter does not run", zap.String("reporter", r.Name), zap.String("problem", r.Problem))
+			case r.Views:
+				remove = append(remove, y.monitor.reporters.AddViews(when, scriptViewSink{h, r.Name}))
+			default:
+				remove = append(remove, y.monitor.reporters.Add(when, scriptSink{h, r.Name}))
+			}
 		}
 	}
 	y.mu.Lock()

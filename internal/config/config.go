@@ -7,7 +7,8 @@
 //
 // Concurrency: Load may be called from any goroutine.
 //
-// It gives no meaning to any key; functions and classes in the configuration are left out.
+// It gives no meaning to any key; functions and classes in the configuration are left out, but that of a reporter, of which
+// {"class": name} is told.
 package config
 
 import (
@@ -50,13 +51,9 @@ type Result struct {
 // memory).
 func Load(ctx context.Context, o Options) (Result, error) {
 	env := environment(o.Env)
-	modules := split(env["PANDORA_CONFIG"])
+	base, modules := Modules(o.Env, o.Cwd)
 	if len(modules) == 0 {
 		return Result{JSON: json.RawMessage("{}"), Paths: []string{}}, nil
-	}
-	base := o.Cwd
-	if dir := env["PANDORA_CWD"]; filepath.IsAbs(dir) {
-		base = dir
 	}
 	arg, err := json.Marshal(map[string]any{"base": base, "modules": modules})
 	if err != nil {
@@ -84,6 +81,17 @@ func Load(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("load configuration %q: %w", env["PANDORA_CONFIG"], err)
 	}
 	return Result{JSON: out.Config, Paths: out.Paths, Warnings: out.Warnings}, nil
+}
+
+// Modules are those that an environment names, and the folder that their names are resolved from. cwd is an absolute
+// folder.
+func Modules(env []string, cwd string) (base string, modules []string) {
+	of := environment(env)
+	base = cwd
+	if dir := of["PANDORA_CWD"]; filepath.IsAbs(dir) {
+		base = dir
+	}
+	return base, split(of["PANDORA_CONFIG"])
 }
 
 // split takes a list apart; empty parts and the word "undefined", which scripts produce, are left out.

@@ -110,6 +110,9 @@ func askHTTP(ctx context.Context, arg json.RawMessage) (any, error) {
 		}
 		request.Header.Set(name, value)
 	}
+	if _, told := request.Header["User-Agent"]; q.Raw && !told {
+		request.Header["User-Agent"] = []string{""} // Node has none
+	}
 	// Nothing is kept open: a script asks rarely, and a check should find out whether connecting works.
 	transport := &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment, MaxResponseHeaderBytes: maxBody}
 	defer transport.CloseIdleConnections()

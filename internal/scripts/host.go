@@ -37,7 +37,8 @@ const (
 	// Folder is where an application keeps the files of its indicators.
 	Folder = "indicators"
 
-	module = "goja/scripts.js"
+	module       = "goja/scripts.js"
+	globalModule = "goja/global.js"
 )
 
 // exitStuck is the exit code of a host that could not go on.
@@ -138,7 +139,7 @@ func (h *host) start(spec Spec) error {
 		h.spec.MemoryLimit = defaultMemory
 	}
 	if err := os.Chdir(spec.Dir); err != nil {
-		return fmt.Errorf("enter the folder of application %q: %w", spec.App, err)
+		return fmt.Errorf("enter the folder %q: %w", spec.Dir, err)
 	}
 	return engine.LimitProcess(h.spec.MemoryLimit)
 }
@@ -146,6 +147,12 @@ func (h *host) start(spec Spec) error {
 // run loads what there is, and the files again that change, until ctx ends.
 func (h *host) run(ctx context.Context) {
 	defer h.close()
+	if h.spec.Global != nil {
+		h.load(ctx, "", "")
+		h.tell()
+		<-ctx.Done()
+		return
+	}
 	if h.spec.Procfile {
 		h.load(ctx, "", "")
 	}
@@ -224,7 +231,7 @@ func (h *host) load(ctx context.Context, file, stamp string) {
 	w := &world{file: file, stamp: stamp, cancel: cancel}
 	if err := h.prepare(ctx, w); err != nil {
 		w.problem = err.Error()
-		h.out.write(fromHost{Problem: &said{Owner: w.owner(), Text: w.problem}})
+		h.out.write(fromHost{Problem: &said{Owner: h.owner(w), Text: w.problem}})
 	}
 	h.mu.Lock()
 	h.worlds[file] = w
@@ -250,8 +257,12 @@ func (h *host) prepare(ctx context.Context, w *world) error {
 	}
 	w.session = session
 	w.wg.Go(func() { session.Run(ctx) })
-	function, arg := "procfile", map[string]any{"appName": h.spec.App, "appDir": h.spec.Dir, "dev": h.spec.Dev, "workerCount": h.spec.WorkerCount}
-	if w.file != "" {
+	from, function := module, "procfile"
+	var arg any = map[string]any{"appName": h.spec.App, "appDir": h.spec.Dir, "dev": h.spec.Dev, "workerCount": h.spec.WorkerCount}
+	switch {
+	case h.spec.Global != nil:
+		from, function, arg = globalModule, "load", h.spec.Global
+	case w.file != "":
 		function, arg = "file", map[string]any{"path": w.file, "config": h.spec.Config}
 	}
 	data, err := json.Marshal(arg)
@@ -260,7 +271,7 @@ func (h *host) prepare(ctx context.Context, w *world) error {
 	}
 	loading, cancel := context.WithTimeout(ctx, 2*loadTimeout)
 	defer cancel()
-	value, err := session.Call(loading, w.owner(), module, function, data)
+	value, err := session.Call(loading, h.owner(w), from, function, data)
 	if err != nil {
 		return err
 	}
@@ -279,7 +290,15 @@ func (h *host) prepare(ctx context.Context, w *world) error {
 	return err
 }
 
-// owner is how messages call the world.
+// owner is how messages call a world.
+func (h *host) owner(w *world) string {
+	if h.spec.Global != nil {
+		return "configuration"
+	}
+	return w.owner()
+}
+
+// owner is how messages call the world of an application.
 func (w *world) owner() string {
 	if w.file == "" {
 		return "procfile"
@@ -309,7 +328,9 @@ func (h *host) tell() {
 	h.mu.Lock()
 	for file, w := range h.worlds {
 		if file == "" {
-			if w.problem != "" {
+			if h.spec.Global != nil {
+				l.Problem = w.problem
+			} else if w.problem != "" {
 				l.Problem = fmt.Sprintf("goja cannot evaluate the procfile (%s); move the indicator to a file in %s/, which is evaluated by itself", h.short(w.problem), Folder)
 			}
 		} else if w.problem != "" {
@@ -325,7 +346,7 @@ func (h *host) tell() {
 			l.Indicators = append(l.Indicators, shown)
 		}
 		for _, r := range w.reporters {
-			l.Reporters = append(l.Reporters, Reporter{Name: r.Name, IntervalMs: r.IntervalMs})
+			l.Reporters = append(l.Reporters, Reporter{Name: r.Name, IntervalMs: r.IntervalMs, Views: h.spec.Global != nil, Problem: r.Problem})
 		}
 	}
 	h.mu.Unlock()
@@ -437,7 +458,7 @@ func (h *host) event(ctx context.Context, event json.RawMessage) {
 	}
 }
 
-// report hands rows to a reporter of the procfile.
+// report hands rows to a reporter of the procfile, or views to one of the global configuration.
 func (h *host) report(ctx context.Context, order reportOrder) {
 	answer := reply{ID: order.ID}
 	w := h.procfile()
@@ -446,11 +467,15 @@ func (h *host) report(ctx context.Context, order reportOrder) {
 		at = slices.IndexFunc(w.reporters, func(r runnable) bool { return r.Name == order.Name })
 	}
 	if at < 0 {
-		answer.Error = fmt.Sprintf("the procfile has no reporter %q", order.Name)
+		answer.Error = fmt.Sprintf("the %s has no reporter %q", h.owner(&world{}), order.Name)
 	} else {
-		arg, _ := json.Marshal(map[string]any{"number": w.reporters[at].Number, "rows": order.Rows})
+		from, input := module, map[string]any{"number": w.reporters[at].Number, "rows": order.Rows}
+		if h.spec.Global != nil {
+			from, input = globalModule, map[string]any{"name": order.Name, "views": order.Rows}
+		}
+		arg, _ := json.Marshal(input)
 		calling, cancel := context.WithTimeout(ctx, reportTimeout)
-		if _, err := w.session.Call(calling, fmt.Sprintf("reporter %q", order.Name), module, "report", arg); err != nil {
+		if _, err := w.session.Call(calling, fmt.Sprintf("reporter %q", order.Name), from, "report", arg); err != nil {
 			answer.Error = h.short(err.Error())
 		}
 		cancel()

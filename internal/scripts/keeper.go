@@ -55,7 +55,7 @@ type Config struct {
 	Log   *zap.Logger
 }
 
-// App is an application that may need a host.
+// App is an application that may need a host, or, with the name "", the global configuration.
 type App struct {
 	Name, Dir string
 	// Version changes with everything that its scripts depend on; another one starts the host anew.
@@ -114,7 +114,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	k.wg.Wait()
 }
 
-// needed reports whether an application has anything that a host runs.
+// needed reports whether an application, or "" for the global configuration, has anything that a host runs.
 func needed(a App) bool { return a.Scripted || len(files(a.Dir)) > 0 }
 
 // Sync makes the hosts those of the applications that run.
@@ -296,4 +296,35 @@ func Files(dir string) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// Reporters are the reporters of an application, or of the global configuration, that is ""; nil while no host runs.
+func (k *Keeper) Reporters(app string) []Reporter {
+	e := k.of(app)
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current == nil || e.known.Problem != "" {
+		return nil
+	}
+	return e.known.Reporters
+}
+
+// Failure says why no host runs that has been tried, or why what it was to run does not; "" otherwise.
+func (k *Keeper) Failure(app string) string {
+	e := k.of(app)
+	if e == nil {
+		return ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.current != nil:
+		return e.known.Problem
+	case e.problem == "":
+		return ""
+	}
+	return e.trouble()
 }

@@ -30,6 +30,16 @@ type Spec struct {
 	MemoryLimit int64 `json:"memoryLimit,omitempty"`
 	// Config is what the configuration has for indicators, by group and name.
 	Config json.RawMessage `json:"config,omitempty"`
+	// Global makes the host one of the global configuration, which is of no application: App is "", and nothing of the
+	// above counts but Dir, Env and MemoryLimit.
+	Global *Global `json:"global,omitempty"`
+}
+
+// Global names the modules of the global configuration.
+type Global struct {
+	// Base is the folder that the names of Modules are resolved from.
+	Base    string   `json:"base"`
+	Modules []string `json:"modules"`
 }
 
 // Indicator is one that a host runs.
@@ -55,10 +65,14 @@ type loaded struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Reporter is a reporter of the procfile.
+// Reporter is a reporter of the procfile, or of the global configuration.
 type Reporter struct {
 	Name       string `json:"name"`
 	IntervalMs int64  `json:"intervalMs"`
+	// Views says that it takes metrics.View in place of metrics.Row, as those of the global configuration do.
+	Views bool `json:"views,omitempty"`
+	// Problem says why it does not run; "" when it does.
+	Problem string `json:"problem,omitempty"`
 }
 
 // result is what one run of an indicator gave: rows as the daemon's EndPoints take them.
@@ -82,7 +96,7 @@ type reply struct {
 	Error string          `json:"error,omitempty"`
 }
 
-// reportOrder hands rows to a reporter.
+// reportOrder hands rows, or views, to a reporter.
 type reportOrder struct {
 	ID   int64           `json:"id"`
 	Name string          `json:"name"`

@@ -98,10 +98,16 @@ function targetOf(spec) {
   return typeof target === 'function' ? target : undefined;
 }
 
+/** Those of the original: the daemon has reporters of its own for them. */
+const BUILT_IN = ['FileMetricsManagerReporter', 'ConsoleReporter', 'TraceReporter'];
+
 /** The names of the reporters of a configuration that are classes and not switched off. */
 function classesOf(properties) {
   const all = { ...properties.reporters, ...properties.reporter };
-  return Object.keys(all).filter((name) => targetOf(all[name]) && (all[name].enabled === undefined || all[name].enabled));
+  return Object.keys(all).filter((name) => {
+    const target = targetOf(all[name]);
+    return target && !BUILT_IN.includes(target.name) && (all[name].enabled === undefined || all[name].enabled);
+  });
 }
 
 /**

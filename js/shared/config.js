@@ -11,11 +11,30 @@ const { createRequire } = require('module');
 const path = require('path');
 
 /**
- * Loads and merges; a module that cannot be loaded is a warning, as in 1.x. Functions and classes are left out.
+ * Loads and merges; a module that cannot be loaded is a warning, as in 1.x. Functions and classes are left out, but that a
+ * reporter is a class is told: its target is {class: the name}.
  * @param {ConfigRequest} request
  * @returns {ConfigAnswer}
  */
 function load(request) {
+  return loadAs(request, (value) => withClasses(plain(value, []), value));
+}
+
+/**
+ * The same with functions and classes, for who calls them.
+ * @param {ConfigRequest} request
+ * @returns {ConfigAnswer}
+ */
+function loadWhole(request) {
+  return loadAs(request, (value) => value);
+}
+
+/**
+ * @param {ConfigRequest} request
+ * @param {(value: any) => any} take what is used of a module
+ * @returns {ConfigAnswer}
+ */
+function loadAs(request, take) {
   const from = createRequire(path.join(request.base, 'pandora-config.js'));
   /** @type {ConfigAnswer} */
   const answer = { config: {}, paths: [], warnings: [] };
@@ -25,7 +44,7 @@ function load(request) {
       let value = from(file);
       if (value && value.default !== undefined) value = value.default;
       if (!isObject(value)) throw new TypeError('it exports no object');
-      answer.config = merge(answer.config, plain(value, []));
+      answer.config = merge(answer.config, take(value));
       answer.paths.push(file);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -33,6 +52,24 @@ function load(request) {
     }
   }
   return answer;
+}
+
+/**
+ * Adds the names of the classes that are reporters.
+ * @param {any} copy what JSON can hold of the configuration
+ * @param {any} config
+ * @returns {any} the copy
+ */
+function withClasses(copy, config) {
+  for (const section of ['reporter', 'reporters']) {
+    for (const [name, spec] of Object.entries(isObject(copy[section]) ? copy[section] : {})) {
+      for (const key of ['target', 'reporter']) {
+        const target = config[section][name]?.[key];
+        if (typeof target === 'function') spec[key] = { class: String(target.name) };
+      }
+    }
+  }
+  return copy;
 }
 
 /**
@@ -111,4 +148,4 @@ function merge(base, over) {
   return merged;
 }
 
-module.exports = { load, resolve };
+module.exports = { load, loadWhole, resolve };

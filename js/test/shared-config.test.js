@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
-const { load } = require('../shared/config.js');
+const { load, loadWhole } = require('../shared/config.js');
 
 /** @param {Record<string, string>} files */
 function folder(files) {
@@ -48,4 +48,20 @@ test('a key named __proto__ changes nothing', () => {
   const answer = load({ base, modules: ['./p.json'] });
   assert.strictEqual(/** @type {any} */ ({}).polluted, undefined);
   assert.strictEqual(JSON.stringify(answer.config), '{"a":{}}');
+});
+
+test('that a reporter is a class is told, and who asks for them gets the classes', () => {
+  const base = folder({
+    'a.js': 'class Own {} module.exports = { reporter: { own: { enabled: true, target: Own, initConfig: { of: Own, a: 1 } }, file: { enabled: false }, none: null }, reporters: { old: { reporter: class Old {} } } };',
+    'b.js': 'module.exports = { reporter: { own: { initConfig: { b: 2 } } } };',
+  });
+  const request = { base, modules: ['./a.js', './b.js'] };
+  assert.deepStrictEqual(load(request).config, {
+    reporter: { own: { enabled: true, target: { class: 'Own' }, initConfig: { a: 1, b: 2 } }, file: { enabled: false }, none: null },
+    reporters: { old: { reporter: { class: 'Old' } } },
+  });
+  const { reporter } = /** @type {any} */ (loadWhole(request).config);
+  assert.strictEqual(typeof reporter.own.target, 'function');
+  assert.deepStrictEqual(reporter.own.initConfig, { of: reporter.own.target, a: 1, b: 2 });
+  assert.deepStrictEqual(/** @type {any} */ (loadWhole({ base, modules: ['./b.js'] }).config), { reporter: { own: { initConfig: { b: 2 } } } });
 });

@@ -161,6 +161,8 @@ func (s *Set) make(app, name string, raw json.RawMessage, fresh bool) (*runner, 
 	types := s.types()
 	make := types[o.kind]
 	switch {
+	case o.class != "":
+		return nil, "" // who runs it adds it
 	case len(o.problems) > 0:
 		return nil, o.sentence("%s", strings.Join(o.problems, "; "))
 	case make == nil && o.kind == "trace":

@@ -20,6 +20,8 @@ type options struct {
 	app, name string
 	// kind is the type of the reporter.
 	kind string
+	// class is the name of the class that it is, "" for one that is none, or one of the original's own.
+	class string
 	// fresh says that what is counted by the first report has been counted since the reporter began.
 	fresh bool
 	// interval is how often the reporter reports.
@@ -44,6 +46,9 @@ func newOptions(app, name string, raw json.RawMessage, fresh bool) *options {
 	if enabled, given := o.values["enabled"]; given && falsy(enabled) {
 		return nil
 	}
+	if o.readClass(); o.class != "" {
+		return o // its options are its own
+	}
 	if init, given := o.values["initConfig"]; given && !falsy(init) {
 		var inner map[string]json.RawMessage
 		if json.Unmarshal(init, &inner) != nil {
@@ -55,6 +60,51 @@ func newOptions(app, name string, raw json.RawMessage, fresh bool) *options {
 		o.kind = kind
 	}
 	return o
+}
+
+// readClass reads what the configuration tells of the class that a reporter is, {"class": name}.
+func (o *options) readClass() {
+	for _, key := range []string{"target", "reporter"} {
+		var target struct {
+			Class *string `json:"class"`
+		}
+		if raw, given := o.given(key); !given || json.Unmarshal(raw, &target) != nil || target.Class == nil {
+			continue
+		}
+		switch *target.Class {
+		case "FileMetricsManagerReporter":
+			o.kind = "file"
+		case "ConsoleReporter":
+			o.kind = "console"
+		case "TraceReporter":
+			o.kind = "trace"
+		default:
+			o.class = "class " + *target.Class
+		}
+		return
+	}
+}
+
+// Classes are the reporters of the merged configuration, as Configure takes it, that are classes in JavaScript and not
+// switched off, in order. Those that the original brings along are none of them.
+func Classes(config json.RawMessage) []string {
+	var root struct {
+		Reporter  map[string]json.RawMessage `json:"reporter"`
+		Reporters map[string]json.RawMessage `json:"reporters"`
+	}
+	if json.Unmarshal(config, &root) != nil {
+		return nil
+	}
+	all := map[string]json.RawMessage{}
+	maps.Copy(all, root.Reporters)
+	maps.Copy(all, root.Reporter)
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if o := newOptions("", name, all[name], false); o != nil && o.class != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // falsy reports what switches something off.
