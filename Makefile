@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build npm test-npm run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
+.PHONY: help build npm test-npm reference run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -149,6 +149,9 @@ zoo: .cache/zoo/.installed ## load well-known packages in Goja and compare what 
 	cp engine/testdata/zoo/package.json engine/testdata/zoo/package-lock.json .cache/zoo/
 	cd .cache/zoo && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+reference: ## write docs/reference.md anew, from the code
+	PANDORA_UPDATE=1 $(GO) test -count=1 -run 'TestReference$$' ./cmd/pandora
 
 lint: deps ## vet for linux and macOS, gofmt, JavaScript types
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }

@@ -31,6 +31,30 @@ const (
 	exitInterrupted = 130
 )
 
+// exitMeaning is one row of the table of exit codes.
+type exitMeaning struct {
+	code    int
+	meaning string
+}
+
+// exitCodes is that table.
+func exitCodes() []exitMeaning {
+	return []exitMeaning{
+		{exitOK, "ok"}, {exitFailure, "failure"}, {exitUsage, "wrong usage"}, {exitNotFound, "not found"},
+		{exitUnreachable, "daemon unreachable"}, {exitTimeout, "timed out"}, {exitPartly, "partly done"},
+		{exitProcfile, "invalid procfile"}, {exitPlan, "plan found changes"}, {exitInterrupted, "interrupted"},
+	}
+}
+
+// exitLine is the table as a sentence.
+func exitLine() string {
+	var rows []string
+	for _, e := range exitCodes() {
+		rows = append(rows, fmt.Sprintf("%d %s", e.code, e.meaning))
+	}
+	return strings.Join(rows, ", ")
+}
+
 // notRunning is the original's sentence.
 const notRunning = "Daemon is not running yet"
 
@@ -149,8 +173,7 @@ func (c *cli) root() *cobra.Command {
 		Long: `Pandora evaluates an application's procfile.js, runs the Node processes it describes under a guard, and serves
 their health and metrics.
 
-Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 not found, 4 daemon unreachable, 5 timed out, 6 partly done,
-7 invalid procfile, 8 plan found changes.`,
+Exit codes: ` + exitLine() + `.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
