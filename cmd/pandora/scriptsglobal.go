@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,5 +109,9 @@ func (s scriptViewSink) Report(ctx context.Context, views []metrics.View) error 
 	if err != nil {
 		return err
 	}
-	return s.host.Report(ctx, s.name, data)
+	err = s.host.Report(ctx, s.name, data)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("report() has not ended in time")
+	}
+	return err
 }

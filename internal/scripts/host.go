@@ -27,6 +27,8 @@ const (
 	// hookTimeout bounds a hook, reportTimeout a report.
 	hookTimeout   = 30 * time.Second
 	reportTimeout = 10 * time.Second
+	// globalTurn bounds what the classes of the configuration do without a pause: they go through all metrics.
+	globalTurn = 3 * time.Second
 	// hookGrace is how long hooks may go on when the host is to end.
 	hookGrace = 2 * time.Second
 	// lookEvery is how often the folder of indicators is looked at.
@@ -243,7 +245,12 @@ func (h *host) load(ctx context.Context, file, stamp string) {
 
 // prepare starts the world and evaluates its file.
 func (h *host) prepare(ctx context.Context, w *world) error {
+	turn := engine.DefaultTurn
+	if h.spec.Global != nil {
+		turn = globalTurn
+	}
 	session, err := engine.NewSession(engine.SessionOptions{
+		Turn:    turn,
 		Options: engine.Options{Dir: h.spec.Dir, Env: h.env, Timeout: loadTimeout, MemoryLimit: h.spec.MemoryLimit},
 		Host:    h.host,
 		Console: func(owner, text string) { h.out.write(fromHost{Print: &said{Owner: owner, Text: text}}) },
@@ -476,6 +483,9 @@ func (h *host) report(ctx context.Context, order reportOrder) {
 		arg, _ := json.Marshal(input)
 		calling, cancel := context.WithTimeout(ctx, reportTimeout)
 		if _, err := w.session.Call(calling, fmt.Sprintf("reporter %q", order.Name), from, "report", arg); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("report() has not ended within %v", reportTimeout)
+			}
 			answer.Error = h.short(err.Error())
 		}
 		cancel()

@@ -170,7 +170,14 @@ class MetricsRegistry {
     }
     return found;
   }
-  getCategories(filter) { return new Map(Object.keys(CLASSES).map((type) => [type, this.getMetrics(type, filter)])); }
+  getCategories(filter) {
+    const found = new Map(Object.keys(CLASSES).map((type) => [type, new Map()]));
+    const all = !filter || filter === MetricFilter.ALL;
+    for (const [key, { name, metric }] of this.metricsSet) {
+      if (all || filter.matches(name, metric)) found.get(metric.type).set(key, metric);
+    }
+    return found;
+  }
 }
 const getters = {
   getGauges: 'GAUGE', getCounters: 'COUNTER', getHistograms: 'HISTOGRAM', getMeters: 'METER', getTimers: 'TIMER', getFastCompasses: 'FASTCOMPASS',
@@ -197,8 +204,11 @@ class MetricsManager {
     for (const view of this.views) {
       const name = new MetricName(view.name, view.tags || {}, view.level);
       const one = { name, metric: metricOf(view) };
-      if (!groups.has(view.group)) groups.set(view.group, new MetricsRegistry());
-      for (const registry of [all, groups.get(view.group)]) registry.metricsSet.set(name.getNameKey(), one);
+      const key = name.getNameKey();
+      let group = groups.get(view.group);
+      if (!group) groups.set(view.group, group = new MetricsRegistry());
+      all.metricsSet.set(key, one);
+      group.metricsSet.set(key, one);
     }
     this.made = { all, groups };
     return this.made;
