@@ -49,7 +49,9 @@ class Telling extends ScheduledMetricsReporter {
   }
 }
 class Throwing extends CustomReporter {
-  report() {
+  async report() {
+    const info = await this.endPointService.getEndPoint('info').invoke({ appName: 'shop' });
+    if (!Array.isArray(info) || info[0].key === undefined) throw new Error('info ' + JSON.stringify(info));
     this.times = (this.times || 0) + 1;
     throw new RangeError('report ' + this.times + ' of ' + Object.keys(this.getCategoryMetrics()).length + ' kinds, ' + typeof this.endPointService.getEndPoint);
   }

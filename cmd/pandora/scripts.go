@@ -253,6 +253,12 @@ func (y *scriptYard) answer(ctx context.Context, app, what string, arg json.RawM
 		}
 		return nil, fmt.Errorf("application %q is gone", app)
 	}
+	if what == "endpoint" {
+		if app != "" {
+			return nil, errors.New("EndPoints are asked by scripts of the global configuration only")
+		}
+		return y.askEndPoint(ctx, arg)
+	}
 	var q struct {
 		Group string `json:"group"`
 	}

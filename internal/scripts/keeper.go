@@ -45,7 +45,8 @@ type Config struct {
 	Start func(spec Spec) (Process, error)
 	// Spec makes the specification of an application's host, each time that one is started.
 	Spec func(app string) (Spec, error)
-	// Answer answers what a script asks the daemon: "metrics" or "application".
+	// Answer answers what a script asks the daemon: "metrics", "application" or, that of
+	// the global configuration (app is ""), "endpoint".
 	Answer func(ctx context.Context, app, what string, arg json.RawMessage) (json.RawMessage, error)
 	// Up is told of a host whose indicators are to be registered, Down that its registrations are over.
 	Up   func(h *Host)

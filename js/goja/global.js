@@ -2,6 +2,7 @@
 
 // What the script host calls that runs the classes of the global configuration.
 
+const { ask } = require('./session');
 const reporters = require('./reporters');
 
 /** Puts the classes into the packages that the configuration requires them from. */
@@ -16,11 +17,34 @@ function classes() {
   }
 }
 
-/** The EndPoints of the daemon, as far as a reporter can ask for them. */
+/** The EndPoints of the daemon, by the first part of their paths. */
+const GROUPS = ['daemon', 'error', 'health', 'info', 'metrics', 'process', 'runtime'];
+
+/** @param {string} path @param {Record<string, any>} [query] */
+function askEndPoint(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  return ask('endpoint', { path, query: Object.fromEntries(given.map(([name, value]) => [name, String(value)])), timeoutMs: 10000 });
+}
+
+/** An EndPoint that is asked over there: the data of what it answers to a client. */
+class EndPoint {
+  constructor(group) { this.group = group; }
+  /** @param {Record<string, any>} [args] as in a query */
+  invoke(args) { return askEndPoint(this.group, args); }
+}
+
+class MetricsEndPoint extends EndPoint {
+  invoke(args) { return this.listMetrics(undefined, args && args.appName); }
+  /** @param {string} [group] @param {string} [appName] */
+  listMetrics(group, appName) { return askEndPoint(`metrics/list${group ? `/${group}` : ''}`, { appName }); }
+  getMetricsByGroup(group, appName) { return askEndPoint(`metrics/${group}`, { appName }); }
+}
+
+const points = new Map(GROUPS.map((group) => [group, new (group === 'metrics' ? MetricsEndPoint : EndPoint)(group)]));
 const endPointService = {
-  getEndPoint: () => undefined,
-  getEndPointNames: () => [],
-  getEndPoints: () => new Map(),
+  getEndPoint: (group) => points.get(group),
+  getEndPointNames: () => [...points.keys()],
+  getEndPoints: () => points,
 };
 
 /**
