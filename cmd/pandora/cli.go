@@ -206,7 +206,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(),
-		c.completionCommand(), c.doctorCommand(),
+		c.completionCommand(), c.doctorCommand(), c.importCommand(),
 	)
 	c.complete(root)
 	return root

@@ -16,6 +16,7 @@ func mayImport() map[string][]string {
 		"js":                   {},
 		"engine":               {"js"},
 		"procfile":             {},
+		"procfile/pm2":         {},
 		"procfile/evaluate":    {"engine", "js", "procfile"},
 		"supervisor":           {"procfile", "internal/nodecluster", "internal/nodeipc", "internal/fdstate", "internal/procid", "internal/rotate"},
 		"metrics":              {"internal/wire"},

@@ -1,8 +1,9 @@
 'use strict';
 
-// Evaluates an application folder in a Node process of its own, as the judge of what Goja could not evaluate. The
-// options come on stdin as JSON, the answer goes to file descriptor 3 as JSON: { value, loaded } or { error }. What the
-// user's code prints goes to stdout and stderr as usual, so it cannot disturb the answer.
+// Evaluates an application folder, or the process file of PM2 that the option file names, in a Node process of its own, as
+// the judge of what Goja could not evaluate. The options come on stdin as JSON, the answer goes to file descriptor 3 as
+// JSON: { value, loaded } or { error }. What the user's code prints goes to stdout and stderr as usual, so it cannot
+// disturb the answer.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -56,10 +57,10 @@ process.exit = (code) => {
 };
 
 try {
-  const { structure } = require('../shared/structure');
   require('./languages').useTransformer(transform);
   require('./facade/hook').install(options);
-  const value = structure(options, require('./host').createNodeHost());
+  const host = require('./host').createNodeHost();
+  const value = options.file ? require('../shared/ecosystem').ecosystem(options, host) : require('../shared/structure').structure(options, host);
   send({ value, loaded: Object.keys(require.cache).filter((file) => !file.startsWith(own)) });
 } catch (error) {
   send({ error: describe(error) });

@@ -84,6 +84,9 @@ func extensions() []string { return []string{"js", "ts", "cjs", "mjs", "cts", "m
 
 // procfile names what is evaluated, for messages.
 func (e *evaluation) procfile() string {
+	if e.processFile != "" {
+		return e.processFile
+	}
 	found := e.Dir
 	for _, folder := range []string{"node_modules/.bin", "."} {
 		for _, extension := range extensions() {
@@ -139,6 +142,8 @@ func (e *Error) advise() {
 		e.Hint = "check the path, or run `npm install` in the application's folder"
 	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax().MatchString(e.Message):
 		e.Hint = "write it as CommonJS (module.exports = …), or use Node 20.19 or newer, which can load ES modules with require()"
+	case e.Code == "PANDORA_PM2":
+		// The message says it.
 	case e.Code == "PANDORA_PROCFILE":
 		e.Hint = "write module.exports = (pandora) => { … }"
 	case e.Code == "PANDORA_PLACEMENT":

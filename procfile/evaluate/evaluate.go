@@ -102,6 +102,8 @@ type evaluation struct {
 	fallback *Error
 	// warm is the Evaluator that evaluates; nil for a single evaluation.
 	warm *Evaluator
+	// processFile is the process file of PM2 that is evaluated in place of procfiles; "" for none.
+	processFile string
 }
 
 // answer is what an engine found out.
@@ -123,13 +125,23 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 
 // evaluate asks the engines.
 func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
-	e.deadline = time.Now().Add(e.Timeout)
+	e.begin()
 	if err := e.reachable(); err != nil {
 		return nil, err
 	}
-	engine := EngineGoja
-	var err error
-	var found answer
+	engine, found, err := e.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.result(engine, found)
+}
+
+// begin sets the deadline.
+func (e *evaluation) begin() { e.deadline = time.Now().Add(e.Timeout) }
+
+// ask asks the engines, and says whose answer it is.
+func (e *evaluation) ask(ctx context.Context) (engine string, found answer, err error) {
+	engine = EngineGoja
 	switch e.Engine {
 	case EngineGoja:
 		found, err = e.goja(ctx)
@@ -143,10 +155,7 @@ func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 			found, err = e.judge(ctx, first)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return e.result(engine, found)
+	return engine, found, err
 }
 
 // judge asks Node after Goja's failure.

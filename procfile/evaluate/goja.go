@@ -30,9 +30,11 @@ func (e *evaluation) goja(ctx context.Context) (answer, error) {
 	// The engine keeps its time itself; this is for a machine that does not get the child started.
 	limited, cancel := context.WithDeadline(ctx, e.deadline.Add(time.Second))
 	defer cancel()
-	result, err := child.Evaluate(limited, engine.Request{
-		Options: options, Module: "shared/structure.js", Function: "structure", Arg: e.argument,
-	})
+	request := engine.Request{Options: options, Module: "shared/structure.js", Function: "structure", Arg: e.argument}
+	if e.processFile != "" {
+		request.Module, request.Function = "shared/ecosystem.js", "ecosystem"
+	}
+	result, err := child.Evaluate(limited, request)
 	if err == nil {
 		return answer{value: result.Value, loaded: result.Loaded, output: result.Output}, nil
 	}
