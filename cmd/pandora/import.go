@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,17 @@ func processFiles() []string {
 		"ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.mjs", "ecosystem.json", "pm2.config.js",
 		"pm2.config.cjs", "pm2.json", "process.json", "processes.json", "Procfile",
 	}
+}
+
+// isProcessFile reports whether a file is one of them by its name, such as ecosystem.config.js or api.config.cjs.
+func isProcessFile(path string) bool {
+	base := filepath.Base(path)
+	for _, ending := range []string{".config.js", ".config.cjs", ".config.mjs"} {
+		if strings.HasSuffix(base, ending) {
+			return true
+		}
+	}
+	return slices.Contains(processFiles(), base)
 }
 
 // importFlags are the flags of import.
