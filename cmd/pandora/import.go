@@ -135,7 +135,8 @@ func (c *cli) convertFile(ctx context.Context, file, cwd, envName string) (resul
 	}
 	o := pm2.Options{
 		File: file, Source: source, Dir: filepath.Dir(file), EnvName: envName, Look: lookAt,
-		Find: func(program string) bool { _, err := exec.LookPath(program); return err == nil },
+		Shell: func(name string) (string, bool) { value := c.getenv(name); return value, value != "" },
+		Find:  func(program string) bool { _, err := exec.LookPath(program); return err == nil },
 	}
 	convert := func() (*pm2.Result, error) { return pm2.ConvertProcfile(o) }
 	switch ext := strings.ToLower(filepath.Ext(file)); {

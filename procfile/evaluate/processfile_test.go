@@ -104,7 +104,7 @@ func (p *processFile) convert(t *testing.T, dir, file string) map[string]string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := pm2.Options{File: file, Source: string(source), Dir: dir, EnvName: p.env, Look: func(path string) pm2.Sort {
+	o := pm2.Options{Shell: func(name string) (string, bool) { return "t0ken", name == "TOKEN" }, File: file, Source: string(source), Dir: dir, EnvName: p.env, Look: func(path string) pm2.Sort {
 		if _, err := os.Stat(path); err != nil {
 			return pm2.Missing
 		}

@@ -256,8 +256,15 @@ func (a *app) environment() {
 			a.env.set(key, strings.ReplaceAll(text(fields.values[key]), "\x00", ""))
 			delete(a.sources, key)
 			if g != nil {
-				if k := g.below.at(key); k != nil && fromShell().MatchString(k.value) {
+				switch k := g.below.at(key); {
+				case k == nil:
+				case fromShell().MatchString(k.value):
 					a.sources[key] = k.value
+				case plainName().MatchString(k.value) && a.c.Shell != nil && plainName().MatchString(key):
+					// A constant that holds what the shell's variable of that name does.
+					if value, set := a.c.Shell(key); set && value == text(fields.values[key]) {
+						a.sources[key] = "process.env." + key
+					}
 				}
 			}
 		}

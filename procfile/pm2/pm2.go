@@ -41,6 +41,9 @@ type Options struct {
 	Look func(path string) Sort
 	// Find tells whether a program is in PATH; nil finds every program.
 	Find func(program string) bool
+	// Shell looks up a variable that the file was evaluated with; nil knows none. A value that came from there stays a
+	// question to the shell.
+	Shell func(name string) (value string, set bool)
 	// Odd are paths of values that are no data, such as apps[0].env.PORT, with what they are.
 	Odd map[string]string
 }
