@@ -63,18 +63,23 @@ type cli struct {
 	out, err io.Writer
 	// outColour and errColour tell whether ANSI colours may be written.
 	outColour, errColour bool
-	// progress tells whether progress may be shown on err.
+	// progress tells whether progress on err is redrawn in place, as a terminal can.
 	progress bool
-	environ  []string
+	// width is how many columns out has; 0 where it is no terminal.
+	width   int
+	environ []string
 }
 
 // newCLI makes a cli; colours and progress are shown on terminals only.
 func newCLI(out, errw io.Writer, environ []string) *cli {
 	c := &cli{out: out, err: errw, environ: environ}
 	plain := c.getenv("NO_COLOR") != "" || c.getenv("TERM") == "dumb"
-	c.outColour = isTerminal(out) && !plain
-	c.errColour = isTerminal(errw) && !plain
-	c.progress = isTerminal(errw)
+	force := c.getenv("CLICOLOR_FORCE")
+	forced := force != "" && force != "0" && c.getenv("NO_COLOR") == ""
+	c.outColour = isTerminal(out) && !plain || forced
+	c.errColour = isTerminal(errw) && !plain || forced
+	c.progress = isTerminal(errw) && c.getenv("TERM") != "dumb"
+	c.width = terminalWidth(out)
 	return c
 }
 
@@ -189,7 +194,7 @@ Exit codes: ` + exitLine() + `.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				return c.printVersion(cmd.Context(), false)
+				return c.printVersion(cmd.Context(), &format{name: formatTable})
 			}
 			cmd.SetOut(c.err)
 			_ = cmd.Help()

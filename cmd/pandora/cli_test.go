@@ -144,7 +144,7 @@ func TestResolveTarget(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	table(&out, []string{"A", "Long"}, [][]cell{{{text: "ünï"}, {text: "x", paint: func(s string) string { return "<" + s + ">" }}}})
+	table(&out, 0, []string{"A", "Long"}, [][]cell{{{text: "ünï"}, {text: "x", paint: func(s string) string { return "<" + s + ">" }}}})
 	want := "┌─────┬──────┐\n│ A   │ Long │\n├─────┼──────┤\n│ ünï │ <x>    │\n└─────┴──────┘\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)

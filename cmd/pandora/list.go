@@ -86,7 +86,7 @@ func (c *cli) printApplications(apps []control.AppStatus, now time.Time) {
 			{text: duration(time.Duration(a.Uptime * float64(time.Second)))}, {text: strconv.Itoa(a.RestartCount)},
 		}
 	}
-	table(c.out, []string{"AppName", "PID", "AppDir", "State", "Uptime", "Restart Count"}, rows)
+	table(c.out, c.width, []string{"AppName", "PID", "AppDir", "State", "Uptime", "Restart Count"}, rows)
 	fmt.Fprintln(c.out)
 	for _, a := range apps {
 		if a.State == supervisor.AppStopped {

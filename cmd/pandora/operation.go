@@ -19,7 +19,8 @@ const shortIDLength = 8
 func shortID(id string) string { return id[:min(len(id), shortIDLength)] }
 
 func (c *cli) operationCommand() *cobra.Command {
-	var follow, asJSON bool
+	var follow bool
+	var f *format
 	cmd := &cobra.Command{
 		Use:     "operation [id or appName]",
 		Aliases: []string{"wait"},
@@ -33,16 +34,16 @@ operation is meant then. With --follow (also: pandora wait) it waits for the end
 			if follow && len(args) == 0 {
 				return usageError(errors.New("which operation is to be waited for? [ pandora operation ] shows them"))
 			}
-			return c.operation(cmd.Context(), first(args), follow, asJSON)
+			return c.operation(cmd.Context(), first(args), follow, f)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "wait for the end of the operation, and exit as it ends")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd, formatName)
 	return cmd
 }
 
 // operation runs the verb operation.
-func (c *cli) operation(ctx context.Context, which string, follow, asJSON bool) error {
+func (c *cli) operation(ctx context.Context, which string, follow bool, f *format) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (c *cli) operation(ctx context.Context, which string, follow, asJSON bool) 
 		return err
 	}
 	if which == "" {
-		return c.printOperations(all, asJSON)
+		return c.printOperations(all, f)
 	}
 	op, err := findOperation(all, which)
 	if err != nil {
@@ -70,8 +71,12 @@ func (c *cli) operation(ctx context.Context, which string, follow, asJSON bool) 
 		c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", operationSubject(op), pastOf(op.Kind))))
 		return nil
 	}
-	if asJSON {
-		return c.printJSON(op)
+	switch {
+	case f.document():
+		return c.printDocument(f, op)
+	case f.name == formatName:
+		c.say("%s", op.ID)
+		return nil
 	}
 	c.printOperation(op)
 	return nil
@@ -111,11 +116,17 @@ func operationSubject(op supervisor.Operation) string {
 }
 
 // printOperations prints a table of operations.
-func (c *cli) printOperations(all []supervisor.Operation, asJSON bool) error {
-	if asJSON {
-		return c.printJSON(struct {
+func (c *cli) printOperations(all []supervisor.Operation, f *format) error {
+	if f.document() {
+		return c.printDocument(f, struct {
 			Operations []supervisor.Operation `json:"operations"`
-		}{all})
+		}{notNil(all)})
+	}
+	if f.name == formatName {
+		for _, op := range all {
+			c.say("%s", op.ID)
+		}
+		return nil
 	}
 	rows := make([][]cell, len(all))
 	for i, op := range all {
@@ -124,7 +135,7 @@ func (c *cli) printOperations(all []supervisor.Operation, asJSON bool) error {
 			{text: op.StartedAt.Local().Format("2006-01-02 15:04:05")}, {text: operationTime(op)},
 		}
 	}
-	table(c.out, []string{"Id", "Operation", "Application", "State", "Began", "Took"}, rows)
+	table(c.out, c.width, []string{"Id", "Operation", "Application", "State", "Began", "Took"}, rows)
 	return nil
 }
 

@@ -11,27 +11,27 @@ import (
 )
 
 func (c *cli) pidCommand() *cobra.Command {
-	asJSON := false
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "pid <appName>",
 		Short: "Print the process ids of an application's workers",
 		Args:  arguments(1, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.pid(cmd.Context(), args[0], asJSON)
+			return c.pid(cmd.Context(), args[0], f)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd, formatName)
 	return cmd
 }
 
 // pid runs the verb pid.
-func (c *cli) pid(ctx context.Context, name string, asJSON bool) error {
+func (c *cli) pid(ctx context.Context, name string, f *format) error {
 	app, err := c.lookUp(ctx, name)
 	if err != nil || app == nil {
 		return err
 	}
-	if asJSON {
-		return c.printJSON(struct {
+	if f.document() {
+		return c.printDocument(f, struct {
 			AppName string `json:"appName"`
 			PIDs    []int  `json:"pids"`
 		}{app.AppName, app.PIDs})
@@ -39,6 +39,12 @@ func (c *cli) pid(ctx context.Context, name string, asJSON bool) error {
 	texts := make([]string, len(app.PIDs))
 	for i, pid := range app.PIDs {
 		texts[i] = strconv.Itoa(pid)
+	}
+	if f.name == formatName {
+		for _, text := range texts {
+			c.say("%s", text)
+		}
+		return nil
 	}
 	c.say("PID: %s", strings.Join(texts, ","))
 	return nil

@@ -21,7 +21,7 @@ import (
 
 func (c *cli) planCommand() *cobra.Command {
 	var flags appFlags
-	var asJSON bool
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "plan [dir or appName]",
 		Short: "Show what start or restart would change against what runs; nothing is started",
@@ -37,11 +37,11 @@ in, such as ["env", "PORT"], "old", "new"}], "environment": {"added", "removed",
 shell has otherwise than that of the start}, "warnings"}.`,
 		Args: arguments(0, 1, "one folder or application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.plan(cmd.Context(), first(args), flags, asJSON)
+			return c.plan(cmd.Context(), first(args), flags, f)
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
 	return cmd
 }
 
@@ -70,7 +70,7 @@ type planned struct {
 }
 
 // plan runs the verb plan.
-func (c *cli) plan(ctx context.Context, argument string, flags appFlags, asJSON bool) error {
+func (c *cli) plan(ctx context.Context, argument string, flags appFlags, f *format) error {
 	home, err := c.home()
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (c *cli) plan(ctx context.Context, argument string, flags appFlags, asJSON 
 	p.Warnings = result.App.Warnings
 	p.Changes = maskedSteps(procfile.Steps(was, result.App))
 	p.Changed = len(p.Changes) > 0
-	if err := c.printPlan(&p, result.App, asJSON); err != nil {
+	if err := c.printPlan(&p, result.App, f); err != nil {
 		return err
 	}
 	if p.Changed {
@@ -257,9 +257,9 @@ func hidden(value any) any {
 }
 
 // printPlan shows a plan.
-func (c *cli) printPlan(p *planned, app *procfile.Application, asJSON bool) error {
-	if asJSON {
-		return c.printJSON(p)
+func (c *cli) printPlan(p *planned, app *procfile.Application, f *format) error {
+	if f.document() {
+		return c.printDocument(f, p)
 	}
 	for _, w := range p.Warnings {
 		c.warn("%s", w)

@@ -10,19 +10,19 @@ import (
 )
 
 func (c *cli) daemonStatusCommand() *cobra.Command {
-	asJSON := false
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Tell the daemon's process id, version, folder and HTTP address",
 		Args:  arguments(0, 0, "no argument"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.daemonStatus(cmd.Context(), asJSON) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.daemonStatus(cmd.Context(), f) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
 	return cmd
 }
 
 // daemonStatus runs the verb daemon status; any version of daemon answers it.
-func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
+func (c *cli) daemonStatus(ctx context.Context, f *format) error {
 	_, d, err := c.attach(ctx)
 	if err != nil {
 		return err
@@ -35,8 +35,8 @@ func (c *cli) daemonStatus(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return c.printJSON(info)
+	if f.document() {
+		return c.printDocument(f, info)
 	}
 	c.say("pid       %d", info.PID)
 	c.say("version   %s", info.Version)

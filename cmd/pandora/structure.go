@@ -14,7 +14,8 @@ import (
 
 func (c *cli) structureCommand() *cobra.Command {
 	var flags appFlags
-	var dev, asJSON bool
+	var dev bool
+	var f *format
 	var engine string
 	cmd := &cobra.Command{
 		Use:   "structure [dir]",
@@ -29,18 +30,18 @@ func (c *cli) structureCommand() *cobra.Command {
 				return err
 			}
 			d.options.Dev, d.options.Engine = dev, engine
-			return c.structure(cmd.Context(), d.options, asJSON)
+			return c.structure(cmd.Context(), d.options, f)
 		},
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&dev, "dev", false, "as pandora dev would see it: pandora.dev is true")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the structure record")
+	f = addFormat(cmd, formatName)
 	cmd.Flags().StringVar(&engine, "engine", "auto", "who evaluates: auto (Goja, and Node where Goja cannot), goja or node")
 	return cmd
 }
 
 // structure runs the verb structure.
-func (c *cli) structure(ctx context.Context, options evaluate.Options, asJSON bool) error {
+func (c *cli) structure(ctx context.Context, options evaluate.Options, f *format) error {
 	result, err := evaluate.Evaluate(ctx, options)
 	if err != nil {
 		return procfileError(ctx, err)
@@ -48,8 +49,14 @@ func (c *cli) structure(ctx context.Context, options evaluate.Options, asJSON bo
 	for _, w := range result.App.Warnings {
 		c.warn("%s", w)
 	}
-	if asJSON {
-		return c.printJSON(result.App)
+	switch {
+	case f.document():
+		return c.printDocument(f, result.App)
+	case f.name == formatName:
+		for _, p := range result.App.Processes {
+			c.say("%s/%s", result.App.AppName, p.ProcessName)
+		}
+		return nil
 	}
 	c.printStructure(result.App)
 	return nil

@@ -22,26 +22,26 @@ const logo = `                       _
 `
 
 func (c *cli) versionCommand() *cobra.Command {
-	asJSON := false
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of Pandora and Node",
 		Args:  arguments(0, 0, "no argument"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.printVersion(cmd.Context(), asJSON) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.printVersion(cmd.Context(), f) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
 	return cmd
 }
 
 // printVersion runs the verb version.
-func (c *cli) printVersion(ctx context.Context, asJSON bool) error {
+func (c *cli) printVersion(ctx context.Context, f *format) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the path of this program: %w", err)
 	}
 	node := nodeVersion(ctx)
-	if asJSON {
-		return c.printJSON(struct {
+	if f.document() {
+		return c.printDocument(f, struct {
 			Version string `json:"version"`
 			BaseDir string `json:"baseDir"`
 			Go      string `json:"go"`
