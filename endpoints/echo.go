@@ -149,7 +149,7 @@ func (s *Server) serve(route route) echo.HandlerFunc {
 		case err != nil:
 			return echo.NewHTTPError(http.StatusBadRequest)
 		}
-		r := request{query: q, header: c.Request().Header, trusted: trusted}
+		r := request{query: q, header: c.Request().Header, rawQuery: c.Request().URL.RawQuery, trusted: trusted}
 		if !params(c, &r) {
 			return echo.ErrNotFound
 		}

@@ -143,23 +143,24 @@ type Config struct {
 
 // Server serves the EndPoints. The zero value is not usable; New makes one.
 type Server struct {
-	source   Source
-	metrics  Metrics
-	errors   *Errors
-	events   *Events
-	options  Options
-	observer Observer
-	log      *zap.Logger
-	groups   *groups
-	checks   *checks
-	access   *access
-	secret   func(string) bool
-	usage    usage
-	changes  *changes
-	rendered rendered
-	pages    pages
-	external atomic.Pointer[external]
-	handler  http.Handler
+	source    Source
+	metrics   Metrics
+	errors    *Errors
+	events    *Events
+	options   Options
+	observer  Observer
+	log       *zap.Logger
+	groups    *groups
+	checks    *checks
+	access    *access
+	secret    func(string) bool
+	usage     usage
+	changes   *changes
+	rendered  rendered
+	questions questions
+	pages     pages
+	external  atomic.Pointer[external]
+	handler   http.Handler
 
 	mu sync.Mutex
 	// builtins are the results of the built-in checks by application; guarded by mu.
@@ -186,7 +187,12 @@ func New(c Config) *Server {
 	s.changes = &changes{tell: c.Transition, apps: map[string]*history{}}
 	s.builtins = map[string]*shared[[]checkResult]{}
 	s.access = newAccess(s.options, s.log)
-	s.handler = s.newEcho()
+	routed := s.newEcho()
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.quick(w, r) {
+			routed.ServeHTTP(w, r)
+		}
+	})
 	return s
 }
 

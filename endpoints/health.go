@@ -36,8 +36,11 @@ func (s *Server) health(ctx context.Context, r request) (answer, error) {
 	q.verbose = q.verbose && q.shown
 	version, versioned := s.version()
 	if versioned {
-		if a, ok := s.rendered.find(q, version); ok {
-			return a, nil
+		if accept, ok := acceptOf(r.header); ok && r.name == "" {
+			s.questions.put(question{rawQuery: r.rawQuery, accept: accept, trusted: r.trusted}, q)
+		}
+		if p, ok := s.rendered.find(q, version, time.Now()); ok {
+			return p.answer(), nil
 		}
 	}
 	p, err := s.renderHealth(ctx, q)
@@ -63,6 +66,8 @@ type healthPage struct {
 	status      int
 	contentType string
 	head, tail  []byte
+	// length is the header of a page that is kept.
+	length []string
 }
 
 // answer is the page, to be sent with the time then.
@@ -234,14 +239,11 @@ type renderedPage struct {
 }
 
 // find returns an answer that still holds.
-func (r *rendered) find(q healthQuery, version [2]uint64) (a answer, ok bool) {
+func (r *rendered) find(q healthQuery, version [2]uint64, now time.Time) (healthPage, bool) {
 	r.mu.RLock()
 	p, ok := r.all[q]
 	r.mu.RUnlock()
-	if !ok || p.version != version || !time.Now().Before(p.until) {
-		return answer{}, false
-	}
-	return p.page.answer(), true
+	return p.page, ok && p.version == version && now.Before(p.until)
 }
 
 // put keeps an answer.
@@ -254,5 +256,5 @@ func (r *rendered) put(q healthQuery, version [2]uint64, p healthPage) {
 	if r.all == nil || len(r.all) >= maxRendered {
 		r.all = map[healthQuery]renderedPage{}
 	}
-	r.all[q] = renderedPage{page: p, version: version, until: time.Now().Add(renderTTL)}
+	r.all[q] = renderedPage{page: p.measured(), version: version, until: time.Now().Add(renderTTL)}
 }

@@ -15,6 +15,8 @@ type request struct {
 	// name and process are those of the path: the :name of /health, or the :app and :process of a probe.
 	name, process string
 	header        http.Header
+	// rawQuery is the query as it was sent.
+	rawQuery string
 	// trusted is true for a client that may see what is not for everybody; only routes that are open get others.
 	trusted bool
 }
