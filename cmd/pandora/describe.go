@@ -29,23 +29,22 @@ const (
 )
 
 func (c *cli) describeCommand() *cobra.Command {
-	asJSON := false
+	var f *format
+	var watch watchFlags
 	cmd := &cobra.Command{
-		Use:   "describe [appName]",
-		Short: "Show everything about one application",
+		Use:   "describe [app[/process[/worker]]...]",
+		Short: "Show everything about an application",
 		Long: `Describe shows what an application consists of, how each of its processes is run and supervised and why, its workers
 with what they listen on and how they ended last, its files, and the Node it runs on. Of environment variables it shows the
 names only. A stopped application is described from its record.`,
-		Args: arguments(0, 1, "one application name"),
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := nameArgument(args)
-			if err != nil {
-				return err
-			}
-			return c.describeApplication(cmd.Context(), name, asJSON)
+			ctx := cmd.Context()
+			return c.repeat(ctx, watch, func(c *cli) error { return c.describeSelected(ctx, args, f) })
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
+	watch.add(cmd)
 	return cmd
 }
 
@@ -127,15 +126,72 @@ type socketDescription struct {
 	HeldBy string `json:"heldBy"`
 }
 
-// describeApplication runs the verb describe.
-func (c *cli) describeApplication(ctx context.Context, name string, asJSON bool) error {
-	home, d, err := c.attach(ctx)
+// describeSelected runs the verb describe.
+func (c *cli) describeSelected(ctx context.Context, selectors []string, f *format) error {
+	several := !isSimple(selectors)
+	if len(selectors) == 0 {
+		name, err := nameArgument(nil)
+		if err != nil {
+			return err
+		}
+		selectors = []string{name}
+	}
+	_, apps, _, err := c.known(ctx)
 	if err != nil {
 		return err
 	}
+	chosen, err := choose(apps, selectors)
+	if err != nil {
+		return err
+	}
+	all := []*description{}
+	for _, a := range restrict(apps, chosen) {
+		info, err := c.describeApplication(ctx, a.AppName)
+		if err != nil {
+			return err
+		}
+		info.only(chosen)
+		all = append(all, info)
+	}
+	switch {
+	case f.document() && (several || len(all) != 1):
+		return c.printDocument(f, struct {
+			Applications []*description `json:"applications"`
+		}{all})
+	case f.document():
+		return c.printDocument(f, all[0])
+	}
+	for i, info := range all {
+		if i > 0 {
+			c.say("")
+		}
+		c.printDescription(info, time.Now())
+	}
+	return nil
+}
+
+// only leaves the processes and workers that are selected.
+func (d *description) only(chosen []selection) {
+	wanted := func(process string, worker int) bool {
+		return slices.ContainsFunc(chosen, func(s selection) bool {
+			return s.app == d.AppName && (s.process == "" || s.process == process && (worker == anyWorker || s.worker == anyWorker || s.worker == worker))
+		})
+	}
+	d.Processes = slices.DeleteFunc(d.Processes, func(p processDescription) bool { return !wanted(p.Name, anyWorker) })
+	for i, p := range d.Processes {
+		d.Processes[i].Workers = slices.DeleteFunc(p.Workers, func(w workerDescription) bool { return !wanted(p.Name, w.Worker) })
+	}
+}
+
+// describeApplication collects all about one application.
+func (c *cli) describeApplication(ctx context.Context, name string) (*description, error) {
+	home, d, err := c.attach(ctx)
+	if err != nil {
+		return nil, err
+	}
 	record, err := home.ReadRecord(name)
 	if err != nil && !errors.Is(err, state.ErrNoRecord) {
-		return err
+		return nil, err
 	}
 	var app control.AppStatus
 	switch {
@@ -151,7 +207,7 @@ func (c *cli) describeApplication(ctx context.Context, name string, asJSON bool)
 		err = &failure{code: exitNotFound, err: fmt.Errorf("describe: %s does not exists!", name)}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if record == nil {
 		record = &state.Record{AppName: name, AppDir: app.AppDir} // a start that has only begun
@@ -162,11 +218,7 @@ func (c *cli) describeApplication(ctx context.Context, name string, asJSON bool)
 	}
 	info := describe(app, record, home, time.Now())
 	info.Node = describeNode(ctx, record)
-	if asJSON {
-		return c.printJSON(info)
-	}
-	c.printDescription(info, time.Now())
-	return nil
+	return info, nil
 }
 
 // describe puts together what is known of an application.

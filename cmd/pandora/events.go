@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,9 +16,10 @@ import (
 
 // eventFlags are the flags of the verb events.
 type eventFlags struct {
-	follow, asJSON bool
-	since          string
-	lines          int
+	follow bool
+	format *format
+	since  string
+	lines  int
 }
 
 func (c *cli) eventsCommand() *cobra.Command {
@@ -38,9 +40,9 @@ holds what happened while no daemon ran, too: guards keep their last 1,000 event
 			return c.events(cmd.Context(), first(args), flags)
 		},
 	}
+	flags.format = addFormat(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&flags.follow, "follow", "f", false, "go on printing what happens")
-	f.BoolVar(&flags.asJSON, "json", false, "print one JSON object a line")
 	f.StringVar(&flags.since, "since", "", `print all since then: a time span such as "10m", or a time such as "2026-01-31T12:00:00Z"`)
 	f.IntVarP(&flags.lines, "lines", "n", 50, "how many of the last events to print")
 	return cmd
@@ -77,7 +79,7 @@ func (c *cli) events(ctx context.Context, app string, flags eventFlags) error {
 		// One that cannot say is no reason not to show what there is.
 		_ = d.CatchUp(ctx)
 	}
-	p := &eventPrinter{cli: c, app: app, since: since, asJSON: flags.asJSON, keep: flags.lines}
+	p := &eventPrinter{cli: c, app: app, since: since, format: flags.format, keep: flags.lines}
 	if flags.follow {
 		if err := home.FollowEvents(ctx, p.see, p.printKept); err != nil {
 			return err
@@ -101,7 +103,7 @@ type eventPrinter struct {
 	cli    *cli
 	app    string
 	since  time.Time
-	asJSON bool
+	format *format
 	// keep is how many of the last events are kept before printKept; -1 is all.
 	keep  int
 	kept  []state.Event
@@ -144,10 +146,8 @@ func (p *eventPrinter) printKept() {
 // print writes one event.
 func (p *eventPrinter) print(e state.Event) {
 	c := p.cli
-	if p.asJSON {
-		if line, err := json.Marshal(e); err == nil {
-			c.say("%s", line)
-		}
+	if p.format.document() {
+		p.printLine(e)
 		return
 	}
 	paint := grey
@@ -164,6 +164,19 @@ func (p *eventPrinter) print(e state.Event) {
 		text = fmt.Sprintf("[%d] %s", e.PID, text)
 	}
 	c.say("%s  %s  %s  %s", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventSubject(e), paint(c.outColour, e.Kind), text)
+}
+
+// printLine writes one event as a line of JSON, or as a document of YAML.
+func (p *eventPrinter) printLine(e state.Event) {
+	line, err := json.Marshal(e)
+	if err == nil && p.format.name == formatYAML {
+		if line, err = yamlOf(line); err == nil {
+			line = append([]byte("---\n"), bytes.TrimRight(line, "\n")...)
+		}
+	}
+	if err == nil {
+		p.cli.say("%s", line)
+	}
 }
 
 // eventSubject is what an event is about: "daemon", "shop", "shop/web" or "shop/web-0".

@@ -15,44 +15,73 @@ import (
 )
 
 func (c *cli) listCommand() *cobra.Command {
-	asJSON := false
+	var f *format
+	var watch watchFlags
 	cmd := &cobra.Command{
-		Use:     "list",
+		Use:     "list [app[/process[/worker]]...]",
 		Aliases: []string{"ls"},
 		Short:   "List the applications",
-		Args:    arguments(0, 0, "no argument"),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.list(cmd.Context(), asJSON) },
+		Long: `List shows all applications, or those that are named: by name, by a pattern such as 'shop-*', or as app/process or
+app/process/worker. -o wide shows a row for each worker.`,
+		Example: `  pandora list
+  pandora list 'shop-*' -o wide
+  pandora list shop/web --watch
+  pandora list -o json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return c.repeat(ctx, watch, func(c *cli) error { return c.list(ctx, args, f) })
+		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd, formatWide, formatName)
+	watch.add(cmd)
 	return cmd
 }
 
 // list runs the verb list.
-func (c *cli) list(ctx context.Context, asJSON bool) error {
-	home, d, err := c.attach(ctx)
+func (c *cli) list(ctx context.Context, selectors []string, f *format) error {
+	_, apps, running, err := c.known(ctx)
 	if err != nil {
 		return err
 	}
-	var apps []control.AppStatus
-	if d != nil {
-		defer d.Close()
-		if apps, err = d.List(ctx); err != nil {
-			return err
-		}
-	} else if apps = c.recorded(home); len(apps) == 0 && !asJSON {
+	if !running && len(apps) == 0 && f.name != formatName && !f.document() && len(selectors) == 0 {
 		c.say(notRunning)
 		return nil
 	}
-	if asJSON {
-		if apps == nil {
-			apps = []control.AppStatus{}
-		}
-		return c.printJSON(struct {
-			Applications []control.AppStatus `json:"applications"`
-		}{apps})
+	chosen, err := choose(apps, selectors)
+	if err != nil {
+		return err
 	}
-	c.printApplications(apps, time.Now())
+	apps = restrict(apps, chosen)
+	switch {
+	case f.document():
+		return c.printDocument(f, struct {
+			Applications []control.AppStatus `json:"applications"`
+		}{notNil(apps)})
+	case f.name == formatName:
+		for _, s := range chosen {
+			c.say("%s", s)
+		}
+	case f.name == formatWide:
+		c.printWorkers(apps, time.Now())
+	default:
+		c.printApplications(apps, time.Now())
+	}
 	return nil
+}
+
+// known lists the applications: those of the daemon, or those on record where none runs.
+func (c *cli) known(ctx context.Context) (home state.Home, apps []control.AppStatus, running bool, err error) {
+	home, d, err := c.attach(ctx)
+	if err != nil {
+		return home, nil, false, err
+	}
+	if d == nil {
+		return home, c.recorded(home), false, nil
+	}
+	defer d.Close()
+	apps, err = d.List(ctx)
+	return home, apps, true, err
 }
 
 // recorded lists what is known of applications while nothing runs.
@@ -95,6 +124,45 @@ func (c *cli) printApplications(apps []control.AppStatus, now time.Time) {
 		for _, line := range troubles(a, now) {
 			c.say("%s", yellow(c.outColour, line))
 		}
+	}
+}
+
+// printWorkers writes a table with a row for each worker, and for each application that has none.
+func (c *cli) printWorkers(apps []control.AppStatus, now time.Time) {
+	var rows [][]cell
+	for _, a := range apps {
+		before := len(rows)
+		for _, p := range a.Processes {
+			for _, w := range p.Workers {
+				rows = append(rows, c.workerRow(a.AppName, p, w, now))
+			}
+		}
+		if len(rows) == before {
+			rows = append(rows, []cell{{text: a.AppName}, {}, {}, {text: strings.ToLower(a.StateName)}, {}, {}, {}, {}})
+		}
+	}
+	table(c.out, c.width, []string{"Worker", "PID", "Kind", "State", "Generation", "Uptime", "Restarts", "Listening"}, rows)
+}
+
+// workerRow is the row of one worker.
+func (c *cli) workerRow(app string, p supervisor.ProcessStatus, w supervisor.WorkerStatus, now time.Time) []cell {
+	colour, pid, uptime := yellow, "", ""
+	switch w.State {
+	case supervisor.StateRunning:
+		colour = green
+	case supervisor.StateFatal:
+		colour = red
+	}
+	if w.PID != 0 {
+		pid = strconv.Itoa(w.PID)
+		if !w.SpawnedAt.IsZero() {
+			uptime = duration(now.Sub(w.SpawnedAt))
+		}
+	}
+	return []cell{
+		{text: selection{app, p.Name, w.Worker}.String()}, {text: pid}, {text: string(p.Kind)},
+		{text: string(w.State), paint: func(s string) string { return colour(c.outColour, s) }},
+		{text: strconv.Itoa(w.Generation)}, {text: uptime}, {text: strconv.Itoa(w.Restarts)}, {text: strings.Join(w.Listening, " ")},
 	}
 }
 

@@ -144,12 +144,11 @@ func yamlOf(data []byte) ([]byte, error) {
 }
 
 // plain takes the style of JSON from a node and what is below it. The encoder quotes a text that would be read as
-// something else without.
+// something else without; words that only YAML 1.1 takes for true and false keep their quotes here.
 func plain(n *yaml.Node) {
-	if n.Kind != yaml.ScalarNode && len(n.Content) > 0 {
-		n.Style = 0
-	}
-	if n.Kind == yaml.ScalarNode {
+	switch {
+	case n.Kind == yaml.ScalarNode && slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(n.Value)):
+	case n.Kind == yaml.ScalarNode || len(n.Content) > 0:
 		n.Style = 0
 	}
 	for _, child := range n.Content {

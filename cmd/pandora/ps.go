@@ -12,16 +12,19 @@ import (
 )
 
 func (c *cli) psCommand() *cobra.Command {
-	asJSON := false
+	var f *format
+	var watch watchFlags
 	cmd := &cobra.Command{
 		Use:   "ps <appName>",
 		Short: "Show the processes of an application as a tree, from its guard down",
 		Args:  arguments(1, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ps(cmd.Context(), args[0], asJSON)
+			ctx := cmd.Context()
+			return c.repeat(ctx, watch, func(c *cli) error { return c.ps(ctx, args[0], f) })
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
+	watch.add(cmd)
 	return cmd
 }
 
@@ -33,12 +36,12 @@ type processNode struct {
 }
 
 // ps runs the verb ps.
-func (c *cli) ps(ctx context.Context, name string, asJSON bool) error {
+func (c *cli) ps(ctx context.Context, name string, f *format) error {
 	app, err := c.lookUp(ctx, name)
 	if err != nil || app == nil {
 		return err
 	}
-	if !asJSON {
+	if !f.document() {
 		c.say("Gathering process tree information...")
 	}
 	var tree *processNode
@@ -47,8 +50,8 @@ func (c *cli) ps(ctx context.Context, name string, asJSON bool) error {
 			return err
 		}
 	}
-	if asJSON {
-		return c.printJSON(tree)
+	if f.document() {
+		return c.printDocument(f, tree)
 	}
 	if tree != nil {
 		printTree(c.out, tree, "", true)
