@@ -208,6 +208,7 @@ func params(c echo.Context, r *request) bool {
 // write sends a. The length is always set, so that HEAD tells the one of GET.
 func write(c echo.Context, a answer) error {
 	h := c.Response().Header()
+	maps.Copy(h, a.header)
 	if a.contentType != "" {
 		h[echo.HeaderContentType] = headerValue(a.contentType)
 		h[echo.HeaderXContentTypeOptions] = noSniff[:]

@@ -21,6 +21,8 @@ type answer struct {
 	tail []byte
 	// gzipped tells that the body is compressed.
 	gzipped bool
+	// header has further headers; nil for none.
+	header http.Header
 	// stream writes the response in place of all above, for as long as it takes; nil for a complete one.
 	stream func(http.ResponseWriter, *http.Request)
 }

@@ -2,6 +2,8 @@ package endpoints
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,6 +30,9 @@ type ExternalEndPoint struct {
 	// Prefixes are the first segments of its paths, as "/prometheus": its resource's prefix and aliases. A path that is
 	// served here already stays so.
 	Prefixes []string
+	// Group is that of the Indicators it asks; "" when it has none of its own. Config, JSON, is what they are told.
+	Group  string
+	Config json.RawMessage
 }
 
 // ExternalRequest is a request for an External.
@@ -50,6 +55,8 @@ type ExternalAnswer struct {
 	Status int `json:"status"`
 	// ContentType is "" for none.
 	ContentType string `json:"contentType"`
+	// Header has other headers by name; those of the connection are not sent, nor are malformed ones.
+	Header map[string]string `json:"header"`
 	// Body is at most 32 MiB.
 	Body []byte `json:"body"`
 }
@@ -64,10 +71,67 @@ type external struct {
 func (s *Server) Mount(host External, points []ExternalEndPoint) {
 	if host == nil {
 		s.external.Store(nil)
+		s.groups.mount(nil)
 		return
 	}
 	kept := slices.Clone(points[:min(len(points), maxExternals)])
 	s.external.Store(&external{host: host, points: kept})
+	configs := map[string]json.RawMessage{}
+	for _, point := range kept {
+		if point.Group != "" {
+			configs[point.Group] = point.Config
+		}
+	}
+	s.groups.mount(configs)
+}
+
+// AskIndicators asks the Indicators of a group, of one application or, with app "", of all, as an EndPoint does. It returns
+// the JSON of an array of {app, rows}.
+func (s *Server) AskIndicators(ctx context.Context, group, app string, args map[string]any) (json.RawMessage, error) {
+	type told struct {
+		App  string `json:"app"`
+		Rows []row  `json:"rows"`
+	}
+	all := []told{}
+	for _, a := range s.groups.invoke(ctx, group, app, args) {
+		all = append(all, told{a.app, list(a.rows)})
+	}
+	return encodeJSON(all)
+}
+
+// ExternalNames lists the EndPoints of a configuration, as DecodeOptions takes it, that are classes in JavaScript and not
+// switched off, in order.
+func ExternalNames(config json.RawMessage) []string {
+	type point map[string]json.RawMessage
+	var root struct {
+		Actuator struct {
+			EndPoint  map[string]json.RawMessage `json:"endPoint"`
+			EndPoints map[string]json.RawMessage `json:"endPoints"`
+		} `json:"actuator"`
+	}
+	if json.Unmarshal(config, &root) != nil {
+		return nil
+	}
+	all := map[string]json.RawMessage{}
+	maps.Copy(all, root.Actuator.EndPoints)
+	maps.Copy(all, root.Actuator.EndPoint)
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		var p point
+		if json.Unmarshal(all[name], &p) != nil || p["enabled"] != nil && !isTruthy(p["enabled"]) {
+			continue
+		}
+		for _, key := range []string{"target", "resource"} {
+			var marked struct {
+				Class *string `json:"class"`
+			}
+			if json.Unmarshal(p[key], &marked) == nil && marked.Class != nil {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	return names
 }
 
 // externalNames lists the names of what is mounted.
@@ -119,5 +183,33 @@ func (e *external) serve(r *http.Request, name string, body []byte) (a answer, f
 	if got.Status < 200 || got.Status > 599 || len(got.Body) > maxExternalBody || strings.ContainsAny(got.ContentType, "\r\n") {
 		return text(http.StatusBadGateway, http.StatusText(http.StatusBadGateway)), true, nil
 	}
-	return answer{status: got.Status, contentType: got.ContentType, body: got.Body}, true, nil
+	return answer{status: got.Status, contentType: got.ContentType, body: got.Body, header: fitHeader(got.Header)}, true, nil
+}
+
+// maxExternalHeaders bounds the headers that an external EndPoint may set.
+const maxExternalHeaders = 32
+
+// fitHeader leaves of headers what may be sent.
+func fitHeader(header map[string]string) http.Header {
+	fit := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		value := header[name]
+		switch http.CanonicalHeaderKey(name) {
+		case "Connection", "Content-Length", "Content-Type", "Date", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+			continue
+		}
+		if len(fit) < maxExternalHeaders && plainHeader(name, value) {
+			fit.Set(name, value)
+		}
+	}
+	return fit
+}
+
+// plainHeader accepts a name of letters, digits and hyphens, and a value of one line.
+func plainHeader(name, value string) bool {
+	return name != "" && len(name) <= maxNameBytes && len(value) <= 4<<10 &&
+		!strings.ContainsFunc(name, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-')
+		}) &&
+		!strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,7 +90,11 @@ type groups struct {
 	log      *zap.Logger
 	configs  map[string]json.RawMessage
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// mounted are the configurations of groups that EndPoints from elsewhere have; early are announcements for groups that
+	// nobody has yet, which such an EndPoint may come to have.
+	mounted map[string]json.RawMessage
+	early   []early
 	seats   []*seat // in the order of the first announcement
 	total   int
 	perPeer map[uint64]int
@@ -114,7 +119,7 @@ func (g *groups) discover(peer Peer, data json.RawMessage, reply func(any)) {
 		}
 		return
 	}
-	config, known := g.configs[a.Group]
+	config, known := g.configOf(peer, a, reply)
 	if !known {
 		return
 	}
@@ -123,6 +128,50 @@ func (g *groups) discover(peer Peer, data json.RawMessage, reply func(any)) {
 		return
 	}
 	reply(config)
+}
+
+// maxEarly bounds the announcements that wait for their group.
+const maxEarly = 1024
+
+// early is an announcement for a group that nobody has yet.
+type early struct {
+	peer  Peer
+	a     announcement
+	reply func(any)
+}
+
+// configOf is what an Indicator of a group is told. One whose group nobody has waits for it.
+func (g *groups) configOf(peer Peer, a announcement, reply func(any)) (json.RawMessage, bool) {
+	if config, known := g.configs[a.Group]; known {
+		return config, true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	config, known := g.mounted[a.Group]
+	if !known && len(g.early) < maxEarly {
+		g.early = append(g.early, early{peer, a, reply})
+	}
+	return config, known
+}
+
+// mount gives groups to EndPoints from elsewhere, in place of those they had, and takes in who has waited for one.
+func (g *groups) mount(configs map[string]json.RawMessage) {
+	g.mu.Lock()
+	g.mounted = configs
+	var ready []early
+	g.early = slices.DeleteFunc(g.early, func(e early) bool {
+		_, known := configs[e.a.Group]
+		if known {
+			ready = append(ready, e)
+		}
+		return known
+	})
+	g.mu.Unlock()
+	for _, e := range ready {
+		if g.add(e.peer, e.a) {
+			e.reply(configs[e.a.Group])
+		}
+	}
 }
 
 // add makes a the member of a seat; false when a bound is reached.
@@ -163,6 +212,7 @@ func (g *groups) add(peer Peer, a announcement) bool {
 func (g *groups) forget(peer uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.early = slices.DeleteFunc(g.early, func(e early) bool { return e.peer.ID() == peer })
 	kept := g.seats[:0]
 	for _, s := range g.seats {
 		var left []registration

@@ -37,8 +37,8 @@ type SessionOptions struct {
 	Host func(ctx context.Context, name string, arg json.RawMessage) (json.RawMessage, error)
 	// Console takes what the code prints; owner is who was being called. Neither may be nil.
 	Console func(owner, text string)
-	// Stuck is told when code goes on after it was stopped, or needs more memory than it may have: nothing but the end of
-	// the process helps then.
+	// Stuck is told when code goes on after it was stopped, when that has broken the world, or when it needs more memory
+	// than it may have: nothing but the end of the process helps then.
 	Stuck func(owner string, reason *Error)
 }
 
@@ -50,6 +50,8 @@ type Session struct {
 	options SessionOptions
 	rt      *Runtime
 	base    int64
+	// probe calls what it is given once promises go on.
+	probe goja.Callable
 
 	mu sync.Mutex // guards what follows, up to wake
 	// jobs are turns to come.
@@ -110,6 +112,11 @@ func NewSession(o SessionOptions) (*Session, error) {
 	}
 	s.rt = rt
 	rt.vm.SetPromiseRejectionTracker(s.rejected)
+	probe, err := rt.vm.RunString("(async (done) => { await null; done(); })")
+	if err != nil {
+		return nil, fmt.Errorf("make a JavaScript world: %w", err)
+	}
+	s.probe, _ = goja.AssertFunction(probe)
 	return s, nil
 }
 
@@ -270,6 +277,9 @@ func (s *Session) take(t turn) {
 	s.rt.vm.ClearInterrupt()
 	if err != nil {
 		failure := s.rt.failure(err)
+		if failure.Kind == KindTimeout && !s.lives() {
+			defer s.options.Stuck(s.owner, failure)
+		}
 		if !s.settle(s.call, outcome{err: failure}) {
 			s.options.Console(s.owner, failure.Error()+"\n")
 		}
@@ -278,6 +288,14 @@ func (s *Session) take(t turn) {
 	s.first = s.first && s.call == 0
 	s.owner, s.call = "", 0
 	s.rt.refused = nil
+}
+
+// lives reports whether promises still go on. Where a turn was interrupted inside several async functions goja keeps their
+// contexts for ever, and takes every later turn for one that is inside of them.
+func (s *Session) lives() bool {
+	lives := false
+	_, err := s.probe(goja.Undefined(), s.rt.vm.ToValue(func() { lives = true }))
+	return err == nil && lives
 }
 
 // attempt turns a Go panic inside a native function into an error.

@@ -180,6 +180,34 @@ exports.eats = () => { const all = []; for (let i = 0; i < 100; i += 1) { all.pu
 	}
 }
 
+// TestSessionDies: a world whose promises do not go on any more, because it was interrupted deep inside of some, says so.
+func TestSessionDies(t *testing.T) {
+	l := newLive(t, SessionOptions{Turn: 50 * time.Millisecond, Options: Options{Timeout: 200 * time.Millisecond}}, `
+exports.shallow = async () => { for (;;); };
+exports.deep = async () => { const inner = async () => { for (;;); }; await inner(); };
+exports.fine = async () => { await null; return 'fine'; };
+`)
+	_, _ = l.do(t, "fine", nil)
+	if value, err := l.do(t, "shallow", nil); err == nil {
+		t.Error(value)
+	}
+	if value, err := l.do(t, "fine", nil); err != nil || value != `"fine"` {
+		t.Errorf("after an interruption: %s, %v", value, err)
+	}
+	if value, err := l.do(t, "deep", nil); err == nil || !strings.Contains(err.Error(), "did not return to its event loop") {
+		t.Errorf("%s, %v", value, err)
+	}
+	within := time.Now().Add(10 * time.Second)
+	for told := false; !told; {
+		l.mu.Lock()
+		told = len(l.stuck) > 0 && strings.Contains(l.stuck[0], "tester: did not return to its event loop within 50ms")
+		l.mu.Unlock()
+		if !told && time.Now().After(within) {
+			t.Fatalf("stuck: %q", l.stuck)
+		}
+	}
+}
+
 // TestSessionCallWithin: a call pays for its own time only, and what does not pause is interrupted at its limit.
 func TestSessionCallWithin(t *testing.T) {
 	l := newLive(t, SessionOptions{Turn: 10 * time.Second}, `

@@ -65,6 +65,8 @@ type scriptYard struct {
 	version uint64
 	// sinks takes back the reporters of a host.
 	sinks map[*scripts.Host][]func()
+	// points are the EndPoints of the configuration that were served last.
+	points []endpoints.ExternalEndPoint
 }
 
 // newScriptYard makes a yard that keeps nothing before it has sources.
@@ -253,9 +255,12 @@ func (y *scriptYard) answer(ctx context.Context, app, what string, arg json.RawM
 		}
 		return nil, fmt.Errorf("application %q is gone", app)
 	}
-	if what == "endpoint" {
+	if what == "endpoint" || what == "indicators" {
 		if app != "" {
 			return nil, errors.New("EndPoints are asked by scripts of the global configuration only")
+		}
+		if what == "indicators" {
+			return y.askIndicators(ctx, arg)
 		}
 		return y.askEndPoint(ctx, arg)
 	}
@@ -338,6 +343,9 @@ func (y *scriptYard) up(h *scripts.Host) {
 			}
 		}
 	}
+	if h.App == "" {
+		y.mount(h)
+	}
 	y.mu.Lock()
 	y.sinks[h] = remove
 	y.version++
@@ -347,6 +355,9 @@ func (y *scriptYard) up(h *scripts.Host) {
 // down takes back what up has registered.
 func (y *scriptYard) down(h *scripts.Host) {
 	y.closed(h)
+	if h.App == "" {
+		y.unmount()
+	}
 	y.mu.Lock()
 	remove := y.sinks[h]
 	delete(y.sinks, h)

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pandora-go/pandora/endpoints"
 	"github.com/pandora-go/pandora/internal/config"
 	"github.com/pandora-go/pandora/internal/scripts"
 	"github.com/pandora-go/pandora/internal/state"
@@ -24,8 +25,8 @@ type globalScripts struct {
 	env     []string
 	modules []string
 	config  json.RawMessage
-	// classes are the reporters that are classes.
-	classes []string
+	// classes are the reporters that are classes, endPoints the EndPoints.
+	classes, endPoints []string
 	// version changes with each reading of the configuration.
 	version string
 }
@@ -40,12 +41,12 @@ func (d *daemon) globalScripts() *globalScripts {
 }
 
 func globalScriptsOf(spec *state.Daemon, version string) *globalScripts {
-	classes := report.Classes(spec.Config)
+	classes, endPoints := report.Classes(spec.Config), endpoints.ExternalNames(spec.Config)
 	dir, modules := config.Modules(spec.Env, spec.Cwd)
-	if len(classes) == 0 || len(modules) == 0 {
+	if len(classes)+len(endPoints) == 0 || len(modules) == 0 {
 		return nil
 	}
-	return &globalScripts{dir: dir, env: spec.Env, modules: modules, config: spec.Config, classes: classes, version: version}
+	return &globalScripts{dir: dir, env: spec.Env, modules: modules, config: spec.Config, classes: classes, endPoints: endPoints, version: version}
 }
 
 // globalSpec makes the specification of the host of the global configuration.
@@ -78,12 +79,25 @@ func (y *scriptYard) problems() []string {
 	}
 	known := y.keeper.Reporters("")
 	if known == nil {
-		if problem := y.keeper.Failure(""); problem != "" {
-			return []string{fmt.Sprintf("reporters %s do not run: %s", strings.Join(g.classes, ", "), problem)}
+		problem := y.keeper.Failure("")
+		if problem == "" {
+			return nil
 		}
-		return nil
+		var all []string
+		if len(g.classes) > 0 {
+			all = append(all, fmt.Sprintf("reporters %s do not run: %s", strings.Join(g.classes, ", "), problem))
+		}
+		if len(g.endPoints) > 0 {
+			all = append(all, fmt.Sprintf("EndPoints %s do not run: %s", strings.Join(g.endPoints, ", "), problem))
+		}
+		return all
 	}
 	var all []string
+	for _, e := range y.keeper.EndPoints("") {
+		if e.Problem != "" {
+			all = append(all, fmt.Sprintf("EndPoint %q does not run: %s", e.Name, e.Problem))
+		}
+	}
 	for _, r := range known {
 		if r.Problem != "" {
 			all = append(all, fmt.Sprintf("reporter %q does not run: %s", r.Name, r.Problem))

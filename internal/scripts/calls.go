@@ -51,7 +51,7 @@ func (h *host) host(ctx context.Context, name string, arg json.RawMessage) (json
 		value, err = h.askFile(arg)
 	case "exec":
 		value, err = h.askExec(ctx, arg)
-	case "metrics", "application", "endpoint":
+	case "metrics", "application", "endpoint", "indicators":
 		return h.askDaemon(ctx, name, arg)
 	default:
 		err = fmt.Errorf("there is no %q to ask for", name)

@@ -27,6 +27,8 @@ const (
 	// hookTimeout bounds a hook, reportTimeout a report.
 	hookTimeout   = 30 * time.Second
 	reportTimeout = 10 * time.Second
+	// requestTimeout is longer than the daemon waits, which says so to the client.
+	requestTimeout = 5 * time.Second
 	// globalTurn bounds what the classes of the configuration do without a pause: they go through all metrics.
 	globalTurn = 3 * time.Second
 	// hookGrace is how long hooks may go on when the host is to end.
@@ -70,6 +72,7 @@ type world struct {
 	stamp      string
 	indicators []runnable
 	reporters  []runnable
+	endPoints  []EndPoint
 	hooks      []runnable
 	problem    string
 	cancel     context.CancelFunc
@@ -106,6 +109,8 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) int {
 			hooks.Go(func() { h.event(ctx, m.Event) })
 		case m.Report != nil:
 			wg.Go(func() { h.report(ctx, *m.Report) })
+		case m.Request != nil:
+			wg.Go(func() { h.request(ctx, *m.Request) })
 		}
 		return nil
 	})
@@ -291,9 +296,11 @@ func (h *host) prepare(ctx context.Context, w *world) error {
 	}
 	var found struct {
 		Indicators, Reporters, Hooks []runnable
+		EndPoints                    []EndPoint
 	}
 	err = json.Unmarshal(value, &found)
 	w.indicators, w.reporters, w.hooks = found.Indicators, found.Reporters, found.Hooks
+	w.endPoints = found.EndPoints
 	return err
 }
 
@@ -352,6 +359,7 @@ func (h *host) tell() {
 			shown.IntervalMs, shown.TimeoutMs = r.interval().Milliseconds(), r.timeout().Milliseconds()
 			l.Indicators = append(l.Indicators, shown)
 		}
+		l.EndPoints = append(l.EndPoints, w.endPoints...)
 		for _, r := range w.reporters {
 			l.Reporters = append(l.Reporters, Reporter{Name: r.Name, IntervalMs: r.IntervalMs, Views: h.spec.Global != nil, Problem: r.Problem})
 		}
@@ -462,6 +470,24 @@ func (h *host) event(ctx context.Context, event json.RawMessage) {
 		if err != nil && ctx.Err() == nil {
 			h.out.write(fromHost{Problem: &said{Owner: owner, Text: h.short(err.Error())}})
 		}
+	}
+}
+
+// request has a resource of the global configuration answer.
+func (h *host) request(ctx context.Context, asked request) {
+	answer := reply{ID: asked.ID}
+	if w := h.procfile(); w == nil || w.session == nil || h.spec.Global == nil {
+		answer.Error = "the configuration is not loaded"
+	} else {
+		calling, cancel := context.WithTimeout(ctx, requestTimeout)
+		value, err := w.session.Call(calling, "resource", globalModule, "answer", asked.Arg)
+		cancel()
+		if answer.Value = value; err != nil {
+			answer.Error = h.short(err.Error())
+		}
+	}
+	if h.out.write(fromHost{Answered: &answer}) != nil {
+		h.out.write(fromHost{Answered: &reply{ID: asked.ID, Error: "the answer is too long"}})
 	}
 }
 

@@ -313,6 +313,20 @@ func (k *Keeper) Reporters(app string) []Reporter {
 	return e.known.Reporters
 }
 
+// EndPoints are the EndPoints of the global configuration, that is ""; nil while no host runs.
+func (k *Keeper) EndPoints(app string) []EndPoint {
+	e := k.of(app)
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current == nil {
+		return nil
+	}
+	return e.known.EndPoints
+}
+
 // Failure says why no host runs that has been tried, or why what it was to run does not; "" otherwise.
 func (k *Keeper) Failure(app string) string {
 	e := k.of(app)

@@ -61,6 +61,8 @@ type loaded struct {
 	Indicators []Indicator `json:"indicators"`
 	// Reporters are the names of those of the procfile, with the interval of each in ms, 0 for the usual one.
 	Reporters []Reporter `json:"reporters"`
+	// EndPoints are those of the global configuration.
+	EndPoints []EndPoint `json:"endPoints,omitempty"`
 	// Problem says why nothing of the procfile runs; "" when it does.
 	Problem string `json:"problem,omitempty"`
 }
@@ -71,6 +73,18 @@ type Reporter struct {
 	IntervalMs int64  `json:"intervalMs"`
 	// Views says that it takes metrics.View in place of metrics.Row, as those of the global configuration do.
 	Views bool `json:"views,omitempty"`
+	// Problem says why it does not run; "" when it does.
+	Problem string `json:"problem,omitempty"`
+}
+
+// EndPoint is one of the global configuration.
+type EndPoint struct {
+	Name string `json:"name"`
+	// Group is that of its Indicators, "" for none of its own; Config is what they are told.
+	Group  string          `json:"group"`
+	Config json.RawMessage `json:"config,omitempty"`
+	// Prefixes are those of its resource's paths.
+	Prefixes []string `json:"prefixes"`
 	// Problem says why it does not run; "" when it does.
 	Problem string `json:"problem,omitempty"`
 }
@@ -103,6 +117,12 @@ type reportOrder struct {
 	Rows json.RawMessage `json:"rows"`
 }
 
+// request is one to a resource of an EndPoint.
+type request struct {
+	ID  int64           `json:"id"`
+	Arg json.RawMessage `json:"arg"`
+}
+
 // said is a line of output, or what a host wants the daemon to log.
 type said struct {
 	Owner string `json:"owner"`
@@ -115,6 +135,8 @@ type toHost struct {
 	Answer *reply          `json:"answer,omitempty"`
 	Event  json.RawMessage `json:"event,omitempty"`
 	Report *reportOrder    `json:"report,omitempty"`
+	// Request wants an answer of a resource.
+	Request *request `json:"request,omitempty"`
 }
 
 // fromHost is one line of a host; one member is set.
@@ -123,6 +145,7 @@ type fromHost struct {
 	Result   *result   `json:"result,omitempty"`
 	Ask      *question `json:"ask,omitempty"`
 	Reported *reply    `json:"reported,omitempty"`
+	Answered *reply    `json:"answered,omitempty"`
 	Print    *said     `json:"print,omitempty"`
 	// Problem is something that went wrong in a hook, a reporter or a file.
 	Problem *said `json:"problem,omitempty"`

@@ -30,6 +30,8 @@ type Host struct {
 	questions chan struct{}
 	// reports are the reports whose end is waited for.
 	reports replies
+	// requests are those to resources whose answer is waited for.
+	requests replies
 	// lastWord is why it could not go on; it belongs to the goroutine that reads.
 	lastWord string
 
@@ -130,6 +132,8 @@ func (h *Host) heard(m fromHost) error {
 		}
 	case m.Reported != nil:
 		h.reports.heard(*m.Reported)
+	case m.Answered != nil:
+		h.requests.heard(*m.Answered)
 	case m.Print != nil:
 		h.keeper.config.Print(h.App, m.Print.Owner, m.Print.Text)
 	case m.Problem != nil:
@@ -207,4 +211,22 @@ func (h *Host) Report(ctx context.Context, name string, rows json.RawMessage) er
 		return h.in.write(toHost{Report: &reportOrder{ID: id, Name: name, Rows: rows}})
 	})
 	return err
+}
+
+// EndPoints are those of the global configuration that it runs.
+func (h *Host) EndPoints() []EndPoint {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.loaded == nil {
+		return nil
+	}
+	return h.loaded.EndPoints
+}
+
+// Ask hands a request, as JSON, to the resource of an EndPoint and waits for its answer. The error is
+// context.DeadlineExceeded when there is none in time.
+func (h *Host) Ask(ctx context.Context, arg json.RawMessage) (json.RawMessage, error) {
+	return h.requests.ask(ctx, h.ctx.Done(), func(id int64) error {
+		return h.in.write(toHost{Request: &request{ID: id, Arg: arg}})
+	})
 }

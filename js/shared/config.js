@@ -12,7 +12,7 @@ const path = require('path');
 
 /**
  * Loads and merges; a module that cannot be loaded is a warning, as in 1.x. Functions and classes are left out, but that a
- * reporter is a class is told: its target is {class: the name}.
+ * reporter or an EndPoint is a class is told: its target is {class: the name}.
  * @param {ConfigRequest} request
  * @returns {ConfigAnswer}
  */
@@ -55,7 +55,7 @@ function loadAs(request, take) {
 }
 
 /**
- * Adds the names of the classes that are reporters.
+ * Adds the names of the classes that are reporters, EndPoints and resources.
  * @param {any} copy what JSON can hold of the configuration
  * @param {any} config
  * @returns {any} the copy
@@ -66,6 +66,15 @@ function withClasses(copy, config) {
       for (const key of ['target', 'reporter']) {
         const target = config[section][name]?.[key];
         if (typeof target === 'function') spec[key] = { class: String(target.name) };
+      }
+    }
+  }
+  for (const section of ['endPoint', 'endPoints']) {
+    const points = isObject(copy.actuator) ? copy.actuator[section] : undefined;
+    for (const [name, spec] of Object.entries(isObject(points) ? points : {})) {
+      for (const key of ['target', 'resource']) {
+        const given = config.actuator[section][name]?.[key];
+        if (isObject(spec) && typeof given === 'function') spec[key] = { class: String(given.name) };
       }
     }
   }
