@@ -204,7 +204,9 @@ func TestInterfacesAreFound(t *testing.T) {
 		}
 	}
 	found := members(string(types), "Pandora")
-	if !slices.ContainsFunc(found, func(m [2]string) bool { return strings.HasPrefix(m[0], "fork(") && strings.Contains(m[1], "one Node program") }) {
+	if !slices.ContainsFunc(found, func(m [2]string) bool {
+		return strings.HasPrefix(m[0], "fork(") && strings.Contains(m[1], "one Node program")
+	}) {
 		t.Errorf("fork is not told of: %q", found)
 	}
 }

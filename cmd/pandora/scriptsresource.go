@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,8 +28,8 @@ type resources struct {
 // Answer asks the script host.
 func (r resources) Answer(ctx context.Context, q endpoints.ExternalRequest) (a endpoints.ExternalAnswer, found bool, err error) {
 	if r.host == nil {
-		r.log.Warn("EndPoint is not answered", zap.String("endPoint", q.EndPoint), zap.String("problem", r.problem()))
-		return endpoints.ExternalAnswer{Status: 503, ContentType: "text/plain; charset=utf-8", Body: []byte("Service Unavailable")}, true, nil
+		r.log.Debug("EndPoint is not answered", zap.String("endPoint", q.EndPoint), zap.String("problem", r.problem()))
+		return unavailable(), true, nil
 	}
 	arg, err := json.Marshal(q)
 	if err != nil {
@@ -37,10 +38,12 @@ func (r resources) Answer(ctx context.Context, q endpoints.ExternalRequest) (a e
 	ctx, cancel := context.WithTimeout(ctx, resourceTimeout)
 	defer cancel()
 	value, err := r.host.Ask(ctx, arg)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, scripts.ErrGone):
+		return unavailable(), true, nil
+	case errors.Is(err, context.DeadlineExceeded):
 		return a, true, err
-	}
-	if err != nil {
+	case err != nil:
 		return a, true, fmt.Errorf("resource of EndPoint %q: %w", q.EndPoint, err)
 	}
 	var got struct {
@@ -59,6 +62,14 @@ func (r resources) Answer(ctx context.Context, q endpoints.ExternalRequest) (a e
 		body = []byte(got.Text)
 	}
 	return endpoints.ExternalAnswer{Status: got.Status, ContentType: got.ContentType, Header: got.Headers, Body: body}, got.Found, nil
+}
+
+// unavailable is the answer while no host runs.
+func unavailable() endpoints.ExternalAnswer {
+	return endpoints.ExternalAnswer{
+		Status: http.StatusServiceUnavailable, ContentType: "text/plain; charset=utf-8",
+		Body: []byte(http.StatusText(http.StatusServiceUnavailable)), Header: map[string]string{"Retry-After": "1"},
+	}
 }
 
 // mount makes the EndPoints of the host of the global configuration those that are served.

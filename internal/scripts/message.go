@@ -220,7 +220,7 @@ func (r *replies) ask(ctx context.Context, gone <-chan struct{}, send func(id in
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-gone:
-		return nil, errGone
+		return nil, ErrGone
 	}
 }
 
@@ -240,4 +240,5 @@ func (r *replies) heard(a reply) {
 	}
 }
 
-var errGone = errors.New("the script host has ended")
+// ErrGone tells that a script host has ended before it has answered.
+var ErrGone = errors.New("the script host has ended")

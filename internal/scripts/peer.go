@@ -86,7 +86,7 @@ func (h *Host) Request(ctx context.Context, action string, _ any) (json.RawMessa
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-h.ctx.Done():
-		return nil, errGone
+		return nil, ErrGone
 	}
 	h.mu.Lock()
 	rows, when := s.rows, s.at

@@ -172,9 +172,15 @@ class Context {
   set body(value) {
     this.answer.body = value;
     if (value === null && !this.answer.status) this.answer.status = 204;
+    // As koa: an object makes it JSON, whatever the type was before; a type that is set later counts.
+    if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) this.answer.type = TYPES.json;
   }
   get type() { return this.answer.type.split(';')[0]; }
-  set type(value) { this.answer.type = TYPES[value] || String(value); }
+  set type(value) {
+    const type = TYPES[value] || String(value);
+    // As the types of koa: what is text says in which characters.
+    this.answer.type = /^(text\/[^;]+|application\/(json|javascript))$/i.test(type) ? `${type}; charset=utf-8` : type;
+  }
   throw(...args) {
     const status = args.find((arg) => typeof arg === 'number') || 500;
     const given = args.find((arg) => arg instanceof Error);
