@@ -177,6 +177,12 @@ func (c *nodeChild) serve() {
 
 // receiveUser handles a message of the user: only the one that readiness waits for has a receiver here.
 func (c *nodeChild) receiveUser(m nodeipc.Message) {
+	if c.spec.Loaded != nil && m.Cmd == "" {
+		if files, ok := loadedFiles(m.Raw); ok {
+			c.spec.Loaded(c.spec.Process.ProcessName, files)
+			return
+		}
+	}
 	ready := c.spec.Process.PolicyOrDefault().Ready
 	if ready == nil || ready.Message == nil || m.Cmd != "" || len(m.Raw) > maxErrorText {
 		return

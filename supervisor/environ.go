@@ -74,6 +74,10 @@ func environment(spec SpawnSpec) ([]string, error) {
 		"PANDORA_CWD":       spec.Plan.Cwd, "PANDORA_DIR": spec.Plan.Home, "PANDORA_TMP_DIR": spec.Plan.RunDir,
 		"PANDORA_LOGS_DIR": spec.Plan.LogsDir, "PANDORA_WORKER": string(options),
 	})
+	delete(env, loadedEnv)
+	if spec.Loaded != nil {
+		env[loadedEnv] = "1"
+	}
 	delete(env, "PANDORA_DEV")
 	if spec.Plan.Dev {
 		env["PANDORA_DEV"] = "true"

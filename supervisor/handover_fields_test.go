@@ -15,7 +15,7 @@ func TestHandOverKeepsEverything(t *testing.T) {
 		carried, made string
 	}{
 		{Supervisor{}, "app live spawned events seq guardID operations roster",
-			"log spawner output readyTimeout probe wake kill killOnce turn taken mu closed current queued wanted subscribers"},
+			"log spawner output loaded readyTimeout probe wake kill killOnce turn taken mu closed current queued wanted subscribers"},
 		{application{}, "id startedAt plan roles state startCount restartCount slotCounts", ""},
 		{slotCounts{}, "generation restarts", ""},
 		{role{}, "process slots workers stopped sockets wanted", ""},

@@ -147,6 +147,7 @@ func (a action) String() string {
 const (
 	stopTime       = 5 * time.Second
 	reloadTime     = 30 * time.Second
+	devDrainTime   = time.Second
 	disconnectTime = 2 * time.Second
 	terminateTime  = 3 * time.Second
 	// killAgainTime is how long a killed process may take before it is killed again.

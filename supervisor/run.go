@@ -30,6 +30,9 @@ type Config struct {
 	// Output takes the lines that workers write, in place of log files (dev). It is called from one goroutine per
 	// stream and must not block for long. nil means log files.
 	Output func(process string, worker int, line string, stderr bool)
+	// Loaded takes the files that workers under dev have loaded, absolute paths, as Node reports them; nil asks for no
+	// reports. It is called from one goroutine per worker and must not block.
+	Loaded func(process string, files []string)
 	// ReadyTimeout is how long a worker may take to become ready before it is killed; 0 means two minutes.
 	ReadyTimeout time.Duration
 	// Probe tries a readiness check until it holds or ctx ends; nil asks over the network.
@@ -53,6 +56,7 @@ type Supervisor struct {
 	log          *zap.Logger
 	spawner      Spawner
 	output       func(process string, worker int) func(line string, stderr bool)
+	loaded       func(process string, files []string)
 	roster       *roster
 	readyTimeout time.Duration
 	probe        func(ctx context.Context, check procfile.ReadyCheck) error
@@ -114,7 +118,7 @@ type socketKeeper struct {
 // New returns a supervisor with nothing to supervise; Run makes it work.
 func New(c Config) *Supervisor {
 	s := &Supervisor{
-		log: c.Log, spawner: c.Spawner, readyTimeout: c.ReadyTimeout,
+		log: c.Log, spawner: c.Spawner, loaded: c.Loaded, readyTimeout: c.ReadyTimeout,
 		wake: make(chan struct{}, 1), kill: make(chan struct{}), subscribers: map[chan struct{}]struct{}{},
 		guardID: newUUID(),
 	}
@@ -378,7 +382,8 @@ func (s *Supervisor) keepSockets(app *application, name string) {
 	k := &r.sockets
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	wanted := s.socketsWanted(r)
+	// Under dev a browser waits for the next change, not in front of a refusal.
+	wanted := app.plan.Dev || s.socketsWanted(r)
 	switch {
 	case wanted && k.closed:
 		s.log.Info("listening sockets open again", zap.String("app", appName), zap.String("process", name))

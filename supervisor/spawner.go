@@ -38,6 +38,8 @@ type SpawnSpec struct {
 	ID int
 	// Output takes the lines of output; nil means log files.
 	Output func(line string, stderr bool)
+	// Loaded takes the files it has loaded; nil asks for no reports.
+	Loaded func(process string, files []string)
 }
 
 // Child is one spawned process. Its methods never block for long and may be called after the process has ended.

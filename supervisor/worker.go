@@ -236,7 +236,7 @@ func (w *worker) ended(e event) {
 func (w *worker) handle(e event) {
 	to, do := next(w.stage, e, facts{
 		operation: !w.ready, permanent: w.doomed, tries: w.tries, failures: w.failures, services: w.services > 0,
-		exhausted: w.exhausted(),
+		exhausted: w.plan.Dev || w.exhausted(), // under dev a change of its files brings it back, and nothing else
 	})
 	switch {
 	case e == eventLate && w.stage == stageStarting && w.because == "":
@@ -293,7 +293,7 @@ func (w *worker) entered() {
 // fatalReason says why there will be no other try.
 func (w *worker) fatalReason() string {
 	switch m := w.policy.MaxRestarts; {
-	case !w.ready, w.doomed:
+	case !w.ready, w.doomed, w.plan.Dev:
 		return w.err.Error()
 	case w.exhausted():
 		times := strconv.Itoa(m.Count) + " times"
@@ -362,6 +362,9 @@ func (w *worker) do(a action) {
 // drain tells the process to finish what it is answering.
 func (w *worker) drain() {
 	d := Drain{Within: w.stopStep()}
+	if w.plan.Dev { // a page that holds a connection open is not to hold up what was changed
+		d.Within = atLeast(w.policy.StopTimeoutMs, devDrainTime)
+	}
 	select {
 	case <-w.hurry:
 		w.softly = false
@@ -409,6 +412,7 @@ func (w *worker) spawn() {
 	spec := SpawnSpec{
 		Plan: w.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
 		Generation: w.s.nextGeneration(w), ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
+		Loaded: w.s.loaded,
 	}
 	if again && w.policy.MaxRestarts != nil { // which also forgets the old ones
 		w.replaced = append(w.replaced, time.Now())

@@ -31,8 +31,12 @@ func (c *cli) devCommand() *cobra.Command {
 		Long: `Dev runs an application without daemon and log files: its output comes to this terminal, pandora.dev is true, and
 Ctrl+C stops it gracefully. It is never in the list.
 
-When the procfile, or a file that it is made of, changes, it is evaluated again: if it describes another application,
-that one is started in the place of the old one; if it is broken, the error is shown and the application runs on.`,
+When a file changes that a process has loaded, that process is started anew, and only that one: its listening socket
+stays open meanwhile, so that a client waits and is not refused. Files in node_modules do not count, nor a file that is
+saved as it was. A process that ends by itself, or does not start, is not tried again before a file changes.
+
+When the procfile, or a file that it is made of, changes, it is evaluated again, and what it says otherwise than before is
+started anew; if it is broken, the error is shown and the application runs on.`,
 		Args: arguments(0, 1, "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.dev(cmd.Context(), first(args), flags)
@@ -86,9 +90,12 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	if err != nil {
 		return fmt.Errorf("find the path of this program: %w", err)
 	}
-	d := &devSession{cli: c, home: home, started: began, output: newPrefixer(c)}
+	d := &devSession{cli: c, home: home, started: began, output: newPrefixer(c), jsDir: jsDir + string(filepath.Separator)}
 	problem := func(err error) { c.warn("%v", err) }
 	if d.procfile, err = newProcfileWatch(evaluator, options, result.Files, problem); err != nil {
+		problem(err)
+	}
+	if d.files, err = newFileWatch(jsDir, d.isProcfile, problem); err != nil {
 		problem(err)
 	}
 	return d.run(ctx, cwd, &supervisor.Plan{
@@ -121,8 +128,12 @@ type devSession struct {
 	config     config.Result
 	monitor    *monitor
 	cwd        string
+	// jsDir holds our own JavaScript.
+	jsDir string
 	// procfile is nil when changes cannot be noticed.
 	procfile *procfileWatch
+	// files is nil when changes cannot be noticed.
+	files *fileWatch
 }
 
 // run runs the application until a signal comes or it cannot be started.
@@ -155,7 +166,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	if dir := d.cli.configuredLogs(d.home, d.config.JSON, cwd); dir != "" {
 		plan.LogsDir = dir
 	}
-	d.supervisor = supervisor.New(supervisor.Config{Log: zap.NewNop(), Output: d.output.line})
+	d.supervisor = supervisor.New(d.supervision())
 	monitor, err := newMonitor(filepath.Join(plan.RunDir, "pandorajs_pandora_metric.sock"), keptFiles{}, d, d.list, options, zap.NewNop())
 	if err != nil {
 		return err
@@ -182,9 +193,12 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	wg.Go(func() { monitor.run(serving) })
 	wg.Go(func() { d.tell(serving) })
 	wg.Go(func() { orphans.run(serving) })
-	outcomes := make(chan reevaluation)
+	outcomes, changed := make(chan reevaluation), make(chan fileChange)
 	if d.procfile != nil {
 		wg.Go(func() { d.procfile.run(serving, d.started, outcomes) })
+	}
+	if d.files != nil {
+		wg.Go(func() { d.files.run(serving, changed) })
 	}
 	if options.Enabled {
 		a := &actuator{server: monitor.server, address: options.Address(), log: zap.NewNop()}
@@ -200,7 +214,16 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	defer wg.Wait()
 	defer stopServing()
 	defer stop()
-	return d.start(plan, signals, stop, supervised, outcomes)
+	return d.start(plan, devNews{signals, supervised, outcomes, changed}, stop)
+}
+
+// supervision is how the application is supervised: its output comes here, and so do the files it loads.
+func (d *devSession) supervision() supervisor.Config {
+	c := supervisor.Config{Log: zap.NewNop(), Output: d.output.line}
+	if d.files != nil {
+		c.Loaded = d.files.loaded
+	}
+	return c
 }
 
 // openScripts lets the script host of the application be started.
@@ -224,8 +247,11 @@ func (d *devSession) tell(ctx context.Context) {
 			seen = e.Seq
 			d.monitor.scripts.exited(e)
 			switch e.Kind {
-			case "exited", "backoff", "fatal":
+			case "exited":
 				d.output.line(e.Process, e.Worker, grey(d.cli.outColour, e.Message), false)
+			case "fatal": // the end was told
+				d.showPlace(e.Process, e.Worker)
+				d.output.say(waiting)
 			}
 		}
 	}
@@ -238,6 +264,9 @@ func (d *devSession) Daemon() endpoints.DaemonInfo {
 		ConfigPaths: d.config.Paths,
 	}
 }
+
+// isProcfile reports whether a change of a file leads to another evaluation.
+func (d *devSession) isProcfile(file string) bool { return d.procfile != nil && d.procfile.owns(file) }
 
 // list is the one application, once it is being started.
 func (d *devSession) list() []control.AppStatus {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -18,10 +21,12 @@ import (
 // several steps.
 const settleTime = 100 * time.Millisecond
 
-// reevaluation is the outcome of evaluating a procfile that has changed.
+// reevaluation is the outcome of evaluating a procfile that has changed; required are those of the changed files that are
+// not procfiles themselves.
 type reevaluation struct {
-	result *evaluate.Result
-	err    error
+	result   *evaluate.Result
+	err      error
+	required []string
 }
 
 // procfileWatch evaluates a procfile again whenever a file that it was made of changes. One goroutine runs it.
@@ -38,6 +43,16 @@ type procfileWatch struct {
 	failed bool
 	// problem tells of files that cannot be watched.
 	problem func(error)
+
+	mu    sync.Mutex
+	owned map[string]bool // a copy of files for others; guarded by mu
+}
+
+// owns reports whether the watch evaluates the procfile again when this file changes. It may be called from any goroutine.
+func (w *procfileWatch) owns(file string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.owned[file]
 }
 
 // newProcfileWatch watches what a first evaluation depended on.
@@ -66,6 +81,9 @@ func (w *procfileWatch) learn(files []string) {
 		w.files[file] = true
 		w.watch(file)
 	}
+	w.mu.Lock()
+	w.owned = maps.Clone(w.files)
+	w.mu.Unlock()
 }
 
 // watch watches the folder of a file.
@@ -114,6 +132,7 @@ func (w *procfileWatch) run(ctx context.Context, since time.Time, outcomes chan<
 	defer w.watcher.Close()
 	settled := time.NewTimer(settleTime)
 	defer settled.Stop()
+	var required []string
 	if !w.changedSince(since) {
 		settled.Stop()
 	}
@@ -123,6 +142,9 @@ func (w *procfileWatch) run(ctx context.Context, since time.Time, outcomes chan<
 			return
 		case e := <-w.watcher.Events:
 			if w.concerns(e) {
+				if !strings.HasPrefix(filepath.Base(e.Name), "procfile.") && !slices.Contains(required, e.Name) {
+					required = append(required, e.Name)
+				}
 				settled.Reset(settleTime)
 			}
 			continue
@@ -142,7 +164,8 @@ func (w *procfileWatch) run(ctx context.Context, since time.Time, outcomes chan<
 			settled.Reset(settleTime)
 		}
 		select {
-		case outcomes <- reevaluation{result: result, err: err}:
+		case outcomes <- reevaluation{result: result, err: err, required: required}:
+			required = nil
 		case <-ctx.Done():
 			return
 		}

@@ -32,6 +32,15 @@ function decide(spawning, nested) {
 }
 
 /**
+ * Under dev Node reports loaded files to the guard; a child would report them to the application.
+ * @param {any} spawning
+ */
+function withoutReports(spawning) {
+  if (process.env.WATCH_REPORT_DEPENDENCIES === undefined || !Array.isArray(spawning?.envPairs)) return;
+  spawning.envPairs = spawning.envPairs.filter((/** @type {any} */ pair) => !String(pair).startsWith('WATCH_REPORT_DEPENDENCIES='));
+}
+
+/**
  * Watches what is started from now on.
  * @param {{nested: boolean}} options nested: this process may be the primary of a cluster of its own
  * @returns {Children}
@@ -43,6 +52,7 @@ function watchChildren({ nested }) {
   const prototype = /** @type {any} */ (child_process.ChildProcess).prototype;
   const { spawn } = prototype;
   prototype.spawn = /** @this {any} @param {any} options */ function (options) {
+    withoutReports(options);
     const replaced = decide(options, nested);
     if (replaced === null) return Reflect.apply(spawn, this, [options]);
     const given = options.args;
