@@ -16,10 +16,11 @@ import (
 func (c *cli) daemonReloadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Evaluate the global configuration again and change the reporters accordingly",
+		Short: "Evaluate the global configuration again and change reporters and EndPoints accordingly",
 		Long: `Evaluates the modules of PANDORA_CONFIG again, with the environment and from the folder that the daemon was started with.
-Reporters are changed as the configuration says now; those whose options are as before are not disturbed. What else the
-configuration says, of logs and endpoints, counts from the next daemon on: [ pandora daemon upgrade ].`,
+Reporters are changed as the configuration says now; those whose options are as before are not disturbed. EndPoints and
+reporters that are classes are made anew. What else the configuration says, of logs, HTTP and health, counts from the next
+daemon on: [ pandora daemon upgrade ].`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.daemonReload(cmd.Context()) },
 	}
