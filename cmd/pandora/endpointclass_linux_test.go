@@ -214,6 +214,10 @@ func TestEndPointClasses(t *testing.T) {
 	if _, daemon := get("/daemon"); !strings.Contains(daemon, `"exporter","stock"`) {
 		t.Errorf("/daemon does not list them: %s", daemon)
 	}
+	// Workers read the same configuration, and have nothing to extend but the names.
+	if _, told := get("/error?appName=shop"); strings.Contains(told, "PandoraConfigWarning") {
+		t.Errorf("a worker cannot read the configuration: %s", told)
+	}
 	within(t, 5*time.Second, "the daemon tells of the broken one", func() bool {
 		return strings.Contains(b.run("daemon", "status"), `EndPoint "broken" does not run: Error: no stock`)
 	})

@@ -105,7 +105,7 @@ for (const [file, names] of Object.entries(OWN)) {
   for (const name of names) define(exports, name, () => require(file)[name]);
 }
 for (const [packageName, names] of Object.entries(FOREIGN)) {
-  for (const name of names) define(exports, name, () => installed(packageName)?.[name], false);
+  for (const name of names) define(exports, name, () => installed(packageName)?.[name] ?? require('../metrics/elsewhere')[name], false);
 }
 exports.facade = facade;
 defineMembers(exports);

@@ -21,5 +21,9 @@ Object.assign(
   require('./types'),
   require('./messages'),
 );
+// Not listed: they are nobody's but a configuration's.
+for (const [name, value] of Object.entries(require('./elsewhere'))) {
+  Object.defineProperty(exports, name, { value, enumerable: false, configurable: true, writable: true });
+}
 
 require('./adopt').offerGlobally();
