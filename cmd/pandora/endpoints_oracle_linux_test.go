@@ -132,13 +132,7 @@ func questions() []question {
 // TestOriginalEndPoints asks the original and this daemon the same about two running applications, a stopped one and one
 // that nobody knows.
 func TestOriginalEndPoints(t *testing.T) {
-	program, err := filepath.Abs("../../.cache/peers/node_modules/.bin/pandora")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("%v; install it with `make .cache/peers/.installed`", err)
-	}
+	program := originalProgram(t)
 	b := newBench(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -149,9 +143,7 @@ func TestOriginalEndPoints(t *testing.T) {
 	config, loopback := filepath.Join(b.dir, "config.js"), filepath.Join(b.dir, "loopback.js")
 	b.write(config, fmt.Sprintf(`module.exports = { actuator: { http: { port: %s, legacyStatus: true },
   endPoint: { health: { initConfig: { disk_space: { enabled: false }, port: { enabled: false }, configured: { limit: 7 } } } } } };`, port))
-	// The original listens on all addresses.
-	b.write(loopback, `const net = require('net'); const listen = net.Server.prototype.listen;
-net.Server.prototype.listen = function (at, ...rest) { return typeof at === 'number' ? listen.call(this, at, '127.0.0.1', ...rest.filter((r) => typeof r === 'function')) : listen.call(this, at, ...rest); };`)
+	b.write(loopback, loopbackOnly)
 	modules := filepath.Dir(filepath.Dir(program))
 	dirs := map[string]string{}
 	for _, name := range []string{"one", "two", "gone"} {

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,13 +14,6 @@ import (
 // TestOriginalReporterClasses: the same configuration and application tell the same under the original, but for what is fixed
 // here.
 func TestOriginalReporterClasses(t *testing.T) {
-	program, err := filepath.Abs("../../.cache/peers/node_modules/.bin/pandora")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("%v; install it with `make .cache/peers/.installed`", err)
-	}
 	b := newBench(t)
 	recorder := &toldRecorder{}
 	server := httptest.NewServer(recorder)
@@ -31,30 +22,10 @@ func TestOriginalReporterClasses(t *testing.T) {
 	b.write(config, strings.Replace(fmt.Sprintf(classConfig, "0", server.URL, ""), "http: { port: 0 }", "http: { enabled: false }", 1))
 	dir, _ := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
 	b.write(filepath.Join(dir, "app.js"), classApp)
-	for _, folder := range []string{b.dir, dir} {
-		if err := os.Symlink(filepath.Dir(filepath.Dir(program)), filepath.Join(folder, "node_modules")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run := func(args ...string) ([]byte, error) {
-		cmd := exec.Command(program, args...)
-		cmd.Dir = dir
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "PANDORA_TMP_DIR=" + b.dir, "PANDORA_CONFIG=" + config}
-		return cmd.CombinedOutput()
-	}
-	defer func() {
-		if out, err := run("exit"); err != nil {
-			t.Errorf("exit: %v: %s", err, out)
-		}
-	}()
-	if out, err := run("start", "--name", "shop", "."); err != nil {
-		t.Fatalf("start: %v: %s", err, out)
-	}
+	b.original(t, config, dir)
 	t.Cleanup(func() {
 		if _, body, posts := recorder.last(); t.Failed() {
 			t.Logf("the last of %d posts: %s", posts, body)
-			out, _ := exec.Command("sh", "-c", "cat "+b.dir+"/logs/pandorajs/*.log | tail -30").CombinedOutput()
-			t.Logf("%s", out)
 		}
 	})
 	want := withoutValues(t, classWant)
