@@ -277,7 +277,8 @@ func (s *Session) take(t turn) {
 	s.rt.vm.ClearInterrupt()
 	if err != nil {
 		failure := s.rt.failure(err)
-		if failure.Kind == KindTimeout && !s.lives() {
+		// What was thrown unwinds by itself; all else is an interruption: of time, or process.exit.
+		if failure.Kind != KindThrow && !s.lives() {
 			defer s.options.Stuck(s.owner, failure)
 		}
 		if !s.settle(s.call, outcome{err: failure}) {

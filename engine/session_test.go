@@ -208,6 +208,38 @@ exports.fine = async () => { await null; return 'fine'; };
 	}
 }
 
+// TestSessionExits: process.exit deep inside of async functions breaks the world as running out of time does, and is told of.
+func TestSessionExits(t *testing.T) {
+	l := newLive(t, SessionOptions{}, `
+exports.deep = async () => { const inner = async () => { process.exit(7); }; await inner(); };
+exports.fine = async () => { await null; return 'fine'; };
+exports.throws = async () => { const inner = async () => { throw new Error('no'); }; await inner(); };
+`)
+	if value, err := l.do(t, "throws", nil); err == nil {
+		t.Error(value)
+	}
+	if value, err := l.do(t, "fine", nil); err != nil || value != `"fine"` {
+		t.Errorf("after an error: %s, %v", value, err)
+	}
+	l.mu.Lock()
+	if len(l.stuck) > 0 {
+		t.Errorf("stuck after an error: %q", l.stuck)
+	}
+	l.mu.Unlock()
+	if value, err := l.do(t, "deep", nil); err == nil || !strings.Contains(err.Error(), "process.exit(7) was called") {
+		t.Errorf("%s, %v", value, err)
+	}
+	within := time.Now().Add(10 * time.Second)
+	for told := false; !told; {
+		l.mu.Lock()
+		told = len(l.stuck) > 0 && strings.Contains(l.stuck[0], "tester: process.exit(7) was called")
+		l.mu.Unlock()
+		if !told && time.Now().After(within) {
+			t.Fatalf("stuck: %q", l.stuck)
+		}
+	}
+}
+
 // TestSessionCallWithin: a call pays for its own time only, and what does not pause is interrupted at its limit.
 func TestSessionCallWithin(t *testing.T) {
 	l := newLive(t, SessionOptions{Turn: 10 * time.Second}, `

@@ -261,10 +261,10 @@ func (w *worker) leave(gently bool) {
 	case !w.running:
 	case !w.leaving:
 		w.leaving, w.gently = true, gently
-		close(w.stop)
 		if !gently {
-			close(w.hurry)
+			close(w.hurry) // first: it must not begin gently
 		}
+		close(w.stop)
 	case w.gently && !gently:
 		w.gently = false
 		close(w.hurry)

@@ -151,7 +151,7 @@ func TestEventsArePrintedInOrder(t *testing.T) {
 	c := &cli{out: &out}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
 	slot := 1
-	p := &eventPrinter{cli: c, app: "shop", keep: 2}
+	p := &eventPrinter{cli: c, app: "shop", keep: 2, format: &format{name: formatTable}}
 	for _, e := range []state.Event{
 		{Time: at.Add(time.Second), App: "shop", Kind: "exited", Process: "web", Worker: &slot, PID: 7, Message: "gone\nfor good"},
 		{Time: at, App: "other", Kind: "ready"},
@@ -169,7 +169,7 @@ func TestEventsArePrintedInOrder(t *testing.T) {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
 	// No more is kept than asked for, however much is seen.
-	p = &eventPrinter{cli: c, keep: 3}
+	p = &eventPrinter{cli: c, keep: 3, format: &format{name: formatTable}}
 	for range 10000 {
 		p.see(state.Event{Time: at, Kind: "ready"})
 		if len(p.kept) > 100 {
