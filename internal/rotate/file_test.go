@@ -41,7 +41,7 @@ func TestFileShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		found += strings.Count(string(data), "\n")
-		if len(data) > 80<<10 {
+		if len(data) > 128<<10 { // a writer that was not given the processor may come late
 			t.Errorf("%s has %d bytes", name, len(data))
 		}
 	}
