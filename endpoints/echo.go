@@ -209,15 +209,10 @@ func params(c echo.Context, r *request) bool {
 func write(c echo.Context, a answer) error {
 	h := c.Response().Header()
 	maps.Copy(h, a.header)
-	if a.contentType != "" {
-		h[echo.HeaderContentType] = headerValue(a.contentType)
-		h[echo.HeaderXContentTypeOptions] = noSniff[:]
-	}
 	if a.gzipped {
 		h.Set(echo.HeaderContentEncoding, "gzip")
 		h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	}
-	h[echo.HeaderCacheControl] = noStore[:]
 	length := len(a.body)
 	var stamp [20]byte
 	var now []byte
@@ -225,7 +220,7 @@ func write(c echo.Context, a answer) error {
 		now = strconv.AppendInt(stamp[:0], time.Now().UnixMilli(), 10)
 		length += len(now) + len(a.tail)
 	}
-	h[echo.HeaderContentLength] = []string{strconv.Itoa(length)}
+	describe(h, a.contentType, []string{strconv.Itoa(length)})
 	c.Response().WriteHeader(a.status)
 	if c.Request().Method == http.MethodHead {
 		return nil
@@ -237,6 +232,16 @@ func write(c echo.Context, a answer) error {
 		}
 	}
 	return err
+}
+
+// describe sets the headers that every answer has; without a content type it has no body to be told of.
+func describe(h http.Header, contentType string, length []string) {
+	if contentType != "" {
+		h[echo.HeaderContentType] = headerValue(contentType)
+		h[echo.HeaderXContentTypeOptions] = noSniff[:]
+	}
+	h[echo.HeaderCacheControl] = noStore[:]
+	h[echo.HeaderContentLength] = length
 }
 
 // Values of headers that most answers have; nobody may change them.

@@ -100,11 +100,7 @@ const stampDigits = 13
 
 // send writes the page, measured before, with a time.
 func (p healthPage) send(w http.ResponseWriter, now time.Time) {
-	h := w.Header()
-	h["Content-Type"] = headerValue(p.contentType)
-	h["X-Content-Type-Options"] = noSniff[:]
-	h["Cache-Control"] = noStore[:]
-	h["Content-Length"] = p.length
+	describe(w.Header(), p.contentType, p.length)
 	w.WriteHeader(p.status)
 	_, err := w.Write(p.head)
 	if err != nil || p.tail == nil {

@@ -132,13 +132,11 @@ func (c *cli) nodeFacts(ctx context.Context) doctor.NodeFacts {
 	if err != nil {
 		return doctor.NodeFacts{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	version, err := nodeVersion(ctx)
 	if err != nil {
 		return doctor.NodeFacts{Path: path, Problem: err.Error()}
 	}
-	return doctor.NodeFacts{Path: path, Version: strings.TrimSpace(string(out))}
+	return doctor.NodeFacts{Path: path, Version: version}
 }
 
 // folderFacts looks at the home folder without making it.
@@ -189,16 +187,6 @@ func stateFacts(home state.Home) (f doctor.StateFacts, wanted bool) {
 		}
 	}
 	return f, wanted && !home.IsDown()
-}
-
-// listens reports whether somebody listens on a socket.
-func listens(path string) bool {
-	conn, err := net.DialTimeout("unix", path, time.Second)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
 }
 
 // daemonFacts asks the daemon, if there is one.

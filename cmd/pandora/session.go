@@ -97,12 +97,21 @@ func probe(ctx context.Context, home state.Home) (*control.Daemon, error) {
 // guardLives reports whether any guard listens.
 func guardLives(home state.Home) bool {
 	for _, path := range home.GuardSockets() {
-		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			conn.Close()
+		if listens(path) {
 			return true
 		}
 	}
 	return false
+}
+
+// listens reports whether somebody listens on a socket.
+func listens(path string) bool {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // mustAttach reports whether a daemon is missing: a guard lives, or it was lost together with the daemon and may have left

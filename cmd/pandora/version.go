@@ -39,7 +39,7 @@ func (c *cli) printVersion(ctx context.Context, f *format) error {
 	if err != nil {
 		return fmt.Errorf("find the path of this program: %w", err)
 	}
-	node := nodeVersion(ctx)
+	node, _ := nodeVersion(ctx) // one that does not answer is shown as none
 	if f.document() {
 		return c.printDocument(f, struct {
 			Version string `json:"version"`
@@ -58,13 +58,13 @@ func (c *cli) printVersion(ctx context.Context, f *format) error {
 	return nil
 }
 
-// nodeVersion asks the Node in PATH; "" when there is none.
-func nodeVersion(ctx context.Context) string {
+// nodeVersion asks the Node in PATH; "" and an error when there is none that answers.
+func nodeVersion(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "node", "--version").Output()
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), nil
 }
