@@ -242,7 +242,8 @@ exports.throws = async () => { const inner = async () => { throw new Error('no')
 
 // TestSessionCallWithin: a call pays for its own time only, and what does not pause is interrupted at its limit.
 func TestSessionCallWithin(t *testing.T) {
-	l := newLive(t, SessionOptions{Turn: 10 * time.Second}, `
+	t.Parallel()
+	l := newLive(t, SessionOptions{Turn: 20 * time.Second}, `
 exports.loop = () => { for (;;); };
 exports.loopLater = async () => { await new Promise((r) => setTimeout(r, 1)); for (;;); };
 exports.never = () => new Promise(() => {});
@@ -260,18 +261,18 @@ exports.fine = () => 'fine';
 		looped := make(chan error, 1)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := do(name, 200*time.Millisecond)
+			_, err := do(name, 3*time.Second)
 			looped <- err
 		})
 		// It waits for the loop, and that time is not its own.
 		for range 3 {
-			if value, err := do("fine", 100*time.Millisecond); err != nil || value != `"fine"` {
+			if value, err := do("fine", 2*time.Second); err != nil || value != `"fine"` {
 				t.Errorf("beside %s: %s, %v", name, value, err)
 			}
 		}
 		wg.Wait()
 		var failure *Error
-		if err := <-looped; !errors.As(err, &failure) || failure.Kind != KindTimeout || !strings.Contains(err.Error(), "did not return to its event loop within 200ms") {
+		if err := <-looped; !errors.As(err, &failure) || failure.Kind != KindTimeout || !strings.Contains(err.Error(), "did not return to its event loop within 3s") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
