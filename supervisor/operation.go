@@ -40,7 +40,7 @@ func (o *operation) final() bool { return o.snapshot.State != OpRunning }
 // newOperation makes an operation and remembers it; the caller holds mu.
 func (s *Supervisor) newOperation(r Request) *operation {
 	op := &operation{Request: r, snapshot: Operation{
-		ID: newUUID(), Kind: r.Kind, Process: r.Process, State: OpRunning, StartedAt: time.Now(), Steps: []Step{},
+		ID: newUUID(), Kind: r.Kind, Process: r.Process, Worker: r.Worker, State: OpRunning, StartedAt: time.Now(), Steps: []Step{},
 	}}
 	if s.app != nil {
 		op.snapshot.AppName = s.app.plan.App.AppName
@@ -49,7 +49,7 @@ func (s *Supervisor) newOperation(r Request) *operation {
 		op.snapshot.Steps = append(op.snapshot.Steps, Step{Process: name, State: "waiting", Total: total})
 	}
 	switch {
-	case r.Kind == OpReplace:
+	case r.Kind == OpReplace || r.Worker != nil:
 		add(r.Process, 1)
 	case r.Kind == OpStop || r.Plan == nil:
 		if s.app == nil || !s.live {

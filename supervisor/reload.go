@@ -379,8 +379,10 @@ func (s *Supervisor) performOne(op *operation) *Failure {
 		return failure
 	}
 	var leaving []*worker
-	switch op.Kind {
-	case OpReload:
+	switch kind := op.Kind; {
+	case op.Worker != nil:
+		failure = s.reloadWorker(op, app, r, plan, &leaving)
+	case kind == OpReload:
 		s.spawner.Update(plan)
 		op.Plan = plan
 		if r.stopped {
@@ -388,20 +390,20 @@ func (s *Supervisor) performOne(op *operation) *Failure {
 		} else {
 			failure = s.reloadRole(op, app, r, p, &leaving)
 		}
-	case OpReplace:
+	case kind == OpReplace:
 		op.Plan = plan
 		failure = s.reloadSlots(op, app, r, roleChange{
 			plan: plan, was: p, is: p, stopFirst: p.PolicyOrDefault().Reload == procfile.ReloadStopFirst,
 		}, op.slot, op.slot+1, &leaving)
-	case OpStop:
+	case kind == OpStop:
 		s.setStopped(r, true)
 		s.stopRole(op, r)
-	case OpRestart:
+	case kind == OpRestart:
 		s.stopRole(nil, r)
 		if op.ctx.Err() == nil {
 			failure = s.startAgain(op, app, r, p)
 		}
-	case OpStart:
+	case kind == OpStart:
 		failure = s.startAgain(op, app, r, p)
 	}
 	s.awaitLeaving(op, leaving)
@@ -409,6 +411,23 @@ func (s *Supervisor) performOne(op *operation) *Failure {
 	app.plan = withProcess(app, plan)
 	s.mu.Unlock()
 	s.changed()
+	return failure
+}
+
+// reloadWorker replaces one worker by one of the same definition; a restart stops it first.
+func (s *Supervisor) reloadWorker(op *operation, app *application, r *role, plan *Plan, leaving *[]*worker) *Failure {
+	p, slot := r.process, *op.Worker
+	op.Plan = plan
+	s.step(op, op.Process, func(st *Step) { st.State, st.StartedAt = "running", time.Now() })
+	failure := s.reloadSlots(op, app, r, roleChange{
+		plan: plan, was: p, is: p,
+		stopFirst: op.Kind == OpRestart || p.PolicyOrDefault().Reload == procfile.ReloadStopFirst,
+	}, slot, slot+1, leaving)
+	state := "done"
+	if failure != nil || op.ctx.Err() != nil {
+		state = "failed"
+	}
+	s.step(op, op.Process, func(st *Step) { st.State, st.FinishedAt = state, time.Now() })
 	return failure
 }
 

@@ -315,6 +315,11 @@ func (s *Supervisor) checkProcess(r Request) error {
 		return fmt.Errorf("%s: application %q has no process %q; it has %q", r.Kind, s.app.plan.App.AppName, r.Process, names)
 	case r.Kind == OpStart && !role.stopped:
 		return fmt.Errorf("process %q: %w", r.Process, ErrRunning)
+	case r.Worker == nil:
+	case role.stopped:
+		return fmt.Errorf("%s: process %q was stopped on its own: %w", r.Kind, r.Process, ErrNotRunning)
+	case *r.Worker < 0 || *r.Worker >= len(role.slots):
+		return fmt.Errorf("%s: process %q of application %q has no worker %d; it has %d, from 0", r.Kind, r.Process, s.app.plan.App.AppName, *r.Worker, len(role.slots))
 	}
 	return nil
 }
@@ -330,6 +335,9 @@ func checkRequest(r Request) error {
 	}
 	if r.Parallel < 0 {
 		return fmt.Errorf("parallel is %d, want 1 or more", r.Parallel)
+	}
+	if r.Worker != nil && (r.Process == "" || r.Plan != nil || r.Kind != OpRestart && r.Kind != OpReload) {
+		return errors.New("one worker can be restarted or reloaded, as a worker of a process and by the plan that runs")
 	}
 	if r.Plan == nil && r.Process != "" {
 		return nil

@@ -222,6 +222,8 @@ type Request struct {
 	Plan *Plan `json:"plan,omitempty"`
 	// Process limits start, stop, restart and reload to one process; "" is the whole application.
 	Process string `json:"process,omitempty"`
+	// Worker limits a restart or reload of one process to one of its workers; nil is all of them.
+	Worker *int `json:"worker,omitempty"`
 	// Parallel is how many workers of a process a reload replaces at a time; 0 is one.
 	Parallel int `json:"parallel,omitempty"`
 	// Before is the last status from a guard that was lost, for a start that takes its place: it goes on counting from

@@ -112,7 +112,11 @@ func operationSubject(op supervisor.Operation) string {
 	if op.Process == "" {
 		return op.AppName
 	}
-	return op.AppName + "/" + op.Process
+	s := selection{op.AppName, op.Process, anyWorker}
+	if op.Worker != nil {
+		s.worker = *op.Worker
+	}
+	return s.String()
 }
 
 // printOperations prints a table of operations.

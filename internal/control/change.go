@@ -18,6 +18,8 @@ type ChangeRequest struct {
 	Kind supervisor.OpKind `json:"kind"`
 	// Process limits the change to one process; "" is the whole application. A scale needs one.
 	Process string `json:"process,omitempty"`
+	// Worker limits a restart or reload of one process to one of its workers, by what runs: Start is nil then.
+	Worker *int `json:"worker,omitempty"`
 	// Parallel is how many workers of a process a reload replaces at a time; 0 is one.
 	Parallel int `json:"parallel,omitempty"`
 	// Scale is the number of workers to scale to.
@@ -153,7 +155,7 @@ func (f *Fleet) Change(ctx context.Context, name string, c ChangeRequest) (super
 
 // changeOf makes what a guard is asked for, and the record that holds once that has succeeded.
 func (f *Fleet) changeOf(c ChangeRequest, record *state.Record) (supervisor.Request, *state.Record, error) {
-	request := supervisor.Request{Kind: c.Kind, Process: c.Process, Parallel: c.Parallel}
+	request := supervisor.Request{Kind: c.Kind, Process: c.Process, Worker: c.Worker, Parallel: c.Parallel}
 	pending := *record
 	if c.Start != nil {
 		pending = *recordOf(*c.Start, record)
