@@ -250,8 +250,10 @@ type Operation struct {
 	ID      string `json:"id"`
 	Kind    OpKind `json:"kind"`
 	AppName string `json:"appName"`
-	// Process is the one process that it is about; "" is the whole application.
+	// Process is the one process that it is about; "" is the whole application. Worker is the one worker of it; nil is
+	// all of them.
 	Process    string    `json:"process,omitempty"`
+	Worker     *int      `json:"worker,omitempty"`
 	State      OpState   `json:"state"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
