@@ -48,8 +48,8 @@ var matrixApps = []matrixApp{
 	{name: "ws", kinds: []string{"fork", "cluster"}, ask: askWebSocket, short: true},
 	{name: "http2", kinds: []string{"fork", "cluster"}, ask: askHTTP2, short: true},
 	{name: "net", kinds: []string{"fork", "cluster"}, ask: askLines},
-	{name: "dgram", kinds: []string{"fork"}, ask: askDatagrams, exclusive: true, short: true},
-	{name: "dgram", kinds: []string{"cluster"}, ask: askDatagrams},
+	{name: "dgram", kinds: []string{"fork"}, ask: askDatagrams(100 * time.Millisecond), exclusive: true, short: true},
+	{name: "dgram", kinds: []string{"cluster"}, ask: askDatagrams(5 * time.Second)},
 }
 
 // TestMatrix starts each application, reloads it under light load, and stops it.
@@ -315,15 +315,15 @@ func askLines(ctx context.Context, address string) load.Result {
 	})
 }
 
-// askDatagrams sends datagrams and waits for each to come back.
-func askDatagrams(ctx context.Context, address string) load.Result {
-	return repeat(ctx, 4, func() (string, error) {
+// askDatagrams sends datagrams and waits for each to come back, as long as is given.
+func askDatagrams(within time.Duration) func(context.Context, string) load.Result {
+	ask := func(address string) (string, error) {
 		conn, err := net.Dial("udp", address)
 		if err != nil {
 			return "", err
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		conn.SetDeadline(time.Now().Add(within))
 		if _, err := conn.Write([]byte("ping")); err != nil {
 			return "", fmt.Errorf("not sent")
 		}
@@ -335,5 +335,8 @@ func askDatagrams(ctx context.Context, address string) load.Result {
 		time.Sleep(5 * time.Millisecond)
 		pid, _, _ := strings.Cut(string(buf[:n]), " ")
 		return pid, nil
-	})
+	}
+	return func(ctx context.Context, address string) load.Result {
+		return repeat(ctx, 4, func() (string, error) { return ask(address) })
+	}
 }
