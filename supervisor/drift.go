@@ -187,7 +187,7 @@ func (s *Supervisor) noteDrift(w *worker) {
 	s.publish(w)
 	s.log.Warn("worker evaluates the procfile differently", w.fields(zap.Strings("differences", drift.Differences))...)
 	s.addEvent(Event{
-		App: w.app.plan.App.AppName, Process: process, Worker: w.status.Worker, PID: w.status.PID, Kind: "drift",
+		App: w.plan.App.AppName, Process: process, Worker: w.status.Worker, PID: w.status.PID, Kind: "drift",
 		Message: "evaluates the procfile differently: " + strings.Join(drift.Differences, "; "),
 	})
 }

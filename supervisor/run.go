@@ -382,7 +382,7 @@ func (s *Supervisor) newID() int {
 // keepSockets closes the sockets of a process that has no worker now or soon, and opens them for one that starts.
 func (s *Supervisor) keepSockets(app *application, name string) {
 	s.mu.Lock()
-	r, appName := app.role(name), app.plan.App.AppName
+	r, appName, dev := app.role(name), app.plan.App.AppName, app.plan.Dev // a reload gives it another plan
 	s.mu.Unlock()
 	if r == nil {
 		return
@@ -391,7 +391,7 @@ func (s *Supervisor) keepSockets(app *application, name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	// Under dev a browser waits for the next change, not in front of a refusal.
-	wanted := app.plan.Dev || s.socketsWanted(r)
+	wanted := dev || s.socketsWanted(r)
 	switch {
 	case wanted && k.closed:
 		s.log.Info("listening sockets open again", zap.String("app", appName), zap.String("process", name))
