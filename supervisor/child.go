@@ -242,6 +242,12 @@ func (c *nodeChild) setListening(addresses, exclusive []string) bool {
 	return !slices.Equal(was, c.listening) || !slices.Equal(wasExclusive, c.exclusive)
 }
 
+// wayMessage says what a worker is at: code of the application that runs, or connections that a drain waits for.
+type wayMessage struct {
+	Doing       string `json:"doing"`
+	Connections int    `json:"connections"`
+}
+
 // receive handles one message.
 func (c *nodeChild) receive(m nodeipc.Message) {
 	if c.member != nil && c.member.Receive(m) {
@@ -263,7 +269,7 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 		Error     *errorReport `json:"error"`
 		Origin    string       `json:"origin"`
 		Handled   bool         `json:"handled"`
-		Doing     string       `json:"doing"`
+		wayMessage
 		driftMessage
 	}
 	if err := json.Unmarshal(m.Raw, &in); err != nil {
@@ -301,6 +307,8 @@ func (c *nodeChild) receive(m nodeipc.Message) {
 			c.drifted = true
 			c.events <- ChildEvent{Kind: ChildDrift, Drift: in.driftMessage.against(&c.spec.Plan.App)}
 		}
+	case "draining":
+		c.events <- ChildEvent{Kind: ChildDraining, Connections: in.Connections}
 	case "drained":
 		c.events <- ChildEvent{Kind: ChildDrained}
 	case "pong":

@@ -21,7 +21,7 @@ func TestHandOverKeepsEverything(t *testing.T) {
 		{role{}, "process slots workers stopped sockets wanted", ""},
 		{socketKeeper{}, "closed", "mu"},
 		{worker{}, "plan process shown status stage child services ready tries failures replaced because sent err answered pings pending",
-			"s app policy first must stop hurry done hold running leaving gently timer stable pulse doomed waits softly over taken"},
+			"s app policy first must stop hurry done hold running leaving gently timer stable pulse doomed waits softly over taken out connections"},
 		{nodeChild{}, "spec pid channel member logs abandon drifted started finished listening exclusive unheld said broken oomBefore",
 			"spawner output donated node dir env args process state tail readers unclear events served exit mu ended ending"},
 		{said{}, "report uncaught handled at", ""},

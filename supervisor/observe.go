@@ -26,7 +26,7 @@ func (s *Supervisor) Status() Status {
 	st.Sockets = append([]Socket{}, sockets...)
 	st.LastEvent = EventMark{Guard: s.guardID, Seq: s.seq}
 	if op := s.lastOperation(); op != nil {
-		o := op.copy()
+		o := s.snapshotOf(op)
 		st.Operation = &o
 	}
 	return st
@@ -58,7 +58,7 @@ func (s *Supervisor) Operation(id string) (Operation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if op := s.find(id); op != nil {
-		return op.copy(), true
+		return s.snapshotOf(op), true
 	}
 	return Operation{}, false
 }
@@ -69,7 +69,7 @@ func (s *Supervisor) Operations() []Operation {
 	defer s.mu.Unlock()
 	all := make([]Operation, len(s.operations))
 	for i, op := range s.operations {
-		all[i] = op.copy()
+		all[i] = s.snapshotOf(op)
 	}
 	return all
 }
@@ -95,7 +95,7 @@ func (s *Supervisor) Watch(ctx context.Context, id string) <-chan Operation {
 		close(c)
 		return c
 	}
-	c <- op.copy()
+	c <- s.snapshotOf(op)
 	if op.final() {
 		close(c)
 		return c
@@ -120,7 +120,7 @@ func (s *Supervisor) tellWatchers(op *operation) {
 	for _, c := range op.watchers {
 		for sent := false; !sent; {
 			select {
-			case c <- op.copy():
+			case c <- s.snapshotOf(op):
 				sent = true
 			default:
 				select {

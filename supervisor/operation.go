@@ -26,7 +26,7 @@ type operation struct {
 // stopsAll reports whether it is the stop of the application.
 func (o *operation) stopsAll() bool { return o.Kind == OpStop && o.Process == "" }
 
-// copy returns a snapshot that nobody changes; the caller holds mu.
+// copy returns a snapshot that nobody changes, without who is on the way; the caller holds mu.
 func (o *operation) copy() Operation {
 	c := o.snapshot
 	c.Steps = append([]Step{}, o.snapshot.Steps...)
@@ -257,6 +257,7 @@ func (s *Supervisor) awaitFirst(op *operation, first <-chan firstStart) *Failure
 
 // leave tells a worker to stop, and does not wait. One that is leaving gently hurries when it is told so.
 func (w *worker) leave(gently bool) {
+	w.out.Store(true)
 	switch {
 	case !w.running:
 	case !w.leaving:

@@ -60,6 +60,7 @@ func (w *worker) probeEnded(err error) {
 	if err == nil {
 		w.waits.probe = false
 		w.checkReady()
+		w.tellDoing()
 	}
 }
 

@@ -105,6 +105,8 @@ const (
 	ChildDrift
 	// ChildDoing: it runs code of the application that may take its time.
 	ChildDoing
+	// ChildDraining: how many connections its drain waits for has changed.
+	ChildDraining
 )
 
 // ChildEvent is one thing that a child tells.
@@ -120,6 +122,8 @@ type ChildEvent struct {
 	Drift *Drift
 	// Doing is what runs, with ChildDoing.
 	Doing string
+	// Connections is how many there are, with ChildDraining.
+	Connections int
 }
 
 // PermanentError is an error that another try cannot mend, as a missing Node.

@@ -133,6 +133,9 @@ type WorkerStatus struct {
 	NextTryAt time.Time `json:"nextTryAt,omitzero"`
 	// Reason says in a sentence why the worker is in backoff or fatal; "" otherwise.
 	Reason string `json:"reason,omitempty"`
+	// Doing is what a worker that is starting or stopping is at, as a clause ("waits for http://127.0.0.1:80/ to answer",
+	// "drains 3 connections"); "" otherwise, and when there is nothing to say.
+	Doing string `json:"doing,omitempty"`
 	// Listening are the addresses the worker listens on, in a form that does not change from one generation to the next;
 	// Exclusive are those of them that only one process can hold.
 	Listening []string `json:"listening,omitempty"`
@@ -277,6 +280,12 @@ type Step struct {
 	Total      int       `json:"total"`
 	StartedAt  time.Time `json:"startedAt,omitzero"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
+	// Starting and Leaving count the workers that are on their way while the operation runs: to being ready, and out. A step
+	// that is done may have some that leave, as those that a reload has replaced.
+	Starting int `json:"starting,omitempty"`
+	Leaving  int `json:"leaving,omitempty"`
+	// Doing is what the first of them is at, as WorkerStatus.Doing.
+	Doing string `json:"doing,omitempty"`
 }
 
 // Failure says why an operation failed.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,8 @@ type worker struct {
 	hold chan *rest
 	// running, leaving and gently belong to the goroutine of Supervisor.Run.
 	running, leaving, gently bool
+	// out is true once it was told to leave.
+	out atomic.Bool
 	// shown is what Status tells; guarded by Supervisor.mu.
 	shown WorkerStatus
 
@@ -58,6 +61,8 @@ type worker struct {
 	answered time.Time // when its event loop answered last
 	pings    int       // how many were sent since
 	softly   bool      // it drains gently
+
+	connections int // how many it drains, as it said last
 
 	pending []ChildEvent // said while it stood still, and not handled yet
 	over    bool         // its child has ended while it stood still
@@ -172,13 +177,16 @@ func (w *worker) said(e ChildEvent) {
 		w.answered = time.Now()
 		w.startProbe()
 		w.checkReady()
+		w.tellDoing()
 	case ChildMessage:
 		w.waits.message = false
 		w.checkReady()
+		w.tellDoing()
 	case ChildListening:
 		w.status.Listening, w.status.Exclusive = w.child.Listening(), w.child.Exclusive()
 		w.s.publish(w)
 		w.checkReady()
+		w.tellDoing()
 	case ChildPong:
 		w.answered, w.pings = time.Now(), 0
 		if !w.status.UnresponsiveSince.IsZero() {
@@ -191,6 +199,10 @@ func (w *worker) said(e ChildEvent) {
 		w.handle(eventError)
 	case ChildDoing:
 		w.waits.doing = e.Doing
+		w.tellDoing()
+	case ChildDraining:
+		w.connections = e.Connections
+		w.tellDoing()
 	case ChildDrift:
 		w.status.Drift = e.Drift
 		w.s.noteDrift(w)
@@ -285,6 +297,10 @@ func (w *worker) entered() {
 	}
 	if w.stage != stageBackoff {
 		w.status.NextTryAt = time.Time{}
+	}
+	w.status.Doing = ""
+	if w.stage != stageStarting { // there is no process yet
+		w.status.Doing = w.atNow()
 	}
 	w.s.publish(w)
 	w.s.keepSockets(w.app, w.process.ProcessName)
@@ -430,7 +446,7 @@ func (w *worker) spawn() {
 	w.status.PID, w.status.LogPath, w.status.SpawnedAt = child.PID(), child.LogPath(), time.Now()
 	w.status.Inspector = ""
 	w.status.Generation, w.status.Drift = spec.Generation, nil
-	w.services, w.because, w.sent = 0, "", ""
+	w.services, w.because, w.sent, w.connections = 0, "", "", 0
 	ready := w.policy.Ready
 	w.waits = waits{report: true, message: ready != nil && ready.Message != nil, probe: ready != nil && ready.Message == nil}
 	w.timer.Reset(w.startTime())

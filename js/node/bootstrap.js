@@ -4,7 +4,7 @@
 // lane of the IPC channel:
 //
 //   to the guard:   ready {services}, error {error}, uncaught {origin, handled, error}, doing {doing},
-//                   drift {digest, binding?, failure?}, drained, finish_shutdown {error?}, pong {id}
+//                   drift {digest, binding?, failure?}, draining {connections}, drained, finish_shutdown {error?}, pong {id}
 //   from the guard: drain {timeoutMs, graceMs, gently}, shutdown, ping
 //
 // When the channel breaks the process ends: without its guard nobody would count, stop or replace it.
@@ -172,10 +172,10 @@ function withChildren(drain, clustered) {
   if (clustered) return drain;
   return {
     active: drain.active,
-    begin(leave, done) {
+    begin(leave, done, tell) {
       let left = 2;
       const each = () => { left -= 1; if (left === 0) done(); };
-      drain.begin(leave, each);
+      drain.begin(leave, each, tell);
       nested.begin(leave, each);
     },
   };
@@ -199,7 +199,7 @@ function answer(lane, worker, drain) {
       process.once('SIGTERM', () => process.channel?.unref());
     }
     const left = worker.leave(leave.timeoutMs);
-    drain.begin(leave, () => { left.then(() => lane.send('drained')); });
+    drain.begin(leave, () => { left.then(() => lane.send('drained')); }, (connections) => lane.send('draining', { connections }));
   });
   lane.on('shutdown', async () => {
     const error = await worker.stop();

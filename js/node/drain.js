@@ -17,6 +17,8 @@ const GOING_AWAY = Buffer.from([0x88, 2, 0x03, 0xe9]);
  */
 const QUIET_MS = 200;
 const BUSY_MS = 1000;
+/** How many connections are left is told no more often than this. */
+const TELL_MS = 300;
 
 /**
  * @typedef {object} Tracked
@@ -40,8 +42,9 @@ const BUSY_MS = 1000;
 
 /**
  * @typedef {object} Drain
- * @property {(leave: Leave, done: () => void) => void} begin done is called once every server has closed, or the time is
- *   over. A second call while draining adds its done; when it is not gentle, the drain is not from then on.
+ * @property {(leave: Leave, done: () => void, tell?: (connections: number) => void) => void} begin done is called once every
+ *   server has closed, or the time is over. A second call while draining adds its done; when it is not gentle, the drain is
+ *   not from then on. tell is told how many connections are left, whenever that is another number; of the first call only.
  * @property {() => boolean} active
  */
 
@@ -64,7 +67,8 @@ function installDrain() {
   wrapListen(servers);
   wrapClose(drained);
 
-  function run() {
+  /** @param {(connections: number) => void} [tell] */
+  function run(tell) {
     const diagnostics = require('node:diagnostics_channel');
     // Later requests on connections that are still busy are answered with `Connection: close`, so that Node ends the
     // connection after the answer and no client can lose a race.
@@ -79,6 +83,7 @@ function installDrain() {
       closeAfterAnswer(tracked);
     }
     let sweeps = 0;
+    let told = { connections: 0, at: began };
     const sweep = () => {
       const now = Date.now();
       for (const tracked of open) {
@@ -94,6 +99,11 @@ function installDrain() {
         if (now >= graceEnd) endStreams(tracked);
       }
       sweeps += 1;
+      if (tell && now >= told.at + TELL_MS) {
+        const connections = [...open].reduce((sum, { server }) => sum + (server._connections ?? 0), 0);
+        if (connections !== told.connections) tell(connections);
+        told = { connections, at: now };
+      }
       if (open.size > 0 && now < deadline) return;
       clearInterval(timer);
       const done = waiting;
@@ -108,7 +118,7 @@ function installDrain() {
 
   return {
     active: () => draining,
-    begin(leave, done) {
+    begin(leave, done, tell) {
       const first = waiting.length === 0;
       const timeoutMs = positive(leave.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
       if (first || !leave.gently) {
@@ -118,7 +128,7 @@ function installDrain() {
       }
       waiting.push(done);
       draining = true;
-      if (first) run();
+      if (first) run(tell);
     },
   };
 }
