@@ -213,11 +213,13 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 	defer end()
 	wg.Go(func() { d.fleet.Run(living) })
 	wg.Go(func() { d.monitor.run(living) })
+	watch := newTopWatch(d.fleet.List, d.monitor.registry, d.monitor.server)
+	wg.Go(func() { watch.run(living) })
 	served := make(chan error, 1)
 	wg.Go(func() {
 		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
 			Fleet: d.fleet, Version: version, Info: d.info, Stay: d.stay, Exit: func() { once.Do(func() { close(exit) }) },
-			Leave: func() { left.Do(func() { close(leave) }) }, Reload: d.reload,
+			Leave: func() { left.Do(func() { close(leave) }) }, Reload: d.reload, Top: watch.measure,
 		}))
 	})
 	var tcp net.Listener

@@ -20,6 +20,8 @@ type DaemonConfig struct {
 	Exit func()
 	// Reload takes the configuration as it is kept now; nil refuses.
 	Reload func() (Reloaded, error)
+	// Top measures what the live view shows; nil refuses.
+	Top func(context.Context) Top
 	// Leave makes the daemon end at once and leave the guards alone; it returns at once. nil refuses.
 	Leave func()
 }
@@ -49,6 +51,7 @@ type listAnswer struct {
 //	GET  /v1/applications                    all of them
 //	GET  /v1/applications/{name}             one, with its graph
 //	GET  /v1/applications/{name}/settled     once it runs, has failed to, or is not wanted
+//	GET  /v1/top                             all of them, with what their workers use
 //	POST /v1/applications                    StartRequest: begins a start
 //	POST /v1/applications/{name}/restart     StartRequest: begins a restart
 //	POST /v1/applications/{name}/stop        begins a stop
@@ -118,6 +121,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	f.handleChanges(mux, same)
 	f.handleLeave(mux, cfg.Leave)
 	handleReload(mux, same, cfg.Reload)
+	handleTop(mux, same, cfg.Top)
 	f.handleHistory(mux, same)
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {
