@@ -19,6 +19,11 @@ const QUIET_MS = 200;
 const BUSY_MS = 1000;
 /** How many connections are left is told no more often than this. */
 const TELL_MS = 300;
+/**
+ * A drain that is not gentle leaves idle connections alone for so long, too: a request that is on its way to one of them, or
+ * lies in the kernel while the loop is busy, would be answered with a reset. Whoever asks in this time is told to close.
+ */
+const LAST_CALL_MS = 100;
 
 /**
  * @typedef {object} Tracked
@@ -82,10 +87,11 @@ function installDrain() {
       stopAccepting(tracked);
       closeAfterAnswer(tracked);
     }
-    let sweeps = 0;
     let told = { connections: 0, at: began };
     const sweep = () => {
       const now = Date.now();
+      /** @type {Tracked[]} */
+      const idle = [];
       for (const tracked of open) {
         if (tracked.closed) {
           open.delete(tracked);
@@ -93,17 +99,18 @@ function installDrain() {
         }
         for (const [session, use] of tracked.sessions) {
           const quiet = use.streams === 0 && now >= use.since + QUIET_MS;
-          if (quiet || !gently || now >= began + BUSY_MS) session.close();
+          if (quiet || now >= began + (gently ? BUSY_MS : LAST_CALL_MS)) session.close();
         }
-        if (!gently || now >= began + idleTime(tracked.server)) closeIdle(tracked, sweeps > 0);
+        if (now >= began + (gently ? idleTime(tracked.server) : LAST_CALL_MS)) idle.push(tracked);
         if (now >= graceEnd) endStreams(tracked);
       }
-      sweeps += 1;
       if (tell && now >= told.at + TELL_MS) {
         const connections = [...open].reduce((sum, { server }) => sum + (server._connections ?? 0), 0);
         if (connections !== told.connections) tell(connections);
         told = { connections, at: now };
       }
+      // Right after the loop has read what there is, so that no request waits unread on what is closed.
+      if (idle.length > 0) setImmediate(() => idle.forEach(closeIdle));
       if (open.size > 0 && now < deadline) return;
       clearInterval(timer);
       const done = waiting;
@@ -292,13 +299,12 @@ function closeAfterAnswer(tracked) {
 }
 
 /**
+ * Closes connections without a request, also those that have sent nothing so far.
  * @param {Tracked} tracked
- * @param {boolean} silentToo close connections that have sent nothing so far, too
  */
-function closeIdle(tracked, silentToo) {
+function closeIdle(tracked) {
   if (!tracked.http) return;
   tracked.server.closeIdleConnections();
-  if (!silentToo) return;
   for (const socket of tracked.sockets) {
     if (socket.bytesRead === 0 && !socket._httpMessage) socket.destroy();
   }

@@ -85,6 +85,31 @@ test('a drain answers what is in flight, closes what is idle and refuses the res
   await stop(worker);
 });
 
+test('requests that lie unread in the kernel when a drain begins are answered', async () => {
+  const gate = path.join(folder(), 'open');
+  const { worker, port } = await serve(`${APP}
+    const fs = require('fs');
+    listen(require('http').createServer((request, response) => {
+      answer(request, response);
+      if (request.url !== '/block') return;
+      console.log('> blocked');
+      setImmediate(() => { while (!fs.existsSync(${JSON.stringify(gate)})); });
+    }));`);
+  const [idle, fresh] = [await keepAlive(port), net.connect(port, '127.0.0.1')];
+  await new Promise((resolve) => fresh.once('connect', resolve));
+  let text = '';
+  const ended = new Promise((resolve) => fresh.on('data', (data) => { text += data; }).on('error', () => {}).once('close', resolve));
+  await get(http, { port, path: '/block' });
+  await worker.printed('blocked');
+  worker.send('drain', { timeoutMs: 5000 });
+  for (const socket of [idle.socket, fresh]) await new Promise((resolve) => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n', resolve));
+  fs.writeFileSync(gate, '');
+  await worker.next('drained');
+  await ended;
+  for (const each of [idle.text, text]) assert.match(each, /^HTTP\/1.1 200 OK\r\n[^]*fast$/);
+  await stop(worker);
+});
+
 test('no request fails that was sent before the drain, with and without keep-alive', async () => {
   for (const keep of [true, false]) {
     const { worker, port } = await serve(`${APP} listen(require('http').createServer(answer));`);
