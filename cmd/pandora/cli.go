@@ -210,7 +210,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.validateCommand(), c.planCommand(),
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
-		c.resurrectCommand(), c.startupCommand(), c.guardCommand(),
+		c.resurrectCommand(), c.startupCommand(), c.guardCommand(), c.topCommand(),
 		c.completionCommand(), c.doctorCommand(), c.importCommand(),
 	)
 	c.complete(root)

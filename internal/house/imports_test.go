@@ -36,6 +36,7 @@ func mayImport() map[string][]string {
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
 		"internal/doctor":      {},
+		"internal/top":         {},
 		"internal/envfile":     {},
 		"internal/load":        {},
 		"internal/bench":       {"internal/load", "js", "procfile/evaluate"},
