@@ -20,22 +20,32 @@ func (c *cli) reloadCommand() *cobra.Command {
 	parallel := 1
 	var flags againFlags
 	cmd := &cobra.Command{
-		Use:   "reload [appName[/process]]",
+		Use:   "reload [app[/process[/worker]]...]",
 		Short: "Replace the workers one by one, without a moment when nobody answers",
 		Long: `Reload evaluates the procfile again and makes it what runs: each new worker is ready before the one it replaces is told
 to finish. If one does not become ready, replacing stops, and the old worker of its slot stays: the exit code is 6 when
-some workers were replaced, 1 when none was. An application that is stopped is started.`,
-		Args: arguments(0, 1, "one application name"),
+some workers were replaced, 1 when none was. A single worker is replaced by one of the definition that runs. An application
+that is stopped and named is started; by a pattern or all only what runs is reloaded.`,
+		Example: `  pandora reload shop
+  pandora reload shop/web --parallel 2
+  pandora reload shop/web/1
+  pandora reload all`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, process, err := processArgument(args)
-			if err != nil {
-				return err
-			}
 			if parallel < 1 {
 				return usageError(fmt.Errorf("--parallel is %d, want 1 or more", parallel))
 			}
-			request := control.ChangeRequest{Kind: supervisor.OpReload, Process: process, Parallel: parallel}
-			return c.change(cmd.Context(), name, request, flags)
+			reload := func(ctx context.Context, c *cli, s selection) error {
+				return c.change(ctx, s, control.ChangeRequest{Kind: supervisor.OpReload, Parallel: parallel}, flags)
+			}
+			if !isOne(args) {
+				return c.againSelected(cmd.Context(), args, supervisor.OpReload, reload)
+			}
+			s, err := one(args)
+			if err != nil {
+				return err
+			}
+			return reload(cmd.Context(), c, s)
 		},
 	}
 	cmd.Flags().IntVar(&parallel, "parallel", 1, "how many workers of a process are replaced at a time")
@@ -56,37 +66,87 @@ func (f *againFlags) add(cmd *cobra.Command) {
 
 func (c *cli) scaleCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "scale appName process number",
+		Use:   "scale app[/process]... number",
 		Short: "Change the number of workers of a process, until the next reload",
 		Long: `Scale adds workers to a process, or takes some away when they have answered what they were asked; the others are left
 alone. A plain process of which there are to be several becomes a cluster, which replaces its one worker.
 
 The number holds until the procfile is evaluated again, by reload, restart or start: the procfile says what is to run. To
-keep it, write it there: .scale(n).`,
-		Args: arguments(3, 3, "an application name, a process and a number"),
+keep it, write it there: .scale(n).
+
+An application that has only one process may stand for it; "app process number" is accepted, too.`,
+		Example: `  pandora scale shop/web 4
+  pandora scale shop 4
+  pandora scale 'shop-*/web' 2`,
+		Args: arguments(2, maxSelectors, "processes, as app/process, and a number"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := strconv.Atoi(args[2])
-			if err != nil || n < 1 {
-				return usageError(fmt.Errorf("the number of workers is %q, want 1 or more; [ pandora stop %s/%s ] stops a process", args[2], args[0], args[1]))
+			selectors, number := args[:len(args)-1], args[len(args)-1]
+			if len(selectors) == 2 && !strings.Contains(selectors[0]+selectors[1], "/") {
+				selectors = []string{selectors[0] + "/" + selectors[1]}
 			}
-			return c.change(cmd.Context(), args[0], control.ChangeRequest{Kind: supervisor.OpScale, Process: args[1], Scale: n}, againFlags{})
+			n, err := strconv.Atoi(number)
+			if err != nil || n < 1 {
+				return usageError(fmt.Errorf("the number of workers is %s, want 1 or more; [ pandora stop %s ] stops a process", shorten(number), strings.Join(selectors, " ")))
+			}
+			return c.scale(cmd.Context(), selectors, n)
 		},
 	}
 }
 
-// processArgument reads "appName" or "appName/process".
-func processArgument(args []string) (name, process string, err error) {
-	if len(args) == 1 {
-		if before, after, found := strings.Cut(args[0], "/"); found && before != "" && after != "" {
-			return before, after, nil
+// scale runs the verb scale.
+func (c *cli) scale(ctx context.Context, selectors []string, n int) error {
+	set := func(ctx context.Context, c *cli, s selection) error {
+		return c.change(ctx, s, control.ChangeRequest{Kind: supervisor.OpScale, Scale: n}, againFlags{})
+	}
+	if isOne(selectors) && strings.Contains(selectors[0], "/") {
+		s, err := one(selectors)
+		if err == nil {
+			err = s.withoutWorker("scale")
+		}
+		if err != nil {
+			return err
+		}
+		return set(ctx, c, s)
+	}
+	g, err := c.gather(ctx, selectors)
+	if err != nil {
+		return err
+	}
+	g.close()
+	for i := range g.all {
+		if err := g.all[i].onlyProcess(); err != nil {
+			return err
 		}
 	}
-	name, err = nameArgument(args)
-	return name, "", err
+	return c.each(ctx, pastOf(supervisor.OpScale), g.all, set)
 }
 
-// change begins a change of what runs and follows it.
-func (c *cli) change(ctx context.Context, name string, request control.ChangeRequest, flags againFlags) error {
+// onlyProcess makes an application stand for its only process; its parts are processes then.
+func (s *subject) onlyProcess() error {
+	if err := s.withoutWorkers("scale"); err != nil {
+		return err
+	}
+	if s.parts[0].process != "" {
+		return nil
+	}
+	names := processNames(s.app)
+	if len(names) != 1 && !s.stopped() {
+		return usageError(fmt.Errorf("scale %s: it has %d processes, say which: [ pandora scale %s/PROCESS NUMBER ]; there are %s",
+			s.app.AppName, len(names), s.app.AppName, strings.Join(names, ", ")))
+	}
+	if len(names) == 1 {
+		s.parts[0].process = names[0]
+	}
+	return nil
+}
+
+// change begins a change of what runs and follows it; what s says of process and worker goes into the request.
+func (c *cli) change(ctx context.Context, s selection, request control.ChangeRequest, flags againFlags) error {
+	name := s.app
+	request.Process = s.process
+	if s.worker != anyWorker {
+		request.Worker = &s.worker
+	}
 	var home state.Home
 	var d *control.Daemon
 	var op supervisor.Operation
@@ -96,7 +156,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	})
 	switch control.CodeOf(err) {
 	case control.CodeNotFound:
-		return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w", request.Kind, err)}
+		return &failure{code: exitNotFound, err: fmt.Errorf("%s: %w%s", request.Kind, err, c.suggestion(ctx, name))}
 	case control.CodeInvalid:
 		return usageError(fmt.Errorf("%s: %w", request.Kind, err))
 	}
@@ -107,11 +167,7 @@ func (c *cli) change(ctx context.Context, name string, request control.ChangeReq
 	if err := c.follow(ctx, home, d, op); err != nil {
 		return err
 	}
-	what := name
-	if request.Process != "" {
-		what += "/" + request.Process
-	}
-	c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", what, pastOf(request.Kind))))
+	c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", s, pastOf(request.Kind))))
 	return nil
 }
 
@@ -125,7 +181,7 @@ func (c *cli) submitChange(ctx context.Context, name string, request control.Cha
 			return home, nil, op, err
 		}
 	}
-	if request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart {
+	if (request.Kind == supervisor.OpReload || request.Kind == supervisor.OpRestart) && request.Worker == nil {
 		request.Start, err = c.again(ctx, home, name, flags)
 	}
 	if err == nil {
@@ -159,7 +215,7 @@ func (c *cli) outlast(ctx context.Context, what func() error) error {
 func (c *cli) withoutDaemon(ctx context.Context, home state.Home, name string, request control.ChangeRequest) (*control.Daemon, error) {
 	record, err := home.ReadRecord(name)
 	if errors.Is(err, state.ErrNoRecord) {
-		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s: %s does not exists!", request.Kind, name)}
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s: %s does not exists!%s", request.Kind, name, c.suggestion(ctx, name))}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", request.Kind, name, err)
@@ -235,11 +291,18 @@ func (c *cli) createCommand() *cobra.Command {
 
 func (c *cli) deleteCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "delete appName",
+		Use:     "delete app...",
 		Aliases: []string{"destroy"},
-		Short:   "Stop an application and forget it; its logs stay",
-		Args:    arguments(1, 1, "one application name"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return c.delete(cmd.Context(), args[0]) },
+		Short:   "Stop applications and forget them; their logs stay",
+		Example: `  pandora delete shop
+  pandora delete 'shop-*'`,
+		Args: arguments(1, maxSelectors, "application names"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if isOne(args) && !strings.Contains(args[0], "/") {
+				return c.delete(cmd.Context(), args[0])
+			}
+			return c.deleteSelected(cmd.Context(), args)
+		},
 	}
 }
 
@@ -294,8 +357,40 @@ func (c *cli) offline(ctx context.Context, home state.Home, event state.Event, c
 	return nil
 }
 
-// delete runs the verb delete.
+// delete runs the verb delete for one application.
 func (c *cli) delete(ctx context.Context, name string) error {
+	if err := c.forget(ctx, name); err != nil {
+		return err
+	}
+	home, d, err := c.attach(ctx)
+	if err != nil || d == nil {
+		return err
+	}
+	defer d.Close()
+	return c.endIfIdle(ctx, home, d)
+}
+
+// deleteSelected runs the verb delete for what selectors mean.
+func (c *cli) deleteSelected(ctx context.Context, selectors []string) error {
+	g, err := c.gather(ctx, selectors)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	for _, s := range g.all {
+		if s.parts[0].process != "" {
+			return usageError(fmt.Errorf("delete %s: only whole applications can be deleted; [ pandora stop %s ] stops a process", s.parts[0], s.parts[0]))
+		}
+	}
+	err = c.each(ctx, "deleted", g.all, func(ctx context.Context, c *cli, s selection) error { return c.forget(ctx, s.app) })
+	if err != nil || g.daemon == nil {
+		return err
+	}
+	return c.endIfIdle(ctx, g.home, g.daemon)
+}
+
+// forget stops an application and deletes its record.
+func (c *cli) forget(ctx context.Context, name string) error {
 	err := c.outlast(ctx, func() error {
 		home, d, err := c.attach(ctx)
 		if err != nil {
@@ -308,18 +403,13 @@ func (c *cli) delete(ctx context.Context, name string) error {
 		return d.Delete(ctx, name)
 	})
 	if control.CodeOf(err) == control.CodeNotFound {
-		err = &failure{code: exitNotFound, err: fmt.Errorf("delete: %w", err)}
+		err = &failure{code: exitNotFound, err: fmt.Errorf("delete: %w%s", err, c.suggestion(ctx, name))}
 	}
 	if err != nil {
 		return err
 	}
 	c.say("%s", green(c.outColour, name+" deleted successfully!"))
-	home, d, err := c.attach(ctx)
-	if err != nil || d == nil {
-		return err
-	}
-	defer d.Close()
-	return c.endIfIdle(ctx, home, d)
+	return nil
 }
 
 // deleteOffline forgets an application while nothing runs; a record that cannot be read is forgotten, too.

@@ -63,7 +63,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"bogus"}, 2, "", `unknown command "bogus"`},
 		{[]string{"strat"}, 2, "", "did you mean start"},
 		{[]string{"start", "--nonsense"}, 2, "", "nonsense"},
-		{[]string{"start", "a", "b"}, 2, "", "one folder"},
+		{[]string{"start", "a", "b"}, 3, "", `there is no application "a"`},
 		{[]string{"start", "--env", "nonsense"}, 2, "", "--env"},
 		{[]string{"start", "--name", "a/b"}, 2, "", `"a/b"`},
 		{[]string{"start", "/no/such/folder"}, 1, "", "/no/such/folder"},

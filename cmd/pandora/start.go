@@ -80,19 +80,32 @@ func (f *appFlags) read(c *cli, argument string) (described, error) {
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
-		Use:   "start [targetPath or appName[/process]]",
+		Use:   "start [targetPath or appName[/process]...]",
 		Short: "Start an application and wait until it is ready",
 		Long: `Start evaluates the procfile in a folder and starts what it describes; when that fails, nothing of it stays.
 A name that is no folder here means the application of that name that was started or created before, from whatever folder:
 its procfile is evaluated again, over the environment and flags of that time; flags given now take their place. With
-appName/process a process that was stopped on its own runs again.`,
-		Args: arguments(0, 1, "one folder or application name"),
+appName/process a process that was stopped on its own runs again. Several are started at once, patterns such as 'shop-*' and
+all are of applications that are recorded and do not run.`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !isOne(args) && !isFolder(args) {
+				return c.startSelected(cmd.Context(), args, flags)
+			}
 			return c.start(cmd.Context(), first(args), flags)
 		},
 	}
 	flags.add(cmd)
 	return cmd
+}
+
+// isFolder reports whether the one argument is a path, however it looks like a pattern.
+func isFolder(args []string) bool {
+	if len(args) != 1 {
+		return false
+	}
+	_, err := os.Stat(args[0])
+	return err == nil
 }
 
 // first returns the first argument, or "".
@@ -106,7 +119,7 @@ func first(args []string) string {
 // start runs the verb start.
 func (c *cli) start(ctx context.Context, argument string, flags appFlags) error {
 	if name, process, ok := c.recordedProcess(argument); ok {
-		return c.change(ctx, name, control.ChangeRequest{Kind: supervisor.OpStart, Process: process}, againFlags{})
+		return c.change(ctx, selection{name, process, anyWorker}, control.ChangeRequest{Kind: supervisor.OpStart}, againFlags{})
 	}
 	c.warnOfRotation()
 	home, request, err := c.toStart(ctx, argument, flags)
@@ -128,8 +141,8 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 
 // recordedProcess reads "appName/process" of an application that is recorded; a folder of that name comes first.
 func (c *cli) recordedProcess(argument string) (name, process string, ok bool) {
-	name, process, err := processArgument([]string{argument})
-	if err != nil || process == "" {
+	s, err := splitSelector(argument)
+	if err != nil || s.process == "" || s.worker != anyWorker {
 		return "", "", false
 	}
 	if _, err := os.Stat(argument); err == nil {
@@ -139,8 +152,8 @@ func (c *cli) recordedProcess(argument string) (name, process string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	_, err = home.ReadRecord(name)
-	return name, process, err == nil
+	_, err = home.ReadRecord(s.app)
+	return s.app, s.process, err == nil
 }
 
 // toStart is what an argument of start means: a recorded application, or the one in a folder. A folder comes first.

@@ -13,23 +13,32 @@ import (
 
 func (c *cli) stopCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "stop [appName[/process]]",
-		Short: "Stop an application, or one of its processes; its record is kept",
-		Args:  arguments(0, 1, "one application name"),
+		Use:   "stop [app[/process]...]",
+		Short: "Stop applications, or single processes; their records are kept",
+		Long: `Stop ends the workers of applications, or of single processes: by name, by a pattern such as 'shop-*', or all. Without a
+name it is the application of the current folder. What is stopped stays so until it is started. With the last application
+the daemon ends, too.`,
+		Example: `  pandora stop shop
+  pandora stop shop/web
+  pandora stop shop blog 'api-*'`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, process, err := processArgument(args)
-			if err != nil {
+			if !isOne(args) {
+				return c.stopSelected(cmd.Context(), args)
+			}
+			s, err := one(args)
+			switch {
+			case err != nil:
 				return err
+			case s.process != "":
+				return c.stopPart(cmd.Context(), s)
 			}
-			if process != "" {
-				return c.change(cmd.Context(), name, control.ChangeRequest{Kind: supervisor.OpStop, Process: process}, againFlags{})
-			}
-			return c.stop(cmd.Context(), name)
+			return c.stop(cmd.Context(), s.app)
 		},
 	}
 }
 
-// stop runs the verb stop. With the last application the daemon ends, too.
+// stop runs the verb stop for one application.
 func (c *cli) stop(ctx context.Context, name string) error {
 	home, d, err := c.attach(ctx)
 	if err != nil {
@@ -40,10 +49,66 @@ func (c *cli) stop(ctx context.Context, name string) error {
 		return unwish(ctx, home, name)
 	}
 	defer d.Close()
+	if err := c.stopWhole(ctx, home, d, name); err != nil {
+		return err
+	}
+	return c.endDaemon(ctx, home, d)
+}
+
+// stopSelected runs the verb stop for what selectors mean.
+func (c *cli) stopSelected(ctx context.Context, selectors []string) error {
+	g, err := c.gather(ctx, selectors)
+	if err != nil {
+		return err
+	}
+	if g.daemon == nil {
+		c.say(notRunning)
+		for _, s := range g.all {
+			if err := unwish(ctx, g.home, s.app.AppName); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	defer g.close()
+	var running []subject
+	for _, s := range g.all {
+		if err := s.withoutWorkers("stop"); err != nil {
+			return err
+		}
+		if s.named || !s.stopped() {
+			running = append(running, s)
+		}
+	}
+	if len(running) == 0 {
+		c.say("nothing of it runs")
+		return nil
+	}
+	if err := c.each(ctx, pastOf(supervisor.OpStop), running, func(ctx context.Context, c *cli, s selection) error {
+		if s.process != "" {
+			return c.stopPart(ctx, s)
+		}
+		return c.stopWhole(ctx, g.home, g.daemon, s.app)
+	}); err != nil {
+		return err
+	}
+	return c.endDaemon(ctx, g.home, g.daemon)
+}
+
+// stopPart stops one process of an application.
+func (c *cli) stopPart(ctx context.Context, s selection) error {
+	if err := s.withoutWorker("stop"); err != nil {
+		return err
+	}
+	return c.change(ctx, s, control.ChangeRequest{Kind: supervisor.OpStop}, againFlags{})
+}
+
+// stopWhole stops an application and waits for its end.
+func (c *cli) stopWhole(ctx context.Context, home state.Home, d *control.Daemon, name string) error {
 	op, err := d.Stop(ctx, name)
 	switch {
 	case control.CodeOf(err) == control.CodeNotFound:
-		return sentence(exitNotFound, "%s stopped failed, Error: %s does not exists!", name, name)
+		return sentence(exitNotFound, "%s stopped failed, Error: %s does not exists!%s", name, name, c.suggestion(ctx, name))
 	case control.CodeOf(err) == control.CodeClosing:
 		return awaitDaemonEnd(ctx, home)
 	case err != nil:
@@ -56,6 +121,11 @@ func (c *cli) stop(ctx context.Context, name string) error {
 	if record, err := home.ReadRecord(name); err == nil && record.Desired != state.DesiredStopped {
 		c.warn("the record %q could not be written, so the next daemon will start %s again; [ pandora log --daemon ] says why", home.RecordPath(name), name)
 	}
+	return nil
+}
+
+// endDaemon lets the daemon end when no application runs, and says so.
+func (c *cli) endDaemon(ctx context.Context, home state.Home, d *control.Daemon) error {
 	exiting, err := d.Exit(ctx, true)
 	if err != nil || !exiting {
 		return err
