@@ -39,17 +39,20 @@ func (a *Application) Clone() *Application {
 	c.Processes = slices.Clone(a.Processes)
 	for i := range c.Processes {
 		p := &c.Processes[i]
-		p.Env, p.Args, p.ExecArgv = maps.Clone(p.Env), slices.Clone(p.Args), slices.Clone(p.ExecArgv)
+		p.Args, p.ExecArgv = slices.Clone(p.Args), slices.Clone(p.ExecArgv)
+		p.cloneEnviron()
 		p.Order, p.EntryFileBaseDir = clonePointer(p.Order), clonePointer(p.EntryFileBaseDir)
 		p.Policy = p.Policy.clone()
 	}
 	c.DefinedProcesses, c.Warnings = slices.Clone(a.DefinedProcesses), slices.Clone(a.Warnings)
+	c.EnvFiles = slices.Clone(a.EnvFiles)
 	c.Places = slices.Clone(a.Places)
 	c.cloneScripts()
 	c.Services, c.Applets = cloneServices(a.Services), cloneServices(a.Applets)
 	if c.Evaluation = clonePointer(a.Evaluation); c.Evaluation != nil {
 		c.Evaluation.GlobalArgs = slices.Clone(a.Evaluation.GlobalArgs)
 		c.Evaluation.GlobalExecArgv = slices.Clone(a.Evaluation.GlobalExecArgv)
+		c.Evaluation.Source = a.Evaluation.Source.Clone()
 	}
 	return &c
 }
@@ -97,6 +100,7 @@ func (a *Application) Digest() string {
 	described := *a
 	described.Engine, described.Warnings, described.Evaluation, described.Places = "", nil, nil, nil
 	described.unplace()
+	described.unplaceSecrets()
 	data, err := json.Marshal(described)
 	if err != nil {
 		// Only a Config that did not come from JSON gets here.
@@ -175,8 +179,10 @@ func described(a *Application) map[string]any {
 		"definedProcesses": generic(a.DefinedProcesses),
 	}
 	processes := map[string]any{}
+	unplaced := *a
+	unplaced.unplaceSecrets()
 	for i := range a.Processes {
-		value := generic(a.Processes[i])
+		value := generic(unplaced.Processes[i])
 		if fields, ok := value.(map[string]any); ok {
 			// Said once, by the application.
 			delete(fields, "appName")

@@ -33,6 +33,9 @@ type Application struct {
 	Indicators []Indicator `json:"indicators,omitempty"`
 	Reporters  []Reporter  `json:"reporters,omitempty"`
 	Hooks      []Hook      `json:"hooks,omitempty"`
+	// EnvFiles are those for all processes, in the order in which they are read: what a procfile, and the functions in it,
+	// see of them. nil when there are none.
+	EnvFiles []EnvFile `json:"envFiles,omitempty"`
 	// Engine tells who evaluated the procfile: "goja" or "node".
 	Engine string `json:"engine"`
 	// Warnings are sentences for the user; empty when there is nothing to say.
@@ -101,6 +104,8 @@ type Evaluation struct {
 	// GlobalArgs and GlobalExecArgv were added to every process.
 	GlobalArgs     []string `json:"globalArgs,omitempty"`
 	GlobalExecArgv []string `json:"globalExecArgv,omitempty"`
+	// Source is what the application was started from, where that is no procfile; nil for a procfile.
+	Source *Source `json:"source,omitempty"`
 	// Environment and Configurator name the path given to pandora.environment() and pandora.configurator(), or say "a
 	// class"; "" when none is set.
 	Environment  string `json:"environment,omitempty"`
@@ -127,6 +132,11 @@ type Process struct {
 	Scale int `json:"scale"`
 	// Env is added to the environment of every worker; values are strings, as the child sees them.
 	Env map[string]string `json:"env"`
+	// EnvFiles are read for every worker, in this order, those of the application included: what a later one says counts,
+	// and what the environment of the start says counts more. nil when there are none.
+	EnvFiles []EnvFile `json:"envFiles,omitempty"`
+	// Secrets are looked up for every worker, by the names of variables; they count more than Env. nil when there are none.
+	Secrets map[string]Secret `json:"secrets,omitempty"`
 	// Args follow the entry file in process.argv.
 	Args []string `json:"args"`
 	// ExecArgv are Node's own options (nodeArgs in a procfile).

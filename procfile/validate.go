@@ -27,6 +27,7 @@ func (a *Application) Validate() error {
 	v.text("appName", a.AppName)
 	v.folder("appDir", a.AppDir)
 	v.processes()
+	v.envFiles("envFiles", a.EnvFiles)
 	v.services("services", a.Services)
 	v.services("applets", a.Applets)
 	v.scripts()
@@ -132,6 +133,8 @@ func (v *validator) process(path string, p *Process) {
 		}
 		v.argument(where, p.Env[name])
 	}
+	v.envFiles(path+".envFiles", p.EnvFiles)
+	v.secrets(path+".secrets", p.Secrets)
 	for i, arg := range p.Args {
 		v.argument(fmt.Sprintf("%s.args[%d]", path, i), arg)
 	}

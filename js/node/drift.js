@@ -13,6 +13,7 @@ const MAX_BINDING = 64 * 1024;
  * @property {number} workerCount
  * @property {string[]} [globalArgs]
  * @property {string[]} [globalExecArgv]
+ * @property {object} [source] what the application was started from, where that is no procfile
  */
 
 /** @param {number} h */

@@ -180,8 +180,10 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       workerCount: evaluation?.workerCount ?? 1,
       environment: DefaultEnvironment,
     });
-    r.discover();
-    const found = evaluation && drift(r, evaluation);
+    // Where there is no procfile, nothing is to be bound: what was made of its source defines processes only.
+    if (evaluation?.source) r.adopt(() => {});
+    else r.discover();
+    const found = evaluation && !evaluation.source && drift(r, evaluation);
     if (found) onDrift(found);
     const serviceList = r.servicesOf(processName);
     const appletList = r.appletsOf(processName);
@@ -233,7 +235,7 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
       const { entryFile, entryFileBaseDir } = options.process;
       loading = Boolean(entryFile);
       if (entryFile) onDoing(`the entry ${entryFile}`);
-      if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile));
+      if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile, { main: Boolean(evaluation?.source) }));
       process.removeListener('exit', exitedEarly);
       return !stopping;
     },

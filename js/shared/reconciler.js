@@ -21,6 +21,8 @@ const { at } = require('./places');
  * @property {string} processName
  * @property {any} scale a number or 'auto'; anything, until checked, when set through a live object
  * @property {Record<string, any>} env
+ * @property {import('./env-file').EnvFile[]} [envFiles] of its own
+ * @property {Record<string, import('./secrets').Secret>} [secrets] of its own
  * @property {any[]} args
  * @property {any[]} execArgv
  * @property {number | undefined} order
@@ -82,6 +84,8 @@ class Reconciler {
     /** @type {string[]} */ this.warnings = [];
     /** @type {string[]} */ this.procfiles = [];
     /** What the script host runs; null for none. @type {import('./scripts').Scripts | null} */ this.scripts = null;
+    /** Of all processes. @type {import('./env-file').EnvFile[]} */ this.envFiles = [];
+    /** Of all processes. @type {Record<string, import('./secrets').Secret>} */ this.secrets = {};
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
@@ -168,8 +172,7 @@ class Reconciler {
 
   /** Applies every procfile of the application folder, in order; throws what a procfile throws. */
   discover() {
-    const accessor = new ProcfileReconcilerAccessor(this);
-    if (this.strict) require('./strict').watch(this, accessor, 'pandora', (member, given) => this.#stand(member, given));
+    const accessor = this.#accessor();
     for (const file of this.host.procfiles(this.requireAppDir())) {
       const procfile = entries.unwrap(this.host.requireProcfile(file));
       if (typeof procfile !== 'function') {
@@ -188,6 +191,28 @@ class Reconciler {
       }
     }
     this.#seal();
+  }
+
+  /**
+   * Applies a procfile that lies in no file, in place of those of the folder: made of a script, a command, or the process
+   * file of another manager. What it defines has no place; its paths start from the application's folder.
+   * @param {(pandora: any) => void} procfile one that defines processes only, if workers are not to run it
+   */
+  adopt(procfile) {
+    const accessor = this.#accessor();
+    this.current = { baseDir: this.requireAppDir(), file: null };
+    try {
+      procfile(accessor);
+    } finally {
+      this.current = { baseDir: null, file: null };
+    }
+    this.#seal();
+  }
+
+  #accessor() {
+    const accessor = new ProcfileReconcilerAccessor(this);
+    if (this.strict) require('./strict').watch(this, accessor, 'pandora', (member, given) => this.#stand(member, given));
+    return accessor;
   }
 
   /** Copies the definitions, so that what a procfile does later reaches them no more. */
@@ -480,6 +505,40 @@ class Reconciler {
     require('./scripts')[member](this.scripts, given, this.here());
   }
 
+  // ---- where the environment comes from; parsed only for the few procfiles that say so
+
+  /** @param {any[]} given @returns {any} what is read without arguments */
+  envFile(given) {
+    if (given.length === 0) return this.envFiles.map((file) => file.path);
+    const { baseDir } = this.current;
+    if (baseDir !== null) this.envFiles = require('./env-file').add(this.envFiles, given, baseDir, 'pandora.envFile()');
+    return undefined;
+  }
+
+  /** @param {ProcessDefinition} process @param {any[]} given */
+  envFileOf(process, given) {
+    const { baseDir } = this.current;
+    if (baseDir === null) return;
+    process.envFiles = require('./env-file').add(process.envFiles || [], given, baseDir, `process "${process.processName}": envFile`);
+    this.mark(process, 'envFile');
+  }
+
+  /** @param {any} given @returns {any} what is read without an argument */
+  secretsOfAll(given) {
+    if (given === undefined) return { ...this.secrets };
+    const { baseDir } = this.current;
+    if (baseDir !== null) this.secrets = require('./secrets').add(this.secrets, given, baseDir, this.here(), 'pandora.secrets()');
+    return undefined;
+  }
+
+  /** @param {ProcessDefinition} process @param {any} given */
+  secretsOf(process, given) {
+    const { baseDir } = this.current;
+    if (baseDir === null) return;
+    process.secrets = require('./secrets').add(process.secrets || {}, given, baseDir, this.here(), `process "${process.processName}"`);
+    this.mark(process, 'secrets');
+  }
+
   // ---- settings of the application
 
   /** @param {'service' | 'applet'} unit @param {any} name */
@@ -576,7 +635,7 @@ class Reconciler {
 
   /**
    * The application's graph as a JSON record.
-   * @param {{globalEnv?: Record<string, any>, globalArgs?: string[], globalExecArgv?: string[]}} [globals] added to
+   * @param {Parameters<typeof describe>[1]} [globals] added to
    *   every process
    */
   structure(globals = {}) {

@@ -2,6 +2,8 @@
 
 // The one call that evaluates an application folder: Goja's engine and Node's probe both make it.
 
+const { join } = require('path');
+const { createRequire } = require('module');
 const { binding } = require('./binding');
 const { opaque } = require('./entry');
 const { createHost } = require('./host');
@@ -12,8 +14,21 @@ const { createReconciler } = require('./reconciler');
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 
 /**
+ * @param {string} text of a module in CommonJS
+ * @param {string} appDir where it requires from
+ * @returns {(pandora: any) => void} what it exports
+ */
+function compile(text, appDir) {
+  const module = { exports: {} };
+  const run = new Function('module', 'require', text);
+  run(module, createRequire(join(appDir, 'procfile.js')));
+  return /** @type {any} */ (module.exports);
+}
+
+/**
  * @param {{appName: string, appDir: string, dev?: boolean, workerCount: number, globalEnv?: Record<string, string>,
- *   globalArgs?: string[], globalExecArgv?: string[], strict?: boolean}} options
+ *   globalArgs?: string[], globalExecArgv?: string[], strict?: boolean, generated?: string}} options generated: the text of
+ *   a procfile in place of those of the folder
  * @param {import('./host').Host} [host]
  * @returns {ReturnType<import('./reconciler').Reconciler['structure']> & {files: string[], binding: string,
  *   places: import('./places').PlaceRecord[], problems?: Reconciler['problems']}} files: what the graph depends on, the
@@ -29,7 +44,8 @@ function structure(options, host = createHost()) {
     environment: DefaultEnvironment,
     strict: options.strict,
   });
-  reconciler.discover();
+  if (options.generated === undefined) reconciler.discover();
+  else reconciler.adopt(compile(options.generated, options.appDir));
   const record = reconciler.structure(options);
   const { services, applets, environment, configurator } = reconciler.definitions;
   const files = reconciler.procfiles.slice();

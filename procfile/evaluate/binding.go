@@ -17,8 +17,12 @@ func (e *evaluation) describe(binding any) *procfile.Evaluation {
 	var standards struct{ Environment, Configurator string }
 	// The text is ours; anything else leaves them empty.
 	_ = json.Unmarshal([]byte(text), &standards)
+	var source *procfile.Source
+	if e.Generated != nil {
+		source = e.Generated.Source.Clone()
+	}
 	return &procfile.Evaluation{
-		Digest: bindingDigest(text), WorkerCount: e.WorkerCount, GlobalArgs: e.GlobalArgs, GlobalExecArgv: e.GlobalExecArgv,
+		Digest: bindingDigest(text), Source: source, WorkerCount: e.WorkerCount, GlobalArgs: e.GlobalArgs, GlobalExecArgv: e.GlobalExecArgv,
 		Environment: standards.Environment, Configurator: standards.Configurator,
 	}
 }

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -28,6 +29,8 @@ const (
 	KindLoad        Kind = "load"
 	// KindNoNode is a missing Node where it is needed.
 	KindNoNode Kind = "no-node"
+	// KindEnvFile is a file of environment variables that cannot be read.
+	KindEnvFile Kind = "env-file"
 )
 
 // Error tells what is wrong with a procfile, and where.
@@ -86,6 +89,9 @@ func extensions() []string { return []string{"js", "ts", "cjs", "mjs", "cts", "m
 func (e *evaluation) procfile() string {
 	if e.processFile != "" {
 		return e.processFile
+	}
+	if e.Generated != nil {
+		return cmp.Or(e.Generated.Source.Path, e.Generated.Source.String())
 	}
 	found := e.Dir
 	for _, folder := range []string{"node_modules/.bin", "."} {

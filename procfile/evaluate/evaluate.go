@@ -50,6 +50,8 @@ type Options struct {
 	Dev bool
 	// Env is the procfile's process.env as NAME=value; nil is an empty environment.
 	Env []string
+	// EnvFiles are read after those that the procfile names, for the procfile and for every process; what Env says counts more.
+	EnvFiles []procfile.EnvFile
 	// GlobalEnv, GlobalArgs and GlobalExecArgv are added to every process, after its own.
 	GlobalEnv                  map[string]string
 	GlobalArgs, GlobalExecArgv []string
@@ -68,8 +70,24 @@ type Options struct {
 	MemoryLimit int64
 	// WorkerCount is what scale 'auto' means; 0 is DEFAULT_WORKER_COUNT of Env, else WorkerCount().
 	WorkerCount int
+	// Generated is what is evaluated in place of the folder's procfiles; nil evaluates those.
+	Generated *Generated
 	// Strict notes what would be refused in Result.Problems and goes on, as far as the procfile itself does.
 	Strict bool
+
+	// layered are the files whose variables the procfile sees.
+	layered []procfile.EnvFile
+}
+
+// Generated is a procfile that lies in no file, because it was made of something else. Workers do not evaluate it, so that
+// it may define processes only.
+type Generated struct {
+	// Text is a module in CommonJS; what it requires and names counts from the application's folder.
+	Text string
+	// Source is what the text was made from; it becomes part of the graph.
+	Source procfile.Source
+	// Files are the real paths of what the text depends on, Warnings what there is to say about it: both come with the result.
+	Files, Warnings []string
 }
 
 // Result is an evaluated application.
@@ -77,8 +95,8 @@ type Result struct {
 	App *procfile.Application
 	// Fallback is why Goja could not evaluate what Node did in its place; nil otherwise. App.Engine says who evaluated.
 	Fallback *Error
-	// Files are the real paths of the files that the graph depends on, sorted: the procfiles, what they required, and the
-	// files of classes that they hand over, loaded or not.
+	// Files are the real paths of the files that the graph depends on, sorted: the procfiles, what they required, the files
+	// of classes that they hand over, loaded or not, and files of environment variables, there or not.
 	Files []string
 	// Output is what the procfile printed, bounded.
 	Output string
@@ -89,6 +107,8 @@ type Result struct {
 // evaluation is one call of Evaluate.
 type evaluation struct {
 	Options
+	// given are the options before anything was filled in.
+	given Options
 	// real is Dir without links: what process.cwd() says.
 	real string
 	// env is the environment of the procfile.
@@ -126,14 +146,20 @@ func Evaluate(ctx context.Context, o Options) (*Result, error) {
 // evaluate asks the engines.
 func (e *evaluation) evaluate(ctx context.Context) (*Result, error) {
 	e.begin()
-	if err := e.reachable(); err != nil {
-		return nil, err
+	if e.Generated == nil {
+		if err := e.reachable(); err != nil {
+			return nil, err
+		}
 	}
 	engine, found, err := e.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.result(engine, found)
+	result, err := e.result(engine, found)
+	if err != nil {
+		return nil, err
+	}
+	return e.settled(ctx, result)
 }
 
 // begin sets the deadline.
@@ -232,7 +258,7 @@ func prepare(o Options) (*evaluation, error) {
 	if !slices.Contains([]string{"", EngineAuto, EngineGoja, EngineNode}, o.Engine) {
 		return nil, fmt.Errorf("evaluate application %q: unknown engine %q, expected auto, goja or node", o.AppName, o.Engine)
 	}
-	e := &evaluation{Options: o, env: map[string]string{}}
+	e := &evaluation{Options: o, given: o, env: map[string]string{}}
 	e.Dir = dir
 	if e.real, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
@@ -243,23 +269,30 @@ func prepare(o Options) (*evaluation, error) {
 	if e.MemoryLimit <= 0 {
 		e.MemoryLimit = DefaultMemoryLimit
 	}
-	e.environment()
+	if err := e.environment(); err != nil {
+		return nil, err
+	}
 	if e.WorkerCount <= 0 {
 		e.WorkerCount = e.defaultWorkerCount()
 	}
-	e.argument, err = json.Marshal(map[string]any{
+	argument := map[string]any{
 		"appName": e.AppName, "appDir": e.Dir, "dev": e.Dev, "workerCount": e.WorkerCount,
-		"globalEnv": e.GlobalEnv, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv, "strict": e.Strict,
-	})
+		"globalEnv": e.GlobalEnv, "globalEnvFiles": e.EnvFiles, "globalArgs": e.GlobalArgs, "globalExecArgv": e.GlobalExecArgv, "strict": e.Strict,
+	}
+	if e.Generated != nil {
+		argument["generated"] = e.Generated.Text
+		e.warnings = append(e.warnings, e.Generated.Warnings...)
+	}
+	e.argument, err = json.Marshal(argument)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate application %q: %w", o.AppName, err)
 	}
 	return e, nil
 }
 
-// environment fills env from Env. Variables with which a Node parent addresses this very process are left out: they
-// mean descriptors that the procfile's process does not have.
-func (e *evaluation) environment() {
+// environment fills env from Env and from files. Variables with which a Node parent addresses this very process are left
+// out: they mean descriptors that the procfile's process does not have.
+func (e *evaluation) environment() error {
 	for _, variable := range e.Env {
 		if name, value, ok := strings.Cut(variable, "="); ok && name != "" {
 			e.env[name] = value
@@ -268,12 +301,16 @@ func (e *evaluation) environment() {
 	for _, name := range []string{"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"} {
 		delete(e.env, name)
 	}
+	if err := e.layer(); err != nil {
+		return err
+	}
 	if e.Dev {
 		e.env["PANDORA_DEV"] = "true"
 		if e.env["NODE_ENV"] == "" {
 			e.env["NODE_ENV"] = "local"
 		}
 	}
+	return nil
 }
 
 // result makes the graph of what js/shared/structure.js returned.
@@ -315,6 +352,17 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 	if e.fallback != nil {
 		for _, u := range Unscripted(app, e.fallback) {
 			app.Warnings = append(app.Warnings, fmt.Sprintf("%s (%s); %s", u.Message, u.At, u.Hint))
+		}
+	}
+	if e.Generated != nil {
+		files = append(files, e.Generated.Files...)
+	}
+	for _, file := range app.EnvFiles {
+		files = append(files, e.realpath(file.Path))
+	}
+	for i := range app.Processes {
+		for _, file := range app.Processes[i].EnvFiles {
+			files = append(files, e.realpath(file.Path))
 		}
 	}
 	slices.Sort(files)

@@ -49,6 +49,9 @@ func (c *converter) convert(index int, fields *object) error {
 			a.name = strings.TrimSuffix(a.name, ext)
 		}
 	}
+	if !c.takes(a.name) {
+		return nil
+	}
 	a.group = c.places.app(index, c.count, func(i int) bool { return c.twins[i] }, text(own), script)
 	if script == "" {
 		return &Error{Place: a.place("script"), App: a.name, Message: "it has no script, expected a path such as './app.js'"}

@@ -43,9 +43,15 @@ func ConvertProcfile(o Options) (*Result, error) {
 			return nil, &Error{Place: place, Message: fmt.Sprintf("there are more than %d lines", maxApps)}
 		}
 		c.names[m[1]] = true
+		if !c.takes(m[1]) {
+			continue
+		}
 		if err := c.line(place, m[1], m[2]); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.checkOnly(); err != nil {
+		return nil, err
 	}
 	if len(c.apps) == 0 {
 		return nil, c.fail("", "", "it describes no process; expected lines like \"web: node server.js\"")

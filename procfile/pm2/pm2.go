@@ -37,6 +37,8 @@ type Options struct {
 	Dir string
 	// EnvName is the environment that env_<name> is taken from, as PM2's --env; "" is env alone.
 	EnvName string
+	// Only are the names of the apps that are taken, as PM2's --only; nil takes all.
+	Only []string
 	// Look tells what a file is; nil takes every file for a Node program.
 	Look func(path string) Sort
 	// Find tells whether a program is in PATH; nil finds every program.
@@ -154,7 +156,9 @@ type converter struct {
 	places   *places
 	findings []Finding
 	names    map[string]bool
-	apps     []*app
+	// known are the names of all apps, also of those that are not taken.
+	known []string
+	apps  []*app
 	// count is how many apps there are; twins are those whose name or script another one has, too.
 	count int
 	twins map[int]bool
@@ -181,6 +185,9 @@ func Convert(config json.RawMessage, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
+	if err := c.checkOnly(); err != nil {
+		return nil, err
+	}
 	if len(c.apps) == 0 {
 		return nil, c.fail("", "", "it describes no app; expected an object like { apps: [{ name, script }] }")
 	}
@@ -188,6 +195,22 @@ func Convert(config json.RawMessage, o Options) (*Result, error) {
 		c.find("", path, "is "+c.Odd[path]+", which no process can be given, and is left out", "", false)
 	}
 	return c.result("PM2"), nil
+}
+
+// takes reports whether an app is one of those that are taken, and notes that there is one of its name.
+func (c *converter) takes(name string) bool {
+	c.known = append(c.known, name)
+	return len(c.Only) == 0 || slices.Contains(c.Only, name)
+}
+
+// checkOnly refuses names of which there is no app.
+func (c *converter) checkOnly() error {
+	for _, name := range c.Only {
+		if !slices.Contains(c.known, name) {
+			return c.fail("", "", "there is no app %q in it, only %s", name, strings.Join(c.known, ", "))
+		}
+	}
+	return nil
 }
 
 // findTwins notes which apps share a name, or a script where they have no name.
