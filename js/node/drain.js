@@ -17,13 +17,15 @@ const GOING_AWAY = Buffer.from([0x88, 2, 0x03, 0xe9]);
  */
 const QUIET_MS = 200;
 const BUSY_MS = 1000;
-/** How many connections are left is told no more often than this. */
-const TELL_MS = 300;
 /**
  * A drain that is not gentle leaves idle connections alone for so long, too: a request that is on its way to one of them, or
  * lies in the kernel while the loop is busy, would be answered with a reset. Whoever asks in this time is told to close.
  */
 const LAST_CALL_MS = 100;
+/** How many connections are left is told no more often than this. */
+const TELL_MS = 300;
+/** How long answers to datagrams that were read before the drain may take: nothing tells which of them are still to come. */
+const DATAGRAM_MS = 100;
 
 /**
  * @typedef {object} Tracked
@@ -87,6 +89,7 @@ function installDrain() {
       stopAccepting(tracked);
       closeAfterAnswer(tracked);
     }
+    const datagramsUntil = stopReceiving() > 0 ? began + DATAGRAM_MS : began;
     let told = { connections: 0, at: began };
     const sweep = () => {
       const now = Date.now();
@@ -111,7 +114,7 @@ function installDrain() {
       }
       // Right after the loop has read what there is, so that no request waits unread on what is closed.
       if (idle.length > 0) setImmediate(() => idle.forEach(closeIdle));
-      if (open.size > 0 && now < deadline) return;
+      if ((open.size > 0 || now < datagramsUntil) && now < deadline) return;
       clearInterval(timer);
       const done = waiting;
       waiting = [];
@@ -284,6 +287,26 @@ function stopAccepting(tracked) {
     tracked.closed = true;
     handle.close();
   }
+}
+
+/**
+ * Leaves the datagrams that come from now on to the other workers, which read the same socket. Only what the cluster shares is
+ * meant: on a socket of its own this process may wait for answers. Node marks a shared handle by a close of its own.
+ * @returns {number} how many sockets do not receive any more
+ */
+function stopReceiving() {
+  if (!require('node:cluster').isWorker) return 0;
+  const { Socket } = require('node:dgram');
+  let count = 0;
+  for (const socket of /** @type {any} */ (process)._getActiveHandles()) {
+    if (!(socket instanceof Socket)) continue;
+    const state = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'state symbol');
+    const handle = state && /** @type {any} */ (socket)[state]?.handle;
+    if (!handle || !Object.hasOwn(handle, 'close') || typeof handle.recvStop !== 'function') continue;
+    handle.recvStop();
+    count += 1;
+  }
+  return count;
 }
 
 /**
