@@ -295,7 +295,7 @@ function stopAccepting(tracked) {
  * @returns {number} how many sockets do not receive any more
  */
 function stopReceiving() {
-  if (!require('node:cluster').isWorker) return 0;
+  if (!/** @type {any} */ (require('node:cluster')).isWorker) return 0;
   const { Socket } = require('node:dgram');
   let count = 0;
   for (const socket of /** @type {any} */ (process)._getActiveHandles()) {
