@@ -40,6 +40,13 @@ func (s *shared[T]) fresh(ttl time.Duration) (value T, ok bool) {
 	return s.value, true
 }
 
+// last returns the value however old it is; the zero value before the first.
+func (s *shared[T]) last() T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.value
+}
+
 // reset forgets the value, so that the next one who asks waits for a new one.
 func (s *shared[T]) reset() {
 	s.mu.Lock()

@@ -214,6 +214,7 @@ type healthReply struct {
 	reason string
 	at     time.Time
 	took   time.Duration
+	size   int64 // how many bytes the rows came in
 }
 
 // health returns what the Indicators of an application say about its health, in the order of their registration.
@@ -247,15 +248,19 @@ func (g *groups) askHealth(ctx context.Context, s *seat, args json.RawMessage) h
 		s.healthBytes.Store(n)
 		return n <= smallReply || g.kept() <= maxHealthBytes
 	})
-	return healthReply{indicator: s.name, rows: rows, reason: reason, at: time.Now(), took: time.Since(began)}
+	if rows == nil {
+		s.healthBytes.Store(0)
+	}
+	return healthReply{indicator: s.name, rows: rows, reason: reason, at: time.Now(), took: time.Since(began), size: s.healthBytes.Load()}
 }
 
-// kept is how much there is of the larger replies about health.
+// kept is how much there is of the larger replies about health. Where a new one has come, the one before is there until its
+// place is taken, and may still be shown.
 func (g *groups) kept() (total int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.seats {
-		if n := s.healthBytes.Load(); n > smallReply {
+		if n := max(s.healthBytes.Load(), s.reply.last().size); n > smallReply {
 			total += n
 		}
 	}
