@@ -63,8 +63,8 @@ type cli struct {
 	out, err io.Writer
 	// outColour and errColour tell whether ANSI colours may be written.
 	outColour, errColour bool
-	// progress tells whether progress on err is redrawn in place, as a terminal can.
-	progress bool
+	// progress tells whether progress on err is redrawn in place, as a terminal can; quiet that there is none.
+	progress, quiet bool
 	// width is how many columns out has; 0 where it is no terminal.
 	width   int
 	environ []string
@@ -213,6 +213,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(), c.topCommand(),
 		c.completionCommand(), c.doctorCommand(), c.importCommand(),
 	)
+	c.addQuiet(root)
 	c.complete(root)
 	return root
 }

@@ -23,15 +23,18 @@ func (c *cli) follow(ctx context.Context, home state.Home, d *control.Daemon, op
 
 // await shows the progress of an operation and waits for its end, or calls interrupted when ctx ends before.
 func (c *cli) await(ctx context.Context, home state.Home, d *control.Daemon, op supervisor.Operation, interrupted func() error) error {
-	progress := &progress{cli: c}
+	progress := c.newProgress()
+	defer progress.close()
 	last, err := d.Follow(ctx, op.ID, progress.show)
 	if ctx.Err() != nil {
+		progress.close()
 		return interrupted()
 	}
 	if errors.Is(err, control.ErrUnreachable) {
 		guard := control.DialGuard(home.GuardSocket(op.AppName), version)
 		defer guard.Close()
 		last, err = guard.Follow(ctx, op.ID, progress.show)
+		progress.close()
 		if ctx.Err() != nil {
 			return interrupted()
 		}
@@ -39,6 +42,7 @@ func (c *cli) await(ctx context.Context, home state.Home, d *control.Daemon, op 
 			return fmt.Errorf("follow the %s of %s: daemon and guard are gone; run [ pandora list ] to see what runs, [ pandora log --daemon ] for why: %w", op.Kind, op.AppName, err)
 		}
 	}
+	progress.close()
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,9 @@ func (c *cli) cancel(ctx context.Context, d *control.Daemon, op supervisor.Opera
 	defer done()
 	ended, err := d.Stop(stop, op.AppName)
 	if err == nil {
-		_, err = d.Follow(stop, ended.ID, nil)
+		progress := c.newProgress()
+		_, err = d.Follow(stop, ended.ID, progress.show)
+		progress.close()
 	}
 	if err != nil && control.CodeOf(err) != control.CodeNotFound {
 		return fmt.Errorf("cancel the start of %s: %w; run [ pandora stop %s ]", op.AppName, err, op.AppName)
@@ -135,31 +141,4 @@ func (c *cli) showExit(f *supervisor.Failure) {
 
 func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
-}
-
-// progress shows each process of an operation once it is done, on a terminal.
-type progress struct {
-	cli   *cli
-	shown map[string]bool
-}
-
-func (p *progress) show(op supervisor.Operation) {
-	if !p.cli.progress {
-		return
-	}
-	if p.shown == nil {
-		p.shown = map[string]bool{}
-	}
-	for _, s := range op.Steps {
-		if s.State == "waiting" || s.State == "running" || p.shown[s.Process] {
-			continue
-		}
-		p.shown[s.Process] = true
-		took := s.FinishedAt.Sub(s.StartedAt).Round(10 * time.Millisecond)
-		mark := green(p.cli.errColour, "✓")
-		if s.State == "failed" {
-			mark = red(p.cli.errColour, "✗")
-		}
-		fmt.Fprintf(p.cli.err, "  %s %s %d/%d %s\n", mark, s.Process, s.Done, s.Total, grey(p.cli.errColour, took.String()))
-	}
 }

@@ -22,15 +22,21 @@ type cell struct {
 
 // terminalWidth is how many columns the terminal behind w has; 0 where it is none, or does not say.
 func terminalWidth(w io.Writer) int {
+	width, _ := terminalSize(w)
+	return width
+}
+
+// terminalSize is how many columns and lines the terminal behind w has now; 0 where it is none, or does not say.
+func terminalSize(w io.Writer) (width, height int) {
 	f, ok := w.(*os.File)
 	if !ok || !isTerminal(w) {
-		return 0
+		return 0, 0
 	}
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return int(size.Col)
+	return int(size.Col), int(size.Row)
 }
 
 // textWidth is how many columns a text takes: two for an East Asian wide character or an emoji, none for a combining mark.
