@@ -43,7 +43,7 @@ func transformOf(plan *Plan) *workerTransform {
 	return &workerTransform{Command: plan.Executable, Cache: filepath.Join(plan.JSDir, "transformed")}
 }
 
-// environment is the environment of a worker: the plan's, over it the process's own, over it what makes it a worker.
+// environment is the environment of a worker: what its process is given, over it what makes it a worker.
 func environment(spec SpawnSpec) ([]string, error) {
 	options, err := json.Marshal(workerOptions{
 		AppName: spec.Plan.App.AppName, AppDir: spec.Plan.App.AppDir, Process: spec.Process, Worker: spec.Worker,
@@ -54,18 +54,14 @@ func environment(spec SpawnSpec) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the worker: %w", err)
 	}
+	given, err := Variables(spec.Plan, &spec.Process)
+	if err != nil {
+		return nil, err
+	}
 	env := map[string]string{}
-	for _, entry := range spec.Plan.Env {
-		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
-			env[name] = value
-		}
+	for _, v := range given {
+		env[v.Name] = v.Value
 	}
-	if _, set := env["NODE_ENV"]; !set && spec.Plan.Dev {
-		env["NODE_ENV"] = "local"
-	}
-	// What npm's dorapan requires, unless the process says otherwise; what the shell says is another installation's.
-	env["PANDORA_HOME"] = filepath.Join(spec.Plan.JSDir, "node", "facade")
-	maps.Copy(env, spec.Process.Env)
 	// Of a worker that pandora itself may have been called from.
 	delete(env, "NODE_UNIQUE_ID")
 	maps.Copy(env, map[string]string{

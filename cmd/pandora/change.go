@@ -246,14 +246,14 @@ func (c *cli) evaluateAgain(ctx context.Context, record *state.Record, flags aga
 		env = withoutWorkerMarks(c.environ)
 	}
 	app, err := c.evaluate(ctx, evaluate.Options{
-		Dir: record.AppDir, AppName: record.AppName, Env: env, Node: record.Node, Timeout: flags.timeout,
+		Dir: record.AppDir, AppName: record.AppName, Env: env, Node: record.Node, Timeout: flags.timeout, EnvFiles: record.GlobalEnvFiles,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &control.StartRequest{
-		App: *app, Env: env, Cwd: record.Cwd, Node: record.Node,
+		App: *app, Env: env, Cwd: record.Cwd, Node: record.Node, GlobalEnvFiles: record.GlobalEnvFiles,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
 	}, nil
 }

@@ -344,7 +344,7 @@ func (d *daemon) environOf(app string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return record.Env, nil
+	return applicationEnviron(record.Env, &record.App, false)
 }
 
 // printScript puts what scripts print into the daemon's log.

@@ -285,14 +285,18 @@ func (l *devLoop) consider(r reevaluation) {
 	plan := *l.plan
 	plan.App = *r.result.App
 	l.next = &plan
+	for _, name := range readers(&plan.App, r.required) {
+		l.restarts[name] = true
+	}
 }
 
 // requiredBy is what the change of files means that the procfile and the processes have loaded.
 func (l *devLoop) requiredBy(files []string) fileChange {
-	if l.files == nil {
-		return fileChange{}
+	change := fileChange{files: files, processes: readers(&l.plan.App, files)}
+	if l.files != nil {
+		change.processes = append(change.processes, l.files.usersOf(files)...)
 	}
-	return fileChange{files: files, processes: l.files.usersOf(files)}
+	return change
 }
 
 // sameApplication reports whether two graphs describe the same: where in the files it is written does not matter.

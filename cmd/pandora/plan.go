@@ -119,6 +119,9 @@ func asStarted(options *evaluate.Options, record *state.Record, flags appFlags) 
 	if flags.env == "" {
 		options.GlobalEnv = record.GlobalEnv
 	}
+	if len(options.EnvFiles) == 0 {
+		options.EnvFiles = record.GlobalEnvFiles
+	}
 	if flags.args == "" {
 		options.GlobalArgs = record.GlobalArgs
 	}

@@ -486,5 +486,5 @@ func printLines(output *prefixer) func(app, owner, text string) {
 
 // devEnviron is the environment of the one application of dev.
 func devEnviron(plan *supervisor.Plan) func(string) ([]string, error) {
-	return func(string) ([]string, error) { return slices.Clone(plan.Env), nil }
+	return func(string) ([]string, error) { return applicationEnviron(plan.Env, &plan.App, true) }
 }

@@ -24,6 +24,7 @@ const startTries = 3
 type appFlags struct {
 	name, env, args, nodeArgs string
 	timeout                   time.Duration
+	envFiles                  envFileFlags
 	inspectFlags
 }
 
@@ -34,6 +35,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.args, "args", "a", "", `arguments for all processes, as "--one two"`)
 	flags.StringVarP(&f.nodeArgs, "node-args", "A", "", `Node's own options for all processes, as "--max-old-space-size=512"`)
 	addTimeout(flags, &f.timeout)
+	f.envFiles.add(flags)
 	f.inspectFlags.add(flags)
 }
 
@@ -47,8 +49,12 @@ func (f *appFlags) options(t target) (evaluate.Options, error) {
 	if err != nil {
 		return evaluate.Options{}, err
 	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return evaluate.Options{}, fmt.Errorf("find the current folder: %w", err)
+	}
 	return evaluate.Options{
-		Dir: t.Dir, AppName: t.Name, GlobalEnv: env,
+		Dir: t.Dir, AppName: t.Name, EnvFiles: f.envFiles.files(cwd), GlobalEnv: env,
 		GlobalArgs: procfile.SplitArgsFlag(f.args), GlobalExecArgv: append(procfile.SplitArgsFlag(f.nodeArgs), inspect...),
 		Timeout: f.timeout,
 	}, nil
@@ -176,6 +182,9 @@ func (c *cli) toStart(ctx context.Context, argument string, flags appFlags) (sta
 	if flags.env != "" {
 		record.GlobalEnv = options.GlobalEnv
 	}
+	if len(options.EnvFiles) > 0 {
+		record.GlobalEnvFiles = options.EnvFiles
+	}
 	if flags.args != "" {
 		record.GlobalArgs = options.GlobalArgs
 	}
@@ -220,7 +229,7 @@ func (c *cli) describe(ctx context.Context, argument string, flags appFlags, doi
 	}
 	return home, &control.StartRequest{
 		App: *app, Env: d.options.Env, Cwd: d.cwd, GlobalEnv: d.options.GlobalEnv,
-		GlobalArgs: d.options.GlobalArgs, GlobalExecArgv: d.options.GlobalExecArgv,
+		GlobalArgs: d.options.GlobalArgs, GlobalExecArgv: d.options.GlobalExecArgv, GlobalEnvFiles: d.options.EnvFiles,
 	}, nil
 }
 

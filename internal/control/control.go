@@ -79,6 +79,8 @@ type StartRequest struct {
 	Cwd string `json:"cwd"`
 	// Node is the Node binary; "" looks it up in the PATH of Env at each spawn.
 	Node string `json:"node,omitempty"`
+	// GlobalEnvFiles are those of --env-file, kept for the next evaluation.
+	GlobalEnvFiles []procfile.EnvFile `json:"globalEnvFiles,omitempty"`
 	// GlobalEnv, GlobalArgs and GlobalExecArgv are --env, --args and --node-args, kept for the next evaluation.
 	GlobalEnv      map[string]string `json:"globalEnv,omitempty"`
 	GlobalArgs     []string          `json:"globalArgs,omitempty"`

@@ -255,7 +255,8 @@ func recordOf(request StartRequest, previous *state.Record) *state.Record {
 	r := &state.Record{
 		AppName: request.App.AppName, AppDir: request.App.AppDir, Desired: state.DesiredRunning,
 		App: request.App, Env: request.Env, Cwd: request.Cwd, Node: request.Node,
-		GlobalEnv: request.GlobalEnv, GlobalArgs: request.GlobalArgs, GlobalExecArgv: request.GlobalExecArgv,
+		GlobalEnvFiles: request.GlobalEnvFiles, GlobalEnv: request.GlobalEnv, GlobalArgs: request.GlobalArgs,
+		GlobalExecArgv: request.GlobalExecArgv,
 	}
 	if previous != nil {
 		r.CreatedAt = previous.CreatedAt

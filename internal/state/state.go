@@ -310,6 +310,8 @@ type Record struct {
 	Cwd string `json:"cwd"`
 	// Node is the Node binary asked for; "" means looked up in PATH at each spawn.
 	Node string `json:"node,omitempty"`
+	// GlobalEnvFiles are those of --env-file; what they say is not kept.
+	GlobalEnvFiles []procfile.EnvFile `json:"globalEnvFiles,omitempty"`
 	// GlobalEnv, GlobalArgs and GlobalExecArgv are --env, --args and --node-args of the start.
 	GlobalEnv      map[string]string `json:"globalEnv,omitempty"`
 	GlobalArgs     []string          `json:"globalArgs,omitempty"`

@@ -10,7 +10,7 @@ const { sortByOrder } = require('./order');
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 /** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
 /** @typedef {import('./reconciler').ServiceDefinition} ServiceDefinition */
-/** @typedef {{globalEnv?: Record<string, any>, globalArgs?: string[], globalExecArgv?: string[]}} Globals */
+/** @typedef {{globalEnv?: Record<string, any>, globalEnvFiles?: import('./env-file').EnvFile[], globalArgs?: string[], globalExecArgv?: string[]}} Globals */
 
 /**
  * A value as JSON would carry it; what JSON cannot carry is left out, with a warning.
@@ -60,6 +60,15 @@ function kindOf(process, scale, units) {
 }
 
 /**
+ * @param {(import('./env-file').EnvFile[] | undefined)[]} lists what a later one says counts more
+ * @returns {{envFiles?: import('./env-file').EnvFile[]}} without envFiles when there are none
+ */
+function envFiles(...lists) {
+  const all = lists.flatMap((list) => list || []);
+  return all.length > 0 ? { envFiles: all } : {};
+}
+
+/**
  * @param {Reconciler} r
  * @param {Globals} globals
  * @param {(ServiceDefinition & {serviceName: string})[]} units
@@ -101,6 +110,9 @@ function describeProcesses(r, globals, units) {
       kind: kindOf(process, scale, units),
       // Parsed only for the few procfiles that set something of it.
       ...(Object.keys(process.policy).length > 0 ? require('./policy').record(process.policy) : {}),
+      ...envFiles(r.envFiles, process.envFiles, globals.globalEnvFiles),
+      ...(process.secrets || Object.keys(r.secrets).length > 0
+        ? require('./secrets').record(r.secrets, process.secrets || {}, globals.globalEnv || {}) : {}),
     };
     offset += scale > 1 ? scale + 1 : 1;
     return record;
@@ -170,6 +182,7 @@ function describe(r, globals) {
     services: services.filter(({ entry }) => entry.kind !== 'builtin').flatMap(placed),
     applets: applets.flatMap(placed),
     ...(r.scripts ? require('./scripts').record(r.scripts) : {}),
+    ...envFiles(r.envFiles, globals.globalEnvFiles),
   };
   return { ...record, warnings: r.warnings.slice() };
 }

@@ -70,6 +70,26 @@ class ProcessModifier {
     return this;
   }
 
+  /**
+   * Files of environment variables; calls add to each other.
+   * @param {any} [value] a path or several @param {any} [options] { optional } @returns {any}
+   */
+  envFile(value, options) {
+    if (value === undefined) return (this.#process.envFiles || []).map((file) => file.path);
+    this.#reconciler.envFileOf(this.#process, options === undefined ? [value] : [value, options]);
+    return this;
+  }
+
+  /**
+   * Variables whose values are looked up when a worker starts; calls add to each other.
+   * @param {any} [value] references by name @returns {any}
+   */
+  secrets(value) {
+    if (value === undefined) return { ...this.#process.secrets };
+    this.#reconciler.secretsOf(this.#process, value);
+    return this;
+  }
+
   /** @param {any} [value] @returns {any} */
   args(value) {
     if (reads(value)) return this.#process.args;
@@ -302,7 +322,7 @@ class ClusterModifier extends ServiceModifier {
   }
 
   /**
-   * @param {'scale' | 'env' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
+   * @param {'scale' | 'env' | 'envFile' | 'secrets' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
    *   | 'stdio' | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
    * @param {any[]} given
    * @returns {any}
@@ -324,6 +344,12 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any} [value] @returns {any} */
   env(value) { return this.#forward('env', value); }
+
+  /** @param {any[]} given @returns {any} */
+  envFile(...given) { return this.#forward('envFile', ...given); }
+
+  /** @param {any} [value] @returns {any} */
+  secrets(value) { return this.#forward('secrets', value); }
 
   /** @param {any} [value] @returns {any} */
   args(value) { return this.#forward('args', value); }

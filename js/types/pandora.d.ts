@@ -98,6 +98,20 @@ export interface Pandora {
   getProcess(name: string): ProcessSettings | undefined;
 
   /**
+   * Files of environment variables (.env) for every process, read from the folder of the procfile: see docs/environment.md.
+   * Calls add to each other, and what a later file says counts. The procfile sees them in process.env.
+   * @example pandora.envFile('.env')
+   */
+  envFile(): string[];
+  envFile(paths: string | readonly string[], options?: EnvFileOptions): void;
+  /**
+   * Variables of every process whose values are looked up when a worker starts, and written nowhere. Calls add to each other.
+   * @example pandora.secrets({ DB_PASSWORD: { file: '/run/secrets/db' } })
+   */
+  secrets(): Record<string, Secret>;
+  secrets(value: Record<string, Secret>): void;
+
+  /**
    * A check that the daemon makes itself, without a worker's help: see docs/indicators.md.
    * @example pandora.indicator('db', { type: 'mysql', host: 'db.local', user: 'health', timeoutMs: 1000 })
    */
@@ -190,6 +204,12 @@ export interface Settings {
   /** Variables on top of the environment of `pandora start`. Setting replaces all of them. */
   env(): Record<string, any>;
   env(value: Env): this;
+  /** Files of environment variables (.env), over those of the application. Calls add to each other. Reads as absolute paths. */
+  envFile(): string[];
+  envFile(paths: string | readonly string[], options?: EnvFileOptions): this;
+  /** Variables whose values are looked up when a worker starts, over those of the application. Calls add to each other. */
+  secrets(): Record<string, Secret>;
+  secrets(value: Record<string, Secret>): this;
   /** The program's arguments, process.argv from the third on. */
   args(): string[];
   args(value: readonly string[]): this;
@@ -250,6 +270,23 @@ export interface Settings {
   /** kind() under the names of 1.0 to 1.2. */
   mode(): 'plain' | 'worker' | undefined;
   mode(value: 'fork' | 'cluster'): this;
+}
+
+export interface EnvFileOptions {
+  /** Whether the file may be missing. */
+  optional?: boolean;
+}
+
+/** Where the value of a secret is: one of file, command and credential. */
+export interface Secret {
+  /** The path of a file that holds the value; a line end behind it does not count. */
+  file?: string;
+  /** A program and its arguments that prints the value; there is no shell. */
+  command?: readonly string[];
+  /** The name of a credential of the daemon's systemd unit (LoadCredential=). */
+  credential?: string;
+  /** How long the command may take: 10,000. */
+  timeoutMs?: number;
 }
 
 /** One of http, tcp and message. */
