@@ -209,7 +209,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
 		c.validateCommand(), c.planCommand(),
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
-		c.eventsCommand(), c.operationCommand(), c.describeCommand(),
+		c.eventsCommand(), c.operationCommand(), c.waitCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(), c.topCommand(),
 		c.completionCommand(), c.doctorCommand(), c.importCommand(),
 	)

@@ -220,6 +220,7 @@ func (d *daemon) serve(ctx context.Context, fd int, listener net.Listener, optio
 		served <- control.Serve(living, listener, control.DaemonHandler(control.DaemonConfig{
 			Fleet: d.fleet, Version: version, Info: d.info, Stay: d.stay, Exit: func() { once.Do(func() { close(exit) }) },
 			Leave: func() { left.Do(func() { close(leave) }) }, Reload: d.reload, Top: watch.measure,
+			Health: d.monitor.health,
 		}))
 	})
 	var tcp net.Listener

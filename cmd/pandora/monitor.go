@@ -229,6 +229,19 @@ func (m *monitor) transition(t endpoints.Transition) {
 	m.scripts.changed(t)
 }
 
+// health is what the health checks of all running applications say; nil where /health is switched off.
+func (m *monitor) health(ctx context.Context) []control.Health {
+	verdicts := m.server.Verdicts(ctx)
+	if verdicts == nil {
+		return nil // it is switched off
+	}
+	all := make([]control.Health, len(verdicts))
+	for i, v := range verdicts {
+		all[i] = control.Health{AppName: v.App, Up: v.Up, Reason: v.Reason}
+	}
+	return all
+}
+
 // Served counts a request to the endpoints.
 func (m *monitor) Served(route string, status int, took time.Duration) {
 	m.instruments.Request(route, status, took)

@@ -22,15 +22,17 @@ func (c *cli) operationCommand() *cobra.Command {
 	var follow bool
 	var f *format
 	cmd := &cobra.Command{
-		Use:     "operation [id or appName]",
-		Aliases: []string{"wait"},
-		Short:   "Show the recent operations, or one; with --follow wait for its end",
+		Use:   "operation [id or appName]",
+		Short: "Show the recent operations, or one; with --follow wait for its end",
 		Long: `An operation, such as a reload, is run by the application's guard and goes on when the command that began it is
 interrupted. This verb finds it again, by its id, the beginning of its id, or the name of the application, whose newest
-operation is meant then. With --follow (also: pandora wait) it waits for the end and exits as that command would have.`,
+operation is meant then. With --follow it waits for the end and exits as that command would have; to wait until an
+application is ready, whatever makes it so, there is [ pandora wait ].`,
+		Example: `  pandora operation
+  pandora operation 3f2a --follow
+  pandora operation shop -o json`,
 		Args: arguments(0, 1, "one operation or application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			follow = follow || cmd.CalledAs() == "wait"
 			if follow && len(args) == 0 {
 				return usageError(errors.New("which operation is to be waited for? [ pandora operation ] shows them"))
 			}

@@ -96,6 +96,7 @@ func (f *Fleet) Delete(ctx context.Context, name string) error {
 	f.history.note(ctx, name, "deleted", "stopped and forgotten; its logs stay")
 	f.mu.Lock()
 	app.record, app.previous, app.first = nil, nil, false
+	f.tell()
 	f.mu.Unlock()
 	return nil
 }

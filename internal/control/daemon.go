@@ -20,6 +20,8 @@ type DaemonConfig struct {
 	Exit func()
 	// Reload takes the configuration as it is kept now; nil refuses.
 	Reload func() (Reloaded, error)
+	// Health is what the health checks of all running applications say; it may be nil.
+	Health func(context.Context) []Health
 	// Top measures what the live view shows; nil refuses.
 	Top func(context.Context) Top
 	// Leave makes the daemon end at once and leave the guards alone; it returns at once. nil refuses.
@@ -49,6 +51,7 @@ type listAnswer struct {
 //	POST /v1/leave                           ends, and leaves the guards alone      (any version)
 //	POST /v1/reload                          reads the configuration again
 //	GET  /v1/applications                    all of them
+//	GET  /v1/watch                           all of them in a line for every change; with ?health=1 what health checks say
 //	GET  /v1/applications/{name}             one, with its graph
 //	GET  /v1/applications/{name}/settled     once it runs, has failed to, or is not wanted
 //	GET  /v1/top                             all of them, with what their workers use
@@ -122,6 +125,7 @@ func DaemonHandler(cfg DaemonConfig) http.Handler {
 	f.handleLeave(mux, cfg.Leave)
 	handleReload(mux, same, cfg.Reload)
 	handleTop(mux, same, cfg.Top)
+	f.handleWatch(mux, same, cfg.Health)
 	f.handleHistory(mux, same)
 	mux.Handle("GET /v1/operations/{id}", same(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := f.Operation(r.PathValue("id")); !ok {

@@ -98,6 +98,7 @@ func (f *Fleet) observe(ctx context.Context, app *application, guard *Guard, s s
 	op := s.Operation
 	f.mu.Lock()
 	app.status = s
+	f.tell()
 	if op == nil || !final(*op) {
 		if op != nil {
 			f.remember(*op)
@@ -226,6 +227,7 @@ func (f *Fleet) lost(app *application) {
 		f.remember(op)
 	}
 	close(app.gone)
+	f.tell()
 	f.mu.Unlock()
 }
 
