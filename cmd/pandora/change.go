@@ -245,10 +245,16 @@ func (c *cli) evaluateAgain(ctx context.Context, record *state.Record, flags aga
 	if flags.updateEnv {
 		env = withoutWorkerMarks(c.environ)
 	}
-	app, err := c.evaluate(ctx, evaluate.Options{
+	options := evaluate.Options{
 		Dir: record.AppDir, AppName: record.AppName, Env: env, Node: record.Node, Timeout: flags.timeout, EnvFiles: record.GlobalEnvFiles,
 		GlobalEnv: record.GlobalEnv, GlobalArgs: record.GlobalArgs, GlobalExecArgv: record.GlobalExecArgv,
-	})
+	}
+	if source := sourceOfRecord(record); source != nil {
+		if err := generate(ctx, source, &options); err != nil {
+			return nil, procfileError(ctx, err)
+		}
+	}
+	app, err := c.evaluate(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -278,10 +284,11 @@ func pastOf(kind supervisor.OpKind) string {
 func (c *cli) createCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
-		Use:   "create [dir]",
+		Use:   "create [dir or file]",
 		Short: "Evaluate and record an application without starting it",
-		Args:  arguments(0, 1, "one folder"),
+		Args:  sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = flags.split(cmd, args)
 			return c.create(cmd.Context(), first(args), flags)
 		},
 	}

@@ -56,6 +56,8 @@ type description struct {
 	CreatedAt string        `json:"createdAt"`
 	UpdatedAt string        `json:"updatedAt"`
 	Cwd       string        `json:"cwd"`
+	// Source is what it was started from, arguments masked; nil for a procfile.
+	Source *procfile.Source `json:"source,omitempty"`
 	// Engine evaluated the procfile; GlobalArgs and GlobalExecArgv are --args and --node-args.
 	Engine         string   `json:"engine"`
 	GlobalArgs     []string `json:"globalArgs"`
@@ -232,6 +234,10 @@ func describe(app control.AppStatus, record *state.Record, home state.Home, now 
 			Record: home.RecordPath(app.AppName), Stdout: home.AppLog(app.AppName), DaemonLog: home.DaemonLog(), Events: home.EventsPath(),
 		},
 		Services: notNil(graph.Services), Applets: notNil(graph.Applets), Processes: []processDescription{},
+	}
+	if source := sourceOfRecord(record); source != nil {
+		info.Source = source.Clone()
+		info.Source.Args = maskedArgs(info.Source.Args)
 	}
 	// What it holds is told in a form without values of the environment.
 	info.Structure = nil

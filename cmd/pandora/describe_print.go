@@ -37,6 +37,9 @@ func (c *cli) printDescription(info *description, now time.Time) {
 	default:
 		line("node", "%s (%s)", n.Version, n.Path)
 	}
+	if info.Source != nil {
+		line("source", "%s", sourceLine(info.Source))
+	}
 	line("evaluated", "by %s", info.Engine)
 	if len(info.GlobalArgs) > 0 {
 		line("args", "%s", strings.Join(info.GlobalArgs, " "))

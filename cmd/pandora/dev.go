@@ -26,7 +26,7 @@ import (
 func (c *cli) devCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
-		Use:   "dev [targetPath]",
+		Use:   "dev [targetPath or file]",
 		Short: "Run an application in the foreground, for development",
 		Long: `Dev runs an application without daemon and log files: its output comes to this terminal, pandora.dev is true, and
 Ctrl+C stops it gracefully. It is never in the list.
@@ -37,8 +37,9 @@ saved as it was. A process that ends by itself, or does not start, is not tried 
 
 When the procfile, or a file that it is made of, changes, it is evaluated again, and what it says otherwise than before is
 started anew; if it is broken, the error is shown and the application runs on.`,
-		Args: arguments(0, 1, "one folder"),
+		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = flags.split(cmd, args)
 			return c.dev(cmd.Context(), first(args), flags)
 		},
 	}
@@ -48,7 +49,7 @@ started anew; if it is broken, the error is shown and the application runs on.`,
 
 // dev runs the verb dev.
 func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
-	asked, err := flags.read(c, argument)
+	asked, err := flags.read(ctx, c, argument, true)
 	if err != nil {
 		return err
 	}
@@ -59,10 +60,6 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	}
 	if err := home.Prepare(); err != nil {
 		return err
-	}
-	options.Dev = true
-	if c.getenv("NODE_ENV") == "" {
-		options.Env = append(options.Env, "NODE_ENV=local")
 	}
 	evaluator, err := evaluate.NewEvaluator("")
 	if err != nil {

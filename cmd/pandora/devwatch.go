@@ -155,7 +155,7 @@ func (w *procfileWatch) run(ctx context.Context, since time.Time, outcomes chan<
 		case <-settled.C:
 		}
 		began := time.Now()
-		result, err := w.evaluator.Evaluate(ctx, w.options)
+		result, err := w.evaluate(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -170,6 +170,14 @@ func (w *procfileWatch) run(ctx context.Context, since time.Time, outcomes chan<
 			return
 		}
 	}
+}
+
+// evaluate evaluates anew; what is generated is generated anew.
+func (w *procfileWatch) evaluate(ctx context.Context) (*evaluate.Result, error) {
+	if err := regenerate(ctx, &w.options); err != nil {
+		return nil, err
+	}
+	return w.evaluator.Evaluate(ctx, w.options)
 }
 
 // note remembers what an evaluation depended on.

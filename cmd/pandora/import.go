@@ -1,16 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,10 +86,11 @@ func (c *cli) importFile(ctx context.Context, argument string, flags importFlags
 	if err != nil {
 		return err
 	}
-	result, dir, err := c.convertFile(ctx, file, cwd, flags.env)
+	result, err := convertFile(ctx, conversion{file: file, cwd: cwd, env: withoutWorkerMarks(c.environ), envName: flags.env})
 	if err != nil {
 		return procfileError(ctx, err)
 	}
+	dir := result.dir
 	written := filepath.Join(dir, procfileName(dir))
 	if flags.write {
 		if err := writeProcfile(written, result.Text, flags.force); err != nil {
@@ -127,43 +129,88 @@ func findProcessFile(cwd, argument string) (string, error) {
 	return "", &failure{code: exitNotFound, err: fmt.Errorf("import: there is none of %s in %s; name the file", strings.Join(processFiles(), ", "), path)}
 }
 
-// convertFile evaluates a process file and converts it; dir is the folder of the application.
-func (c *cli) convertFile(ctx context.Context, file, cwd, envName string) (result *pm2.Result, dir string, err error) {
-	source, err := readBounded(file)
+// conversion says which process file is converted, and how.
+type conversion struct {
+	file string
+	// cwd is the folder of the shell, env its environment.
+	cwd string
+	env []string
+	// dir is the folder of the application; "" is that of the file, or cwd where its scripts are found from there only.
+	dir string
+	// envName is PM2's --env, only its --only.
+	envName string
+	only    []string
+	dev     bool
+	timeout time.Duration
+}
+
+// converted is a process file that was converted.
+type converted struct {
+	*pm2.Result
+	// dir is the folder of the application; files are those that the result depends on.
+	dir   string
+	files []string
+}
+
+// convertFile evaluates a process file and converts it.
+func convertFile(ctx context.Context, v conversion) (*converted, error) {
+	source, err := readBounded(v.file)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
+	env := envMap(v.env)
 	o := pm2.Options{
-		File: file, Source: source, Dir: filepath.Dir(file), EnvName: envName, Look: lookAt,
-		Shell: func(name string) (string, bool) { value := c.getenv(name); return value, value != "" },
-		Find:  func(program string) bool { _, err := exec.LookPath(program); return err == nil },
+		File: v.file, Source: source, Dir: cmp.Or(v.dir, filepath.Dir(v.file)), EnvName: v.envName, Only: v.only, Look: lookAt,
+		Shell: func(name string) (string, bool) { value := env[name]; return value, value != "" },
+		Find:  func(program string) bool { return inPath(program, env["PATH"]) },
 	}
+	made := &converted{files: []string{v.file}}
 	convert := func() (*pm2.Result, error) { return pm2.ConvertProcfile(o) }
-	switch ext := strings.ToLower(filepath.Ext(file)); {
+	switch ext := strings.ToLower(filepath.Ext(v.file)); {
 	case ext == ".yml" || ext == ".yaml":
-		return nil, "", fmt.Errorf("import %s: YAML is not read; write it as JSON, such as with [ npx js-yaml %s > pm2.json ]", file, filepath.Base(file))
-	case !strings.HasPrefix(strings.ToLower(filepath.Base(file)), "procfile") || ext != "":
+		return nil, fmt.Errorf("import %s: YAML is not read; write it as JSON, such as with [ npx js-yaml %s > pm2.json ]", v.file, filepath.Base(v.file))
+	case !isForeman(v.file):
 		evaluated, err := evaluate.EvaluateProcessFile(ctx, evaluate.Options{
-			Dir: cwd, AppName: applicationName(o.Dir), Env: withoutWorkerMarks(c.environ),
-		}, file)
+			Dir: v.cwd, AppName: applicationName(o.Dir), Env: v.env, Dev: v.dev, Timeout: v.timeout,
+		}, v.file)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		o.Odd = map[string]string{}
 		for _, odd := range evaluated.Odd {
 			o.Odd[odd.Path] = odd.What
 		}
+		made.files = evaluated.Files
 		convert = func() (*pm2.Result, error) { return pm2.Convert(evaluated.Config, o) }
 	}
-	result, err = convert()
-	if bad, ok := errors.AsType[*pm2.Error](err); ok && bad.Missing && isBelow(file, cwd) && cwd != o.Dir {
+	made.Result, err = convert()
+	if bad, ok := errors.AsType[*pm2.Error](err); ok && bad.Missing && v.dir == "" && isBelow(v.file, v.cwd) && v.cwd != o.Dir {
 		// PM2 resolves scripts from the folder that the shell is in.
-		o.Dir = cwd
+		o.Dir = v.cwd
 		if fromShell, other := convert(); other == nil {
-			result, err = fromShell, nil
+			made.Result, err = fromShell, nil
 		}
 	}
-	return result, o.Dir, err
+	made.dir = o.Dir
+	return made, err
+}
+
+// isForeman reports whether a file is a Procfile by its name, such as Procfile or Procfile.dev.
+func isForeman(path string) bool {
+	base := strings.ToLower(filepath.Base(path))
+	ext := filepath.Ext(base)
+	return strings.TrimSuffix(base, ext) == "procfile" && !isScriptName(path) && ext != ".json"
+}
+
+// inPath reports whether a program is in one of the folders of a PATH.
+func inPath(program, path string) bool {
+	for _, dir := range filepath.SplitList(path) {
+		info, err := os.Stat(filepath.Join(dir, program))
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // isBelow reports whether a path lies below a folder.

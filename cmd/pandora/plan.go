@@ -23,7 +23,7 @@ func (c *cli) planCommand() *cobra.Command {
 	var flags appFlags
 	var f *format
 	cmd := &cobra.Command{
-		Use:   "plan [dir or appName]",
+		Use:   "plan [dir, file or appName]",
 		Short: "Show what start or restart would change against what runs; nothing is started",
 		Long: `Plan evaluates the procfile as restart would (over the environment and flags of the start), or as start would when
 the application does not run, and compares it with what runs: processes and services that are added, removed or changed,
@@ -35,8 +35,9 @@ The exit code is 0 when nothing changes and 8 when something does.
 "removed" or "changed", "kind": "application", "process", "service" or "applet", "name", "field": names from the outside
 in, such as ["env", "PORT"], "old", "new"}], "environment": {"added", "removed", "changed": names of variables that this
 shell has otherwise than that of the start}, "warnings"}.`,
-		Args: arguments(0, 1, "one folder or application name"),
+		Args: sourceArguments("one folder, file or application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = flags.split(cmd, args)
 			return c.plan(cmd.Context(), first(args), flags, f)
 		},
 	}
@@ -75,15 +76,10 @@ func (c *cli) plan(ctx context.Context, argument string, flags appFlags, f *form
 	if err != nil {
 		return err
 	}
-	t, record, err := planTarget(home, argument, flags.name)
+	t, options, record, err := c.planTarget(ctx, home, argument, flags)
 	if err != nil {
 		return err
 	}
-	options, err := flags.options(t)
-	if err != nil {
-		return err
-	}
-	options.Env = withoutWorkerMarks(c.environ)
 	p := planned{Version: 1, Environment: envNames{[]string{}, []string{}, []string{}}}
 	p.Application.Name, p.Application.Dir = t.Name, t.Dir
 	var was *procfile.Application
@@ -96,6 +92,9 @@ func (c *cli) plan(ctx context.Context, argument string, flags appFlags, f *form
 		was = &record.App
 		p.Environment = envDifference(record.Env, options.Env)
 		asStarted(&options, record, flags)
+	}
+	if err := regenerate(ctx, &options); err != nil {
+		return procfileError(ctx, err)
 	}
 	result, err := evaluate.Evaluate(ctx, options)
 	if err != nil {
@@ -130,31 +129,33 @@ func asStarted(options *evaluate.Options, record *state.Record, flags appFlags) 
 	}
 }
 
-// planTarget finds the application that argument means: a recorded one of that name, unless it looks like a path, else
-// the one in that folder. The record is nil when there is none.
-func planTarget(home state.Home, argument, name string) (target, *state.Record, error) {
-	if argument != "" && name == "" && argument != "." && argument != ".." && !strings.ContainsRune(argument, os.PathSeparator) {
+// planTarget finds the application that argument means, and how it is evaluated in this shell: a recorded one of that name,
+// unless it looks like a path, else the one in that folder or file. The record is nil when there is none.
+func (c *cli) planTarget(ctx context.Context, home state.Home, argument string, flags appFlags) (target, evaluate.Options, *state.Record, error) {
+	if argument != "" && flags.name == "" && argument != "." && argument != ".." && !strings.ContainsRune(argument, os.PathSeparator) {
 		if record, err := home.ReadRecord(argument); err == nil {
-			return target{Dir: record.AppDir, Name: argument}, record, nil
+			t := target{Dir: record.AppDir, Name: argument}
+			options, err := flags.options(t)
+			options.Env = withoutWorkerMarks(c.environ)
+			if source := sourceOfRecord(record); source != nil && err == nil {
+				err = procfileError(ctx, generate(ctx, source, &options))
+			}
+			return t, options, record, err
 		}
 		if _, err := os.Stat(argument); errors.Is(err, os.ErrNotExist) {
-			return target{}, nil, &failure{code: exitNotFound, err: fmt.Errorf(
-				"plan %s: there is no application and no folder of that name", argument)}
+			return target{}, evaluate.Options{}, nil, &failure{code: exitNotFound, err: fmt.Errorf(
+				"plan %s: there is no application, no folder and no file of that name", argument)}
 		}
 	}
-	cwd, err := os.Getwd()
+	d, err := flags.read(ctx, c, argument, false)
 	if err != nil {
-		return target{}, nil, fmt.Errorf("find the current folder: %w", err)
+		return target{}, evaluate.Options{}, nil, err
 	}
-	t, err := resolveTarget(cwd, argument, name)
-	if err != nil {
-		return target{}, nil, err
-	}
-	record, err := home.ReadRecord(t.Name)
+	record, err := home.ReadRecord(d.target.Name)
 	if errors.Is(err, state.ErrNoRecord) {
-		return t, nil, nil
+		return d.target, d.options, nil, nil
 	}
-	return t, record, err
+	return d.target, d.options, record, err
 }
 
 // running reports whether an application runs: as the daemon says, or, without one, whether its guard lives.

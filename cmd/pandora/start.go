@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,17 +27,19 @@ type appFlags struct {
 	timeout                   time.Duration
 	envFiles                  envFileFlags
 	inspectFlags
+	sourceFlags
 }
 
 func (f *appFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.name, "name", "n", "", "application name (default: the name in package.json, else the folder's name)")
-	flags.StringVarP(&f.env, "env", "E", "", `environment for all processes, as "A=1 B=x"`)
+	flags.StringVarP(&f.name, "name", "n", "", "application name (default: the name in package.json, else that of the folder or the script)")
+	flags.StringVarP(&f.env, "env", "E", "", `environment for all processes, as "A=1 B=x"; of a process file NAME takes env_NAME`)
 	flags.StringVarP(&f.args, "args", "a", "", `arguments for all processes, as "--one two"`)
 	flags.StringVarP(&f.nodeArgs, "node-args", "A", "", `Node's own options for all processes, as "--max-old-space-size=512"`)
 	addTimeout(flags, &f.timeout)
 	f.envFiles.add(flags)
 	f.inspectFlags.add(flags)
+	f.sourceFlags.add(flags)
 }
 
 // options makes the options of an evaluation.
@@ -68,19 +71,38 @@ type described struct {
 	cwd     string
 }
 
-// read finds out what an argument and flags ask to evaluate.
-func (f *appFlags) read(c *cli, argument string) (described, error) {
+// read finds out what an argument and flags ask to evaluate, as dev would see it or not.
+func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) (described, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
 		return described{}, fmt.Errorf("find the current folder: %w", err)
 	}
-	t, err := resolveTarget(cwd, argument, f.name)
+	source, err := f.sourceOf(cwd, argument)
 	if err != nil {
 		return described{}, err
 	}
+	var t target
+	if source == nil {
+		if t, err = resolveTarget(cwd, argument, f.name); err != nil {
+			return described{}, err
+		}
+	}
 	options, err := f.options(t)
-	options.Env = withoutWorkerMarks(c.environ)
-	return described{target: t, options: options, cwd: cwd}, err
+	if err != nil {
+		return described{}, err
+	}
+	options.Env, options.Dev = withoutWorkerMarks(c.environ), dev
+	if source != nil {
+		if err := generate(ctx, source, &options); err != nil {
+			return described{}, procfileError(ctx, err)
+		}
+		t = target{Dir: options.Dir, Name: cmp.Or(f.name, sourceName(source, options.Dir))}
+		if err := state.ValidName(t.Name); err != nil {
+			return described{}, usageError(err)
+		}
+		options.AppName = t.Name
+	}
+	return described{target: t, options: options, cwd: cwd}, nil
 }
 
 func (c *cli) startCommand() *cobra.Command {
@@ -95,7 +117,11 @@ appName/process a process that was stopped on its own runs again. Several are st
 all are of applications that are recorded and do not run.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !isOne(args) && !isFolder(args) {
+			args = flags.split(cmd, args)
+			if flags.dashed && len(args) > 1 {
+				return usageError(fmt.Errorf("start takes one script in front of --, got also %q", args[1:]))
+			}
+			if !flags.dashed && !isOne(args) && !isFolder(args) {
 				return c.startSelected(cmd.Context(), args, flags)
 			}
 			return c.start(cmd.Context(), first(args), flags)
@@ -212,7 +238,7 @@ func recordedName(home state.Home, argument string) *state.Record {
 // describe evaluates what an argument and flags name, announcing it with doing, to what a daemon can record or start.
 func (c *cli) describe(ctx context.Context, argument string, flags appFlags, doing string) (state.Home, *control.StartRequest, error) {
 	var home state.Home
-	d, err := flags.read(c, argument)
+	d, err := flags.read(ctx, c, argument, false)
 	if err != nil {
 		return home, nil, err
 	}
@@ -251,15 +277,25 @@ func (c *cli) startable(app *procfile.Application) error {
 		c.warn("%s", w)
 	}
 	if len(app.Processes) == 0 {
-		return fmt.Errorf("Start failed, looks like not a pandora project, in appDir %s", app.AppDir)
+		hint := ""
+		if file, err := findProcessFile(app.AppDir, ""); err == nil && (app.Evaluation == nil || app.Evaluation.Source == nil) {
+			hint = fmt.Sprintf("; there is a process file: [ pandora start %s ] starts it", file)
+		}
+		return fmt.Errorf("Start failed, looks like not a pandora project, in appDir %s%s", app.AppDir, hint)
 	}
 	return nil
 }
 
-// procfileError marks an error of an evaluation, unless the user interrupted it.
+// procfileError marks an error of an evaluation, unless the user interrupted it, or it has an exit code of its own.
 func procfileError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return ctx.Err()
+	}
+	if coded, ok := errors.AsType[*failure](err); ok {
+		return coded
 	}
 	return &failure{code: exitProcfile, err: err}
 }
@@ -286,7 +322,7 @@ func (c *cli) submitStart(ctx context.Context, home state.Home, request control.
 		d.Close()
 		ending := control.CodeOf(err) == control.CodeClosing || errors.Is(err, control.ErrUnreachable)
 		if !ending || try == startTries {
-			return nil, supervisor.Operation{}, startError(request.App.AppName, err)
+			return nil, supervisor.Operation{}, startError(home, request, err)
 		}
 		// The daemon we met was about to end.
 		if err := awaitDaemonEnd(ctx, home); err != nil {
@@ -296,11 +332,16 @@ func (c *cli) submitStart(ctx context.Context, home state.Home, request control.
 }
 
 // startError words the refusal of a daemon.
-func startError(name string, err error) error {
-	if control.CodeOf(err) == control.CodeExists {
-		return sentence(exitFailure, "%s started failed, %w; run [ pandora restart %s ] to start it anew", name, err, name)
+func startError(home state.Home, request control.StartRequest, err error) error {
+	if control.CodeOf(err) != control.CodeExists {
+		return err
 	}
-	return err
+	name := request.App.AppName
+	record, recordErr := home.ReadRecord(name)
+	if recordErr == nil && !sameOrigin(record, request) {
+		return sentence(exitFailure, "%s started failed, %w; it is %s: start this one under another name, with [ -n NAME ]", name, err, origin(record.App))
+	}
+	return sentence(exitFailure, "%s started failed, %w; run [ pandora restart %s ] to start it anew", name, err, name)
 }
 
 // warnAboutConfig tells when the running daemon was started with another global configuration.

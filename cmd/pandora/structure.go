@@ -18,18 +18,19 @@ func (c *cli) structureCommand() *cobra.Command {
 	var f *format
 	var engine string
 	cmd := &cobra.Command{
-		Use:   "structure [dir]",
+		Use:   "structure [dir or file]",
 		Short: "Evaluate a procfile and print the application it describes; nothing is started",
-		Args:  arguments(0, 1, "one folder"),
+		Args:  sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = flags.split(cmd, args)
 			if !slices.Contains([]string{"auto", "goja", "node"}, engine) {
 				return usageError(fmt.Errorf("--engine is %q, want auto, goja or node", engine))
 			}
-			d, err := flags.read(c, first(args))
+			d, err := flags.read(cmd.Context(), c, first(args), dev)
 			if err != nil {
 				return err
 			}
-			d.options.Dev, d.options.Engine = dev, engine
+			d.options.Engine = engine
 			return c.structure(cmd.Context(), d.options, f)
 		},
 	}

@@ -37,9 +37,6 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("open application folder: %w", err)
 	}
-	if !info.IsDir() && isProcessFile(dir) {
-		return target{}, sentence(exitFailure, "Pandora.js can only start a Pandora.js project directory, like [ pandora start ./ ]; %q is a process file of another manager, run [ pandora import %s --write ] first", dir, argument)
-	}
 	if !info.IsDir() {
 		return target{}, sentence(exitFailure, "Pandora.js can only start a Pandora.js project directory, like [ pandora start ./ ]; %q is a file", dir)
 	}

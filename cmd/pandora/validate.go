@@ -18,7 +18,7 @@ func (c *cli) validateCommand() *cobra.Command {
 	var flags appFlags
 	var dev, asJSON, strict bool
 	cmd := &cobra.Command{
-		Use:   "validate [dir]",
+		Use:   "validate [dir or file]",
 		Short: "Examine a procfile strictly, in both engines; nothing is started",
 		Long: `Validate evaluates the procfile in Goja and in Node, and reports everything that is wrong or suspicious at once:
 what is refused, members that are set and mean nothing, processes that never run, entries that are not found, services
@@ -31,13 +31,14 @@ It needs no daemon. The exit code is 7 when there is an error (with --strict: or
 --json prints {"version": 1, "ok", "application": {"name", "dir"}, "processes", "services", "problems": [{"severity":
 "error" or "warning", "code", "message", "file", "line", "column", "hint"}], "engines": {"goja" and "node": {"ok",
 "milliseconds", "error"}}}; "services" counts applets too, "line" and "column" are 0 where they are not known.`,
-		Args: arguments(0, 1, "one folder"),
+		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := flags.read(c, first(args))
+			args = flags.split(cmd, args)
+			d, err := flags.read(cmd.Context(), c, first(args), dev)
 			if err != nil {
 				return err
 			}
-			d.options.Dev, d.options.Strict = dev, true
+			d.options.Strict = true
 			report, err := validate(cmd.Context(), d.options)
 			if err != nil {
 				return err
