@@ -33,7 +33,8 @@ Ctrl+C stops it gracefully. It is never in the list.
 
 When a file changes that a process has loaded, that process is started anew, and only that one: its listening socket
 stays open meanwhile, so that a client waits and is not refused. Files in node_modules do not count, nor a file that is
-saved as it was. A process that ends by itself, or does not start, is not tried again before a file changes.
+saved as it was, nor what git ignores, unless it is code that runs. A process that ends by itself, or does not start, is not
+tried again before a file changes.
 
 When the procfile, or a file that it is made of, changes, it is evaluated again, and what it says otherwise than before is
 started anew; if it is broken, the error is shown and the application runs on.`,

@@ -44,6 +44,7 @@ type fileWatch struct {
 	// Both are run's.
 	folders map[string]bool
 	sums    map[string][sha256.Size]byte
+	ignored ignoreRules   // run's, too
 	wake    chan struct{} // one slot: fresh has something
 
 	mu    sync.Mutex
@@ -102,6 +103,25 @@ func (w *fileWatch) usersOf(files []string) []string {
 		maps.Copy(names, w.users[file])
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// all are the files that processes have loaded.
+func (w *fileWatch) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.users))
+}
+
+// runs reports whether a process has loaded code that is a file or lies in a folder.
+func (w *fileWatch) runs(path string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for file := range w.users {
+		if isCode(file) && contains(path, file) {
+			return true
+		}
+	}
+	return false
 }
 
 // known reports whether a process has loaded a file.
@@ -167,11 +187,11 @@ func (w *fileWatch) run(ctx context.Context, changes chan<- fileChange) {
 			}
 			continue
 		case <-w.watcher.Errors: // events may have been lost
-			w.mu.Lock()
-			for file := range w.users {
-				pending[file] = true
+			for _, file := range w.all() {
+				if w.concerns(file) {
+					pending[file] = true
+				}
 			}
-			w.mu.Unlock()
 			settled.Reset(settleTime)
 			continue
 		case <-settled.C:
@@ -189,16 +209,32 @@ func (w *fileWatch) run(ctx context.Context, changes chan<- fileChange) {
 	}
 }
 
-// concerns reports whether a change of a file may matter.
+// concerns reports whether a change of a file may matter. What git ignores does not, unless code was loaded from it: then
+// it is what runs, as a folder that a compiler writes. So an application may write an ignored file that it reads as data.
 func (w *fileWatch) concerns(file string) bool {
 	if !w.ours(file) || w.elsewhere(file) {
 		return false
 	}
+	if !isCode(file) && filepath.Ext(file) != ".json" && !w.known(file) {
+		return false
+	}
+	unit := w.ignored.unit(file)
+	return unit == "" || w.runs(unit)
+}
+
+// isCode reports whether a file holds code by its name, and not data.
+func isCode(file string) bool {
 	switch filepath.Ext(file) {
-	case ".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx", ".json", ".node":
+	case ".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx", ".node":
 		return true
 	}
-	return w.known(file)
+	return false
+}
+
+// contains reports whether a path is a file, or lies in a folder.
+func contains(path, file string) bool {
+	rest, ok := strings.CutPrefix(file, path)
+	return ok && (rest == "" || rest[0] == filepath.Separator)
 }
 
 // changeOf leaves out what is as it was.
