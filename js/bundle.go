@@ -113,7 +113,7 @@ var required, eager = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // seldom are files that bootstrap and worker require in some workers only.
-var seldom = [...]string{"node/configurator.js", "node/logger/services.js", "node/code.js"}
+var seldom = [...]string{"node/configurator.js", "node/logger/services.js", "node/code.js", "node/command.js"}
 
 // always are files that every worker requires once it is ready. Outside they would cost it 4 to 8 MB: see bundle.js.txt.
 var always = [...]string{"node/hub/presence.js"}

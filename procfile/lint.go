@@ -105,7 +105,7 @@ func (l *linter) add(severity Severity, code string, at Place, hint, format stri
 
 // setters are members that are called, of the procfile's argument, of processes and of services.
 var setters = [...]string{
-	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "order", "kind", "mode", "balance", "reload", "ready", "stdio", "liveness",
+	"name", "entry", "scale", "env", "args", "nodeArgs", "argv", "cwd", "order", "kind", "mode", "balance", "reload", "ready", "stdio", "liveness",
 	"maxRestarts", "maxMemory", "timeouts", "process", "category", "config",
 	"dependency", "publish", "service", "fork", "cluster", "applet", "environment", "configurator",
 	"indicator", "reporter",
@@ -191,7 +191,7 @@ func (l *linter) processes() {
 
 // entry reports an entry that is not found.
 func (l *linter) entry(what, dir, request string, place Place) {
-	if l.find == nil || l.find(dir, request) {
+	if l.find == nil || request == CommandEntry || l.find(dir, request) {
 		return
 	}
 	hint := "check the path; it counts from " + dir

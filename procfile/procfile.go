@@ -150,6 +150,8 @@ type Process struct {
 	EntryFile string `json:"entryFile,omitempty"`
 	// EntryFileBaseDir is the folder EntryFile is resolved from; nil for the built-in processes.
 	EntryFileBaseDir *string `json:"entryFileBaseDir"`
+	// Cwd is the absolute folder that it runs in; "" is that of the application.
+	Cwd string `json:"cwd,omitempty"`
 	// Kind is how it runs; see KindPlain and KindWorker.
 	Kind Kind `json:"kind"`
 	// Policy is what it asks of its supervision; nil means the defaults.
@@ -196,6 +198,9 @@ type Service struct {
 	HasConfigResolver bool  `json:"hasConfigResolver"`
 	Entry             Entry `json:"entry"`
 }
+
+// CommandEntry is the EntryFile of a process that runs a command, which is its Args, and no script of Node.
+const CommandEntry = "pandora:command"
 
 // MaxScale bounds the workers of one process; more is taken as a mistake.
 const MaxScale = 1024

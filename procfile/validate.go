@@ -135,6 +135,9 @@ func (v *validator) process(path string, p *Process) {
 	}
 	v.envFiles(path+".envFiles", p.EnvFiles)
 	v.secrets(path+".secrets", p.Secrets)
+	if p.Cwd != "" && !filepath.IsAbs(p.Cwd) {
+		v.fail(path+".cwd", "expected an absolute path, got %q", p.Cwd)
+	}
 	for i, arg := range p.Args {
 		v.argument(fmt.Sprintf("%s.args[%d]", path, i), arg)
 	}

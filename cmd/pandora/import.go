@@ -160,7 +160,7 @@ func convertFile(ctx context.Context, v conversion) (*converted, error) {
 	}
 	env := envMap(v.env)
 	o := pm2.Options{
-		File: v.file, Source: source, Dir: cmp.Or(v.dir, filepath.Dir(v.file)), EnvName: v.envName, Only: v.only, Look: lookAt,
+		File: v.file, Source: source, Dir: cmp.Or(v.dir, filepath.Dir(v.file)), EnvName: v.envName, Only: v.only, Look: lookAt, Scripts: packageScripts,
 		Shell: func(name string) (string, bool) { value := env[name]; return value, value != "" },
 		Find:  func(program string) bool { return inPath(program, env["PATH"]) },
 	}

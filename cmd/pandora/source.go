@@ -21,7 +21,7 @@ import (
 	"github.com/pandora-go/pandora/procfile/pm2"
 )
 
-// An application need not have a procfile: it may be started from a script or from the process file of another manager. What
+// An application need not have a procfile: it may be started from a script, from a command, or from the process file of another manager. What
 // it is started from is a procfile.Source, which the record keeps, and of which a procfile is generated whenever the
 // application is evaluated.
 
@@ -112,7 +112,50 @@ func (f *appFlags) sourceOf(cwd, argument string) (*procfile.Source, error) {
 	if err := f.unused("a script", false, true); err != nil {
 		return nil, err
 	}
+	if command := programOf(source); command != nil {
+		source.Kind, source.Path, source.Args = procfile.SourceCommand, "", command
+	}
 	return source, f.checkScript(source)
+}
+
+// commandOf is the command behind a --.
+func (f *appFlags) commandOf(cwd string, environ []string) (*procfile.Source, error) {
+	if len(f.rest) == 0 || f.rest[0] == "" {
+		return nil, usageError(errors.New("there is no command behind --, expected one like [ pandora start -- npm start ]"))
+	}
+	if err := f.unused("a command", false, true); err != nil {
+		return nil, err
+	}
+	program := f.rest[0]
+	if strings.ContainsRune(program, filepath.Separator) {
+		path := program
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(cwd, path)
+		}
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			return nil, &failure{code: exitNotFound, err: fmt.Errorf("start %s: there is no program %s", f.rest[0], path)}
+		}
+	} else if !inPath(program, envMap(environ)["PATH"]) {
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("start %s: there is no program of that name in PATH", program)}
+	}
+	source := &procfile.Source{Kind: procfile.SourceCommand, Args: f.rest, Mode: f.mode, Instances: f.instances, Cwd: cwd}
+	return source, f.checkScript(source)
+}
+
+// programOf is the command that runs a file which Node does not; nil for a script of Node.
+func programOf(source *procfile.Source) []string {
+	var command []string
+	info, err := os.Stat(source.Path)
+	interpreter := pm2.Interpreter(source.Path)
+	switch {
+	case err == nil && lookAt(source.Path) == pm2.Program && info.Mode()&0o111 != 0:
+		command = []string{source.Path}
+	case interpreter != "":
+		command = []string{interpreter, source.Path}
+	default:
+		return nil
+	}
+	return append(command, source.Args...)
 }
 
 // takeEnvironment takes a first word without a "=" out of --env.
@@ -157,8 +200,9 @@ func (f *sourceFlags) checkScript(source *procfile.Source) error {
 		return usageError(fmt.Errorf("--instances is %q, want a number up to %d, or max for one worker for each processor", source.Instances, procfile.MaxScale))
 	}
 	switch {
+	case source.Kind == procfile.SourceCommand:
 	case lookAt(source.Path) == pm2.Program:
-		return fmt.Errorf("start %s: it is no script that Node runs", source.Path)
+		return fmt.Errorf("start %s: it is no script that Node runs, and no program; [ chmod +x ] makes it one", source.Path)
 	case filepath.Ext(source.Path) != "" && !isScriptName(source.Path):
 		return fmt.Errorf("start %s: expected a folder, a script (%s), or a process file of PM2", source.Path, strings.Join(scriptExtensions(), " "))
 	}
@@ -176,6 +220,11 @@ func generate(ctx context.Context, source *procfile.Source, o *evaluate.Options)
 			made.dir = scriptFolder(source)
 		}
 		made.Result, err = convertScript(source, made.dir)
+	case procfile.SourceCommand:
+		if o.Dir == "" {
+			made.dir = source.Cwd
+		}
+		made.Result, err = convertCommand(source, made.dir, o.Env)
 	case procfile.SourcePM2, procfile.SourceForeman:
 		made, err = convertFile(ctx, conversion{
 			file: source.Path, cwd: source.Cwd, env: o.Env, dir: o.Dir, envName: source.Environment, only: source.Only,
@@ -258,6 +307,63 @@ func convertScript(source *procfile.Source, dir string) (*pm2.Result, error) {
 	return pm2.Convert(config, pm2.Options{File: source.Path, Dir: dir, Look: lookAt})
 }
 
+// convertCommand makes the procfile of a command.
+func convertCommand(source *procfile.Source, dir string, environ []string) (*pm2.Result, error) {
+	path := envMap(environ)["PATH"]
+	return pm2.ConvertCommand(pm2.Command{
+		Name: commandProcess(source), Words: source.Args, Mode: source.Mode, Instances: source.Instances,
+	}, pm2.Options{
+		File: source.String(), Dir: dir, Look: lookAt, Scripts: packageScripts,
+		Find: func(program string) bool { return inPath(program, path) },
+	})
+}
+
+// packageScripts are the scripts of the package.json in a folder.
+func packageScripts(dir string) map[string]string {
+	scripts := map[string]string{}
+	for name, script := range readPackage(dir).Scripts {
+		if line, ok := script.(string); ok {
+			scripts[name] = line
+		}
+	}
+	return scripts
+}
+
+// commandFile is the first word of a command that is a file, as an absolute path, or "".
+func commandFile(source *procfile.Source) string {
+	for _, word := range source.Args {
+		path := word
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(source.Cwd, path)
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(word, "-") {
+			return path
+		}
+	}
+	return ""
+}
+
+// isPackageManager reports whether a program runs what a package.json says.
+func isPackageManager(program string) bool {
+	return slices.Contains([]string{"npm", "npx", "yarn", "pnpm", "bun", "bunx"}, filepath.Base(program))
+}
+
+// commandProcess is the name of the process that a command is: the script of package.json that it runs, its file, or its program.
+func commandProcess(source *procfile.Source) string {
+	words := source.Args
+	if isPackageManager(words[0]) {
+		for _, word := range words[1:] {
+			if word != "run" && word != "run-script" && word != "exec" && !strings.HasPrefix(word, "-") {
+				return pm2.ProcessName(word)
+			}
+		}
+	}
+	if file := commandFile(source); file != "" {
+		return pm2.ProcessName(withoutExtension(file))
+	}
+	return pm2.ProcessName(withoutExtension(words[0]))
+}
+
 // scriptFolder is the folder of an application that is a script: the one that the shell is in, or the script's own where that
 // does not lie below it.
 func scriptFolder(source *procfile.Source) string {
@@ -270,17 +376,23 @@ func scriptFolder(source *procfile.Source) string {
 // sourceName is the default name of an application without a procfile: that of the package in its folder, for a script
 // only where it is the package's program, else the script's own.
 func sourceName(source *procfile.Source, dir string) string {
-	if source.Kind != procfile.SourceScript {
+	path := source.Path
+	switch {
+	case source.Kind == procfile.SourceCommand && !isPackageManager(source.Args[0]):
+		if path = commandFile(source); path == "" {
+			return withoutExtension(source.Args[0])
+		}
+	case source.Kind != procfile.SourceScript:
 		return applicationName(dir)
 	}
 	pkg := readPackage(dir)
-	if name := packageName(filepath.Join(dir, "package.json")); name != "" && pkg.runs(dir, source.Path) {
+	if name := packageName(filepath.Join(dir, "package.json")); name != "" && pkg.runs(dir, path) {
 		return name
 	}
-	if name := withoutExtension(source.Path); name != "index" {
+	if name := withoutExtension(path); name != "index" {
 		return name
 	}
-	return filepath.Base(filepath.Dir(source.Path))
+	return filepath.Base(filepath.Dir(path))
 }
 
 // withoutExtension is a file's name without its extension.

@@ -77,7 +77,12 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 	if err != nil {
 		return described{}, fmt.Errorf("find the current folder: %w", err)
 	}
-	source, err := f.sourceOf(cwd, argument)
+	var source *procfile.Source
+	if f.dashed && argument == "" {
+		source, err = f.commandOf(cwd, c.environ)
+	} else {
+		source, err = f.sourceOf(cwd, argument)
+	}
 	if err != nil {
 		return described{}, err
 	}

@@ -7,6 +7,7 @@ const { createReconciler } = require('../shared/reconciler');
 const { createNodeHost } = require('./host');
 const { unwrap } = require('../shared/entry');
 const { loadFrom } = require('./entry');
+const { COMMAND } = require('../shared/command');
 const { useTransformer } = require('./languages');
 const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');
@@ -222,6 +223,18 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
     onExit(Object.assign(new Error(`${what} called process.exit(${code}) before the worker was ready`), { code: 'PANDORA_EXIT' }));
   }
 
+  /** The folder that the process runs in, if it is not that of the application. */
+  function enterFolder() {
+    const { cwd } = /** @type {{cwd?: string}} */ (options.process);
+    if (cwd === undefined) return;
+    try {
+      process.chdir(cwd);
+    } catch (error) {
+      throw Object.assign(new Error(`the folder ${cwd} of process "${processName}" cannot be entered: ${error.message}`), { code: 'PANDORA_ENTRY' });
+    }
+    process.env.PWD = cwd;
+  }
+
   return {
     /**
      * Starts everything and loads the entry; rejects with whatever was thrown on the way.
@@ -229,13 +242,15 @@ function createWorker(options, { onStoppable, onDrift, onExit = () => {}, onDoin
      */
     async start() {
       process.on('exit', exitedEarly);
+      enterFolder();
       services = await bind();
       if (!stopping) await services.start();
       if (stopping) return false;
       const { entryFile, entryFileBaseDir } = options.process;
       loading = Boolean(entryFile);
       if (entryFile) onDoing(`the entry ${entryFile}`);
-      if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile, { main: Boolean(evaluation?.source) }));
+      if (entryFile === COMMAND) await require('./command').runCommand(process.argv.slice(2));
+      else if (entryFile) await time.wait(`the entry ${entryFile} has not been loaded`, () => loadFrom(entryFileBaseDir ?? appDir, entryFile, { main: Boolean(evaluation?.source) }));
       process.removeListener('exit', exitedEarly);
       return !stopping;
     },

@@ -6,6 +6,7 @@ const check = require('./check');
 const entries = require('./entry');
 const { at } = require('./places');
 const { sortByOrder } = require('./order');
+const { COMMAND } = require('./command');
 
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 /** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
@@ -52,6 +53,7 @@ function checkPlacement(r, units) {
  * @returns {'plain' | 'worker'}
  */
 function kindOf(process, scale, units) {
+  if (process.entryFile === COMMAND) return 'plain';
   if (process.kind) return process.kind;
   const hosts = units.some(({ entry, category }) => entry.kind === 'cluster'
     && (category === process.processName || category === 'all'));
@@ -66,6 +68,35 @@ function kindOf(process, scale, units) {
 function envFiles(...lists) {
   const all = lists.flatMap((list) => list || []);
   return all.length > 0 ? { envFiles: all } : {};
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {ProcessDefinition} process
+ * @param {string[]} args
+ * @returns {string[]} the same
+ */
+function checkCommand(r, process, args) {
+  const { entryFile, processName, clustered, kind, places } = process;
+  if (entryFile !== COMMAND) return args;
+  if (clustered || kind === 'worker') {
+    r.warn(`process "${processName}": a command is no worker of a cluster; it runs as a plain process`, places.get(''));
+  }
+  at(r, places.get('args') || places.get(''), () => {
+    if (args.length > 0) return;
+    throw check.problem('PANDORA_ARGS', `process "${processName}": the entry '${COMMAND}' expects a command in args, like .args(['npm', 'start'])`);
+  }, () => {});
+  return args;
+}
+
+/**
+ * What a process asks of its supervision. Nobody can hold the sockets of a command: the old one leaves before the new one.
+ * @param {ProcessDefinition} process
+ */
+function policyOf({ entryFile, policy }) {
+  const whole = /** @type {ProcessDefinition['policy']} */ (entryFile === COMMAND ? { reload: 'stop-first', ...policy } : policy);
+  // Parsed only for the few procfiles that set something of it.
+  return Object.keys(whole).length > 0 ? require('./policy').record(whole) : {};
 }
 
 /**
@@ -101,15 +132,15 @@ function describeProcesses(r, globals, units) {
       processName,
       scale,
       env: setting('env', {}, (warn) => check.envStrings(env, processName, warn)),
-      args: list('args', process.args.concat(globals.globalArgs || [])),
+      args: checkCommand(r, process, list('args', process.args.concat(globals.globalArgs || []))),
       execArgv: list('nodeArgs', process.execArgv.concat(globals.globalExecArgv || [])),
       order: process.order,
       offset,
       entryFile: process.entryFile,
       entryFileBaseDir: process.entryFileBaseDir,
+      ...(process.cwd === undefined ? {} : { cwd: process.cwd }),
       kind: kindOf(process, scale, units),
-      // Parsed only for the few procfiles that set something of it.
-      ...(Object.keys(process.policy).length > 0 ? require('./policy').record(process.policy) : {}),
+      ...policyOf(process),
       ...envFiles(r.envFiles, process.envFiles, globals.globalEnvFiles),
       ...(process.secrets || Object.keys(r.secrets).length > 0
         ? require('./secrets').record(r.secrets, process.secrets || {}, globals.globalEnv || {}) : {}),

@@ -90,6 +90,16 @@ class ProcessModifier {
     return this;
   }
 
+  /**
+   * The folder that the process runs in.
+   * @param {any} [value] a path @returns {any}
+   */
+  cwd(value) {
+    if (value === undefined) return this.#process.cwd;
+    this.#reconciler.cwdOf(this.#process, value);
+    return this;
+  }
+
   /** @param {any} [value] @returns {any} */
   args(value) {
     if (reads(value)) return this.#process.args;
@@ -322,7 +332,7 @@ class ClusterModifier extends ServiceModifier {
   }
 
   /**
-   * @param {'scale' | 'env' | 'envFile' | 'secrets' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
+   * @param {'scale' | 'env' | 'envFile' | 'secrets' | 'cwd' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
    *   | 'stdio' | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
    * @param {any[]} given
    * @returns {any}
@@ -368,6 +378,9 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any} [value] @returns {any} */
   mode(value) { return this.#forward('mode', value); }
+
+  /** @param {any} [value] @returns {any} */
+  cwd(value) { return this.#forward('cwd', value); }
 
   /** @param {any} [value] @returns {any} */
   balance(value) { return this.#forward('balance', value); }

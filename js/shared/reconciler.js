@@ -22,6 +22,7 @@ const { at } = require('./places');
  * @property {any} scale a number or 'auto'; anything, until checked, when set through a live object
  * @property {Record<string, any>} env
  * @property {import('./env-file').EnvFile[]} [envFiles] of its own
+ * @property {string} [cwd] the folder it runs in; undefined: that of the application
  * @property {Record<string, import('./secrets').Secret>} [secrets] of its own
  * @property {any[]} args
  * @property {any[]} execArgv
@@ -503,6 +504,16 @@ class Reconciler {
     if (this.current.file === null) return;
     this.scripts ??= { indicators: [], reporters: [], hooks: [] };
     require('./scripts')[member](this.scripts, given, this.here());
+  }
+
+  /** @param {ProcessDefinition} process @param {any} given a path, from the folder of the procfile */
+  cwdOf(process, given) {
+    const what = `process "${process.processName}": cwd`;
+    if (typeof given !== 'string' || given === '' || given.includes('\0')) {
+      throw check.problem('PANDORA_CWD', `${what} expects a folder like './api' (a non-empty string), got ${check.show(given)}`);
+    }
+    process.cwd = require('path').resolve(this.current.baseDir ?? this.requireAppDir(), given);
+    this.mark(process, 'cwd');
   }
 
   // ---- where the environment comes from; parsed only for the few procfiles that say so

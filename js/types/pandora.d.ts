@@ -210,6 +210,9 @@ export interface Settings {
   /** Variables whose values are looked up when a worker starts, over those of the application. Calls add to each other. */
   secrets(): Record<string, Secret>;
   secrets(value: Record<string, Secret>): this;
+  /** The folder that it runs in, from that of the procfile: the application's by default. Reads as an absolute path. */
+  cwd(): string | undefined;
+  cwd(value: string): this;
   /** The program's arguments, process.argv from the third on. */
   args(): string[];
   args(value: readonly string[]): this;

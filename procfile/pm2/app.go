@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -17,12 +16,14 @@ type app struct {
 	// group is where it is written; nil when that is not known.
 	group *group
 	name  string
-	// entry and args are what runs; left is why nothing does.
+	// entry and args are what Node runs with nodeArgs. Where command is not nil, it is run in place of an entry, with args.
 	entry    string
 	args     []string
 	nodeArgs []string
-	left     string
-	cluster  bool
+	command  []string
+	// cwd is the folder it runs in, in the form of c.relative; "" is that of the application.
+	cwd     string
+	cluster bool
 	// scale is an expression of JavaScript.
 	scale string
 	env   *object
@@ -59,9 +60,6 @@ func (c *converter) convert(index int, fields *object) error {
 	a.rename()
 	if err := a.run(script); err != nil {
 		return err
-	}
-	if a.left != "" {
-		a.find("script", a.left, "", false)
 	}
 	a.instances()
 	a.environment()
@@ -111,6 +109,20 @@ func (a *app) find(field, message, instead string, covered bool) {
 	})
 }
 
+// ProcessName makes a name of any text that a process may have.
+func ProcessName(text string) string {
+	name := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '/' {
+			return '-'
+		}
+		return r
+	}, text)
+	if r := []rune(name); len(r) > 100 {
+		name = string(r[:100])
+	}
+	return name
+}
+
 // rename makes the name one that no other process has.
 func (a *app) rename() {
 	if v, ok := a.take("append_env_to_name"); ok && truthy(v) && a.c.EnvName != "" {
@@ -120,93 +132,13 @@ func (a *app) rename() {
 		a.name = text(v) + ":" + a.name
 	}
 	was := a.name
-	a.name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '/' {
-			return '-'
-		}
-		return r
-	}, a.name)
-	if r := []rune(a.name); len(r) > 100 {
-		a.name = string(r[:100])
-	}
+	a.name = ProcessName(a.name)
 	for n, base := 2, a.name; a.c.names[a.name]; n++ {
 		a.name = fmt.Sprintf("%s-%d", base, n)
 	}
 	a.c.names[a.name] = true
 	if a.name != was {
 		a.find("name", fmt.Sprintf("is %s, which is taken or no name here", shown(was)), fmt.Sprintf("the process is called %q", a.name), false)
-	}
-}
-
-// run finds out what is run: a Node program, or something that is left out.
-func (a *app) run(script string) error {
-	cwd := a.c.Dir
-	if value, ok := a.take("cwd"); ok && text(value) != "" {
-		if cwd = within(a.c.Dir, text(value)); cwd != filepath.Clean(a.c.Dir) {
-			a.find("cwd", "only says where the script lies: process.cwd() is the application's folder",
-				"let the program find its files by __dirname", false)
-		}
-	}
-	_, args, _ := a.first("args")
-	a.args = words(args)
-	_, options, _ := a.first("node_args", "interpreter_args", "nodeArgs", "interpreterArgs")
-	a.nodeArgs = words(options)
-	field, given, _ := a.first("interpreter", "exec_interpreter")
-	interpreter, _ := given.(string)
-	if strings.ContainsAny(strings.TrimSpace(script), " \t") {
-		interpreter = a.commandLine(&script, interpreter)
-	}
-	path := within(cwd, script)
-	sort := a.c.Look(path)
-	if sort == Missing {
-		if !strings.ContainsRune(script, '/') && a.c.Find(script) {
-			a.left = fmt.Sprintf("%s is a command and no Node program, so that the app is left out", shown(script))
-			return nil
-		}
-		return &Error{Place: a.place("script"), App: a.name, Missing: true, Message: fmt.Sprintf("script %s is not found: there is no %s", shown(script), path)}
-	}
-	a.entry = a.c.relative(path)
-	a.interpreter(field, interpreter, sort, filepath.Ext(path))
-	return nil
-}
-
-// commandLine splits "node --flag app.js --port 1" into its parts; anything else stays a command that is left out.
-func (a *app) commandLine(script *string, interpreter string) string {
-	parts := strings.Fields(*script)
-	if strings.ContainsAny(*script, "|&;<>()$`\\\"'*?[]#~%") || filepath.Base(parts[0]) != "node" {
-		*script = parts[0]
-		return "none"
-	}
-	rest := parts[1:]
-	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
-		a.nodeArgs, rest = append(a.nodeArgs, rest[0]), rest[1:]
-	}
-	if len(rest) == 0 {
-		*script = parts[0]
-		return "none"
-	}
-	*script, a.args = rest[0], append(slices.Clone(rest[1:]), a.args...)
-	return interpreter
-}
-
-// interpreter decides whether a file is Node's to run.
-func (a *app) interpreter(field, interpreter string, sort Sort, ext string) {
-	base := filepath.Base(interpreter)
-	switch {
-	case interpreter == "" && slices.Contains([]string{".sh", ".py", ".rb", ".php", ".pl", ".ls"}, ext), interpreter == "" && sort == Program:
-		a.left = "is no Node program, so that the app is left out"
-	case interpreter == "", interpreter == "node":
-	case base == "ts-node" || base == "tsx" || base == "ts-node-dev":
-		a.find(field, shown(interpreter)+" is not needed: TypeScript is run without it", "", true)
-	case base == "babel-node":
-		a.nodeArgs = append([]string{"-r", "@babel/register"}, a.nodeArgs...)
-	case base == "coffee":
-		a.nodeArgs = append([]string{"-r", "coffeescript/register"}, a.nodeArgs...)
-	case base == "node" || strings.HasPrefix(base, "node@"):
-		a.find(field, shown(interpreter)+" is not chosen for one process: all run the node of PATH",
-			"put the Node that you mean first into PATH when you start", false)
-	default:
-		a.left = fmt.Sprintf("is run by %s and not by Node, so that the app is left out", shown(interpreter))
 	}
 }
 
@@ -225,7 +157,10 @@ func (a *app) instances() {
 		count = 1
 	}
 	word := strings.TrimSuffix(text(mode), "_mode")
-	a.cluster = word == "cluster" || word != "fork" && given
+	a.cluster = (word == "cluster" || word != "fork" && given) && a.command == nil
+	if word == "cluster" && a.command != nil {
+		a.find("exec_mode", "is of Node alone: workers of a command do not share a socket", "", false)
+	}
 	switch {
 	case count > 1024:
 		a.scale = "1024"

@@ -2,8 +2,8 @@ package pm2
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -16,8 +16,8 @@ var (
 	assignment  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z_]\w*)=([^\s"'$` + "`" + `\\]*)$`) })
 )
 
-// ConvertProcfile converts the lines of a Procfile, "name: command". Lines of Node programs become processes; other commands
-// are left out with a Finding. Options.Source is its text. The error is an *Error when a line is none, or nothing is left.
+// ConvertProcfile converts the lines of a Procfile, "name: command". Each line becomes a process: what
+// Node runs a script of its own, anything else a command. Options.Source is its text. The error is an *Error when a line is none, or nothing is left.
 func ConvertProcfile(o Options) (*Result, error) {
 	c := newConverter(o)
 	c.places = nil
@@ -46,6 +46,12 @@ func ConvertProcfile(o Options) (*Result, error) {
 		if !c.takes(m[1]) {
 			continue
 		}
+		if m[1] == "release" && len(c.Only) == 0 {
+			c.findings = append(c.findings, Finding{
+				Place: place, Message: `process "release" is what Heroku runs once for each deployment, and is left out`, Instead: "run it before you start or reload",
+			})
+			continue
+		}
 		if err := c.line(place, m[1], m[2]); err != nil {
 			return nil, err
 		}
@@ -63,43 +69,45 @@ func ConvertProcfile(o Options) (*Result, error) {
 func (c *converter) line(place Place, name, command string) error {
 	a := &app{c: c, name: name, env: newObject(), sources: map[string]string{}, scale: "1", seen: map[string]bool{}}
 	c.apps = append(c.apps, a)
-	parts := strings.Fields(command)
-	for len(parts) > 0 {
-		m := assignment().FindStringSubmatch(parts[0])
-		if m == nil {
-			break
-		}
-		a.env.set(m[1], m[2])
-		parts = parts[1:]
-	}
+	written := command
+	env, parts := assignments(strings.Fields(command))
 	if len(parts) > 0 && parts[0] == "exec" {
 		parts = parts[1:]
 	}
-	rest := strings.Join(parts, " ")
-	script := ""
-	if len(parts) > 1 && (parts[0] == "node" || strings.HasSuffix(parts[0], "/node")) && !strings.ContainsAny(rest, "|&;<>()$`\\\"'*?#~") {
-		parts = parts[1:]
-		for len(parts) > 0 && strings.HasPrefix(parts[0], "-") {
-			// An option whose value is a word of its own.
-			take := 1
-			if slices.Contains([]string{"-r", "--require", "--import", "--loader", "-C", "--env-file"}, parts[0]) && len(parts) > 1 {
-				take = 2
-			}
-			a.nodeArgs, parts = append(a.nodeArgs, parts[:take]...), parts[take:]
-		}
-		if len(parts) > 0 {
-			script, a.args = parts[0], parts[1:]
-		}
+	if len(parts) == 0 {
+		return &Error{Place: place, App: name, Message: "there is no command, only variables"}
 	}
-	if script == "" {
-		a.left = shown(command) + " is no plain call of node, so that the process is left out"
-		c.findings = append(c.findings, Finding{Place: place, App: name, Message: a.left, Instead: "write it as node file.js"})
+	for _, v := range env {
+		a.env.set(v[0], v[1])
+	}
+	if strings.ContainsAny(command, shellSigns) {
+		// A shell that is one command is that command, and needs no signals passed on.
+		if !strings.ContainsAny(command, "|&;<>()`\n") {
+			command = "exec " + strings.Join(parts, " ")
+		}
+		a.use(c.Dir, call{command: []string{"sh", "-c", command}})
+	} else {
+		a.use(c.Dir, c.resolve(c.Dir, parts))
+	}
+	if a.command == nil {
 		return nil
 	}
-	path := within(c.Dir, script)
-	if c.Look(path) == Missing && c.Look(path+".js") == Missing {
-		return &Error{Place: place, App: name, Missing: true, Message: fmt.Sprintf("%s is not found: there is no %s", shown(script), path)}
+	program := a.command[0]
+	missing := strings.ContainsRune(program, '/') && c.Look(within(c.Dir, program)) == Missing
+	if script := nodeScript(a.command); script != "" {
+		program, missing = script, true
 	}
-	a.entry = c.relative(path)
+	if missing {
+		return &Error{Place: place, App: name, Missing: true, Message: fmt.Sprintf("%s is not found: there is no %s", shown(program), within(c.Dir, program))}
+	}
+	c.findings = append(c.findings, Finding{Place: place, App: name, Message: shown(written) + " " + isCommand, Covered: true})
 	return nil
+}
+
+// nodeScript is the script of a call of Node that was not found; "" for any other command.
+func nodeScript(command []string) string {
+	if len(command) < 2 || filepath.Base(command[0]) != "node" || strings.HasPrefix(command[1], "-") {
+		return ""
+	}
+	return command[1]
 }

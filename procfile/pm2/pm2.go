@@ -41,6 +41,8 @@ type Options struct {
 	Only []string
 	// Look tells what a file is; nil takes every file for a Node program.
 	Look func(path string) Sort
+	// Scripts are the scripts of the package.json in a folder, by their names; nil knows none.
+	Scripts func(dir string) map[string]string
 	// Find tells whether a program is in PATH; nil finds every program.
 	Find func(program string) bool
 	// Shell looks up a variable that the file was evaluated with; nil knows none. A value that came from there stays a

@@ -11,7 +11,9 @@ import (
 func (a *app) supervision() {
 	listen, hasListen := a.take("listen_timeout")
 	listenMs, listenOK := milliseconds(listen)
-	if v, ok := a.take("wait_ready"); ok && truthy(v) {
+	if v, ok := a.take("wait_ready"); ok && truthy(v) && a.command != nil {
+		a.find("wait_ready", "is not honoured: a command has no channel to say ready in", "", false)
+	} else if ok && truthy(v) {
 		condition := "message: 'ready'"
 		if listenOK {
 			condition += fmt.Sprintf(", timeoutMs: %d", listenMs)
@@ -21,7 +23,9 @@ func (a *app) supervision() {
 	} else if hasListen {
 		a.find("listen_timeout", "is not needed: a reload waits until the new worker listens", "", true)
 	}
-	if v, ok := a.take("max_memory_restart"); ok {
+	if v, ok := a.take("max_memory_restart"); ok && a.command != nil {
+		a.find("max_memory_restart", "is not honoured: the memory of a command is not counted", "run it as a script of Node", false)
+	} else if ok {
 		switch n, isNumber := number(v); {
 		case isNumber && n >= 1:
 			a.call("maxMemory(%d)", int64(n))

@@ -9,6 +9,9 @@ import (
 	"sync"
 )
 
+// commandEntry is the entry of a process that is a command: its args.
+const commandEntry = "pandora:command"
+
 // result writes the procfile.
 func (c *converter) result(origin string) *Result {
 	r := &Result{Findings: c.findings}
@@ -33,9 +36,6 @@ func (c *converter) result(origin string) *Result {
 				fmt.Fprintf(&b, "  // %s.\n", comment(f.short()))
 			}
 		}
-		if a.left != "" {
-			continue
-		}
 		r.Processes = append(r.Processes, a.name)
 		a.write(&b)
 	}
@@ -46,24 +46,31 @@ func (c *converter) result(origin string) *Result {
 
 // write writes one process.
 func (a *app) write(b *strings.Builder) {
+	entry, args := a.entry, a.args
+	if a.command != nil {
+		entry, args = commandEntry, slices.Concat(a.command, a.args)
+	}
 	builtin := slices.Contains([]string{"agent", "worker", "background"}, a.name)
 	calls := []string{".scale(" + a.scale + ")"}
 	switch {
 	case a.cluster:
-		fmt.Fprintf(b, "  pandora.cluster(%s, %s)", quote(a.name), quote(a.entry))
+		fmt.Fprintf(b, "  pandora.cluster(%s, %s)", quote(a.name), quote(entry))
 	case builtin:
 		fmt.Fprintf(b, "  pandora.process(%s)", quote(a.name))
-		calls = append([]string{".entry(" + quote(a.entry) + ")", ".kind('plain')"}, calls...)
+		calls = append([]string{".entry(" + quote(entry) + ")", ".kind('plain')"}, calls...)
 	default:
-		fmt.Fprintf(b, "  pandora.fork(%s, %s)", quote(a.name), quote(a.entry))
+		fmt.Fprintf(b, "  pandora.fork(%s, %s)", quote(a.name), quote(entry))
 		if a.scale == "1" {
 			calls = nil
 		} else {
 			calls = append([]string{".kind('plain')"}, calls...)
 		}
 	}
-	if len(a.args) > 0 {
-		calls = append(calls, ".args("+list(a.args)+")")
+	if len(args) > 0 {
+		calls = append(calls, ".args("+list(args)+")")
+	}
+	if a.cwd != "" {
+		calls = append(calls, ".cwd("+quote(a.cwd)+")")
 	}
 	if len(a.nodeArgs) > 0 {
 		calls = append(calls, ".nodeArgs("+list(a.nodeArgs)+")")
