@@ -96,7 +96,9 @@ class ProcessModifier {
    */
   cwd(value) {
     if (value === undefined) return this.#process.cwd;
-    this.#reconciler.cwdOf(this.#process, value);
+    const { current, appDir } = this.#reconciler;
+    this.#process.cwd = policies().checkFolder(value, current.baseDir ?? appDir, this.#process.processName);
+    this.#reconciler.mark(this.#process, 'cwd');
     return this;
   }
 

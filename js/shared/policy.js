@@ -77,6 +77,15 @@ function checkWord(value, words, process, member) {
 }
 
 /**
+ * @param {any} value @param {string} from the folder that a relative path counts from @param {string} process
+ * @returns {string} an absolute path
+ */
+function checkFolder(value, from, process) {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return require('path').resolve(from, value);
+  throw wrong(process, 'cwd', "a folder like './api' (a non-empty string)", value);
+}
+
+/**
  * @param {any} value @param {string} process
  * @returns {string} host:port
  */
@@ -199,5 +208,5 @@ function record(policy) {
 }
 
 module.exports = {
-  checkWord, checkReady, checkLiveness, checkMaxRestarts, checkMaxMemory, checkTimeouts, record,
+  checkWord, checkFolder, checkReady, checkLiveness, checkMaxRestarts, checkMaxMemory, checkTimeouts, record,
 };

@@ -13,54 +13,10 @@ const { describe } = require('./describe');
 const { at } = require('./places');
 
 /** @typedef {import('./entry').Entry} Entry */
-/** @typedef {import('./host').Host} Host */
 /** @typedef {import('./host').Place} Place */
-
-/**
- * @typedef {object} ProcessDefinition
- * @property {string} processName
- * @property {any} scale a number or 'auto'; anything, until checked, when set through a live object
- * @property {Record<string, any>} env
- * @property {import('./env-file').EnvFile[]} [envFiles] of its own
- * @property {string} [cwd] the folder it runs in; undefined: that of the application
- * @property {Record<string, import('./secrets').Secret>} [secrets] of its own
- * @property {any[]} args
- * @property {any[]} execArgv
- * @property {number | undefined} order
- * @property {string | undefined} entryFile
- * @property {string | null} entryFileBaseDir
- * @property {'plain' | 'worker' | undefined} kind undefined: by the rule
- * @property {import('./policy').Policy} policy what it asks of its supervision
- * @property {boolean} autoInProduction its scale is 'auto' except under dev
- * @property {boolean} clustered defined by cluster(name, entry)
- * @property {boolean} builtin
- * @property {Map<string, Place | null>} places of the last setter by its name, and of the definition by ''
- */
-
-/**
- * @typedef {object} ServiceDefinition
- * @property {'service' | 'applet'} unit
- * @property {string | null} serviceName null until the entry's own name is needed
- * @property {string} category a process, 'all', or 'weak-all'
- * @property {string[] | undefined} dependencies the chained ones
- * @property {boolean} publishToHub
- * @property {any} config
- * @property {Function | null} configResolver
- * @property {Entry} entry
- * @property {'named' | 'single'} form which shape of service() defined it
- * @property {Map<string, Place | null>} places of the last setter by its name, and of the definition by ''
- */
-
-/**
- * @typedef {object} Options
- * @property {string} appName
- * @property {string} appDir
- * @property {boolean} [dev]
- * @property {Host} host
- * @property {number} workerCount what scale 'auto' means
- * @property {any} [environment] the class that environment() reads when the procfile sets none
- * @property {boolean} [strict] what is refused is noted, and does not end the evaluation
- */
+/** @typedef {import('./definitions').ProcessDefinition} ProcessDefinition */
+/** @typedef {import('./definitions').ServiceDefinition} ServiceDefinition */
+/** @typedef {import('./definitions').Options} Options */
 
 const NO_ENVIRONMENT = 'Should ProcfileReconciler.injectEnvironment() before ProcfileReconciler.getEnvironment().';
 
@@ -195,18 +151,13 @@ class Reconciler {
   }
 
   /**
-   * Applies a procfile that lies in no file, in place of those of the folder: made of a script, a command, or the process
-   * file of another manager. What it defines has no place; its paths start from the application's folder.
-   * @param {(pandora: any) => void} procfile one that defines processes only, if workers are not to run it
+   * Applies a procfile that lies in no file in place of those of the folder. It may define processes only: workers do not run it.
+   * @param {(pandora: any) => void} procfile
    */
   adopt(procfile) {
-    const accessor = this.#accessor();
     this.current = { baseDir: this.requireAppDir(), file: null };
-    try {
-      procfile(accessor);
-    } finally {
-      this.current = { baseDir: null, file: null };
-    }
+    procfile(this.#accessor()); // what it throws ends the evaluation
+    this.current = { baseDir: null, file: null };
     this.#seal();
   }
 
@@ -506,16 +457,6 @@ class Reconciler {
     require('./scripts')[member](this.scripts, given, this.here());
   }
 
-  /** @param {ProcessDefinition} process @param {any} given a path, from the folder of the procfile */
-  cwdOf(process, given) {
-    const what = `process "${process.processName}": cwd`;
-    if (typeof given !== 'string' || given === '' || given.includes('\0')) {
-      throw check.problem('PANDORA_CWD', `${what} expects a folder like './api' (a non-empty string), got ${check.show(given)}`);
-    }
-    process.cwd = require('path').resolve(this.current.baseDir ?? this.requireAppDir(), given);
-    this.mark(process, 'cwd');
-  }
-
   // ---- where the environment comes from; parsed only for the few procfiles that say so
 
   /** @param {any[]} given @returns {any} what is read without arguments */
@@ -646,8 +587,7 @@ class Reconciler {
 
   /**
    * The application's graph as a JSON record.
-   * @param {Parameters<typeof describe>[1]} [globals] added to
-   *   every process
+   * @param {Parameters<typeof describe>[1]} [globals] added to every process
    */
   structure(globals = {}) {
     return describe(this, globals);
@@ -655,8 +595,6 @@ class Reconciler {
 }
 
 /** @param {Options} options */
-function createReconciler(options) {
-  return new Reconciler(options);
-}
+const createReconciler = (options) => new Reconciler(options);
 
 module.exports = { createReconciler, Reconciler };
