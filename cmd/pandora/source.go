@@ -97,6 +97,9 @@ func (f *appFlags) sourceOf(cwd, argument string) (*procfile.Source, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("open %s: it is no regular file", path)
 	}
+	if f.instances == "auto" {
+		f.instances = "max" // as .scale() has it
+	}
 	source := &procfile.Source{Kind: procfile.SourceScript, Path: path, Args: f.rest, Mode: f.mode, Instances: f.instances, Only: f.only, Cwd: cwd}
 	switch {
 	case isForeman(path):

@@ -113,13 +113,22 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
 	cmd := &cobra.Command{
-		Use:   "start [targetPath or appName[/process]...]",
+		Use:   "start [targetPath, file or appName[/process]...] [-- arguments or a command]",
 		Short: "Start an application and wait until it is ready",
 		Long: `Start evaluates the procfile in a folder and starts what it describes; when that fails, nothing of it stays.
 A name that is no folder here means the application of that name that was started or created before, from whatever folder:
 its procfile is evaluated again, over the environment and flags of that time; flags given now take their place. With
 appName/process a process that was stopped on its own runs again. Several are started at once, patterns such as 'shop-*' and
-all are of applications that are recorded and do not run.`,
+all are of applications that are recorded and do not run.
+
+Without a procfile it runs a script (TypeScript and ES modules, too), any command behind --, a process file of PM2 or a
+Procfile. The application is evaluated again from the same at each restart and reload.`,
+		Example: `  pandora start
+  pandora start app.js -- --port 8080
+  pandora start -m cluster -i max app.js
+  pandora start -- npm start
+  pandora start ecosystem.config.js --env production
+  pandora start Procfile`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)
