@@ -323,6 +323,9 @@ func whyKind(p procfile.Process) string {
 
 // howReloaded says in which order a reload replaces the workers of a process, and why.
 func howReloaded(p procfile.Process, status supervisor.ProcessStatus) (mode, why string) {
+	if p.PolicyOrDefault().Reload == procfile.ReloadStopFirst && p.EntryFile == procfile.CommandEntry {
+		return procfile.ReloadStopFirst, "it is a command, whose sockets nobody can hold for it"
+	}
 	if p.PolicyOrDefault().Reload == procfile.ReloadStopFirst {
 		return procfile.ReloadStopFirst, "the procfile says so"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,6 +57,9 @@ func sourceArguments(what string) cobra.PositionalArgs {
 
 // split takes what stands behind a -- away from the arguments.
 func (f *sourceFlags) split(cmd *cobra.Command, args []string) []string {
+	if f.instances == "auto" {
+		f.instances = "max" // as .scale() has it
+	}
 	at := cmd.ArgsLenAtDash()
 	if at < 0 {
 		return args
@@ -96,9 +100,6 @@ func (f *appFlags) sourceOf(cwd, argument string) (*procfile.Source, error) {
 		return nil, fmt.Errorf("open what is to run: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("open %s: it is no regular file", path)
-	}
-	if f.instances == "auto" {
-		f.instances = "max" // as .scale() has it
 	}
 	source := &procfile.Source{Kind: procfile.SourceScript, Path: path, Args: f.rest, Mode: f.mode, Instances: f.instances, Only: f.only, Cwd: cwd}
 	switch {
@@ -143,6 +144,37 @@ func (f *appFlags) commandOf(cwd string, environ []string) (*procfile.Source, er
 	}
 	source := &procfile.Source{Kind: procfile.SourceCommand, Args: f.rest, Mode: f.mode, Instances: f.instances, Cwd: cwd}
 	return source, f.checkScript(source)
+}
+
+// overRecord puts flags in the place of what an application was started from before; nothing is taken of flags that are not
+// given.
+func (f *appFlags) overRecord(record *state.Record) error {
+	source := sourceOfRecord(record).Clone()
+	if source == nil {
+		return f.unused("an application with a procfile", true, true)
+	}
+	if source.Kind == procfile.SourcePM2 || source.Kind == procfile.SourceForeman {
+		if len(f.only) > 0 {
+			source.Only = f.only
+		}
+		if name := f.takeEnvironment(); name != "" {
+			source.Environment = name
+		}
+		record.App.Evaluation.Source = source
+		return f.unused("an application of a process file", true, false)
+	}
+	source.Mode, source.Instances = cmp.Or(f.mode, source.Mode), cmp.Or(f.instances, source.Instances)
+	if f.dashed {
+		if source.Kind == procfile.SourceCommand {
+			return usageError(fmt.Errorf("start %s: it is the command %q; delete it to start another under its name", record.AppName, source))
+		}
+		source.Args = f.rest
+	}
+	record.App.Evaluation.Source = source
+	if err := f.unused("a script", false, true); err != nil {
+		return err
+	}
+	return f.checkScript(source)
 }
 
 // programOf is the command that runs a file which Node does not; nil for a script of Node.

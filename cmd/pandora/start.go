@@ -215,6 +215,9 @@ func (c *cli) toStart(ctx context.Context, argument string, flags appFlags) (sta
 	if flags.name != "" && flags.name != record.AppName {
 		return home, nil, usageError(fmt.Errorf("--name is %q, and the application is recorded as %q; give its folder, %q, to start it under another name", flags.name, record.AppName, record.AppDir))
 	}
+	if err := flags.overRecord(record); err != nil {
+		return home, nil, err
+	}
 	options, err := flags.options(target{Dir: record.AppDir, Name: record.AppName})
 	if err != nil {
 		return home, nil, err
