@@ -248,11 +248,21 @@ func (d *devSession) tell(ctx context.Context) {
 			case "exited":
 				d.output.line(e.Process, e.Worker, grey(d.cli.outColour, e.Message), false)
 			case "fatal": // the end was told
+				if toldByOperation(e, d.supervisor.Status().Operation) {
+					continue
+				}
 				d.showPlace(e.Process, e.Worker)
 				d.output.say(waiting)
 			}
 		}
 	}
+}
+
+// toldByOperation reports whether the failure of a worker is what an operation, which is nil for none, fails by, and so is
+// told with it.
+func toldByOperation(e supervisor.Event, op *supervisor.Operation) bool {
+	return op != nil && op.State != supervisor.OpSucceeded && (op.Process == "" || op.Process == e.Process) &&
+		!e.Time.Before(op.StartedAt) && (op.FinishedAt.IsZero() || !e.Time.After(op.FinishedAt))
 }
 
 // Daemon describes the session to the endpoints.

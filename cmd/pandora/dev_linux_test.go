@@ -77,6 +77,20 @@ func (d *devRun) waitFor(text string, times int) {
 	})
 }
 
+// TestDevKeepsInspector changes a file under --inspect: the debugger finds the next process on the same port.
+func TestDevKeepsInspector(t *testing.T) {
+	b := newBench(t)
+	dir, address := b.app(`module.exports = (pandora) => { pandora.fork('web', './app.js'); };`)
+	b.write(filepath.Join(dir, "app.js"), "setInterval(() => {}, 1000);\n")
+	d := b.dev(dir, "--inspect="+address) // a port that nobody has
+	d.waitFor("start successful", 1)
+	for i := range 2 {
+		b.write(filepath.Join(dir, "app.js"), fmt.Sprintf("setInterval(() => {}, 1000); // %d\n", i))
+		d.waitFor("web restart successful", i+1)
+	}
+	d.waitFor("Debugger listening on ws://"+address+"/", 3)
+}
+
 // TestDevRestartsLoseNothing changes a file several times under clients of both kinds: none of them is refused or reset, for
 // each kind of process.
 func TestDevRestartsLoseNothing(t *testing.T) {

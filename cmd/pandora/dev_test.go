@@ -248,6 +248,26 @@ func TestConcerns(t *testing.T) {
 	}
 }
 
+func TestToldByOperation(t *testing.T) {
+	at := func(second int) time.Time { return time.Unix(int64(second), 0) }
+	for name, c := range map[string]struct {
+		op   *supervisor.Operation
+		want bool
+	}{
+		"none":                {nil, false},
+		"running":             {&supervisor.Operation{State: supervisor.OpRunning, StartedAt: at(1)}, true},
+		"of this process":     {&supervisor.Operation{State: supervisor.OpFailed, Process: "web", StartedAt: at(1), FinishedAt: at(5)}, true},
+		"of another process":  {&supervisor.Operation{State: supervisor.OpRunning, Process: "job", StartedAt: at(1)}, false},
+		"ended before":        {&supervisor.Operation{State: supervisor.OpFailed, StartedAt: at(1), FinishedAt: at(4)}, false},
+		"began after":         {&supervisor.Operation{State: supervisor.OpRunning, StartedAt: at(6)}, false},
+		"succeeded meanwhile": {&supervisor.Operation{State: supervisor.OpSucceeded, StartedAt: at(1), FinishedAt: at(6)}, false},
+	} {
+		if got := toldByOperation(supervisor.Event{Process: "web", Time: at(5)}, c.op); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestProcfileWatchChangedSince(t *testing.T) {
 	dir := t.TempDir()
 	writeTree(t, dir, map[string]string{"a.js": ""})
