@@ -57,7 +57,7 @@ func main() {
 }
 
 // sections are what can be measured.
-var sections = [...]string{"commands", "structure", "processes", "start", "many", "memory", "worker", "hub", "endpoints", "traffic", "loss"}
+var sections = [...]string{"commands", "speed", "structure", "processes", "start", "many", "memory", "worker", "hub", "endpoints", "traffic", "loss"}
 
 // bench measures what only names, or everything, and prints it.
 func bench(pandora, peers string, runs int, only, rows string) error {
@@ -86,6 +86,8 @@ func bench(pandora, peers string, runs int, only, rows string) error {
 		switch name {
 		case "commands":
 			err = commands(pandora, runs, env)
+		case "speed":
+			err = speed(l, runs, env)
 		case "structure":
 			err = structures(pandora, peers, home, runs, env)
 		case "processes":

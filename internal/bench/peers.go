@@ -41,9 +41,9 @@ type peer struct {
 	name, home, mark string
 	env              []string
 	address, port    string
-	// start, reload and end are command lines. reload is what comes nearest to it: a peer without has a restart.
-	start, reload, end []string
-	reloadName         string
+	// start, list, reload, stop and end are command lines. reload is what comes nearest to it: a peer without has a restart.
+	start, list, reload, stop, end []string
+	reloadName                     string
 	// bare is the application itself, or Node's own cluster: start does not return.
 	bare bool
 	proc *exec.Cmd
@@ -93,11 +93,13 @@ func (l *place) peer(name string, s shape) (*peer, error) {
 	case "pandora":
 		p.env = append(p.env, "PANDORA_DIR="+filepath.Join(home, "p"))
 		p.start, p.reload, p.end = []string{l.pandora, "start", "--name", s.name, app}, []string{l.pandora, "reload", "app"}, []string{l.pandora, "exit"}
+		p.list, p.stop = []string{l.pandora, "list"}, []string{l.pandora, "stop", "app"}
 		p.reloadName = "reload"
 	case "pm2":
 		program := filepath.Join(bin, "pm2")
 		p.env = append(p.env, "PM2_HOME="+filepath.Join(home, "pm2"), "PM2_DISABLE_VERSION_CHECK=1", "PM2_API_IPADDR=127.0.0.1")
 		p.start, p.reload, p.end = []string{program, "start", filepath.Join(app, "eco.json")}, []string{program, "reload", "app"}, []string{program, "kill"}
+		p.list, p.stop = []string{program, "list"}, []string{program, "stop", "app"}
 		p.reloadName = "reload"
 	case "original":
 		program, config := filepath.Join(bin, "pandora"), filepath.Join(home, "config.js")
