@@ -108,7 +108,7 @@ func TestDevRestartsLoseNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			results := under(address, func() {
+			results := underWithin(address, time.Minute, func() {
 				for i := range 4 {
 					b.write(file, fmt.Sprintf("%s// %d\n", source, i))
 					d.waitFor("web restart successful", i+1)

@@ -103,6 +103,11 @@ func (b *bench) write(path, text string) {
 
 // under runs work while clients of both kinds, and some that think for 2 s, ask; it returns what became of the requests.
 func under(address string, work func()) map[string]load.Result {
+	return underWithin(address, load.DefaultTimeout, work)
+}
+
+// underWithin is under for requests that may take so long, as those that wait for the next process.
+func underWithin(address string, timeout time.Duration, work func()) map[string]load.Result {
 	ctx, cancel := context.WithCancel(context.Background())
 	results := map[string]load.Result{}
 	var mu sync.Mutex
@@ -112,7 +117,7 @@ func under(address string, work func()) map[string]load.Result {
 		"close":      {Connections: 12},
 		"thinking":   {Connections: 4, KeepAlive: true, Think: 2 * time.Second},
 	} {
-		o.Address = address
+		o.Address, o.Timeout = address, timeout
 		wg.Go(func() {
 			r := load.Run(ctx, o)
 			mu.Lock()
