@@ -14,10 +14,15 @@ const LOOK_MS = 50;
 const SIGNALS = /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']);
 
 /**
+ * An error about the command, which has no place in any code.
  * @param {string} message
  * @param {string} code
  */
-const problem = (message, code) => Object.assign(new Error(message), { code });
+function problem(message, code) {
+  const error = new Error(message);
+  error.stack = String(error);
+  return Object.defineProperty(error, 'code', { value: code });
+}
 
 /**
  * @param {number} group
