@@ -26,11 +26,14 @@ func (c *cli) topLive(ctx context.Context, home state.Home, source *topSource, o
 	} else if exitCode(err) == exitNotFound {
 		return err
 	}
-	program := tea.NewProgram(view, tea.WithContext(ctx), tea.WithOutput(c.out), tea.WithEnvironment(c.environ),
+	program := tea.NewProgram(view, tea.WithOutput(c.out), tea.WithEnvironment(c.environ),
 		tea.WithoutSignalHandler(), tea.WithFPS(topFrames))
 	actor := &topActor{cli: c, home: home, daemon: source.daemon, tell: func(t top.Told) { program.Send(t) }}
 	view.poll = func() tea.Msg { return topPoll(ctx, source) }
 	view.act = func(a top.Action) tea.Cmd { return func() tea.Msg { return actor.act(ctx, a) } }
+	// Not by the library's own context, with which it lets go of the terminal while it still reads.
+	stop := context.AfterFunc(ctx, program.Quit)
+	defer stop()
 	_, err := program.Run()
 	switch {
 	case ctx.Err() != nil, err == nil:

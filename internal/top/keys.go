@@ -49,6 +49,7 @@ func (m Model) key(k Key) (Model, Effect) {
 	}
 	m.message = ""
 	if to, ok := m.movement(k.Name); ok {
+		m.chosen = k.Name != "home" && k.Name != "g"
 		return m.moved(to), nil
 	}
 	switch k.Name {
@@ -140,6 +141,7 @@ func (m Model) found(from, step int) Model {
 	for i := range n {
 		at := ((from+i*step)%n + n) % n
 		if m.rows[at].matches(m.search) {
+			m.chosen = true
 			return m.moved(at)
 		}
 	}

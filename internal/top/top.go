@@ -58,8 +58,10 @@ type Model struct {
 	filter   string
 	search   string
 
-	// selected is the key of the selected row, cursor its place when it was seen last, and offset the first row shown.
+	// selected is the key of the selected row, cursor its place when it was seen last, and offset the first row shown. It
+	// stays selected where others come and go once it is chosen; until then that is the first row, whichever it is.
 	selected       string
+	chosen         bool
 	cursor, offset int
 
 	prompt *prompt
@@ -215,7 +217,10 @@ func (m Model) arranged() Model {
 	m.rows = slices.DeleteFunc(all, func(r Row) bool { return !r.matches(m.filter) })
 	order(m.rows, m.sort, m.reversed)
 	at := slices.IndexFunc(m.rows, func(r Row) bool { return r.Key == m.selected })
-	if at < 0 {
+	switch {
+	case !m.chosen:
+		at = 0
+	case at < 0:
 		at = m.cursor // the row that has taken its place
 	}
 	return m.moved(at)

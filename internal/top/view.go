@@ -134,6 +134,9 @@ func (m Model) header() Line {
 	if m.sample == nil {
 		return line
 	}
+	if m.filter != "" {
+		line = append(line, Span{fmt.Sprintf("  %d of %d hold %q", len(m.rows), m.total, m.filter), Warn})
+	}
 	all := m.totals
 	text := "  " + several(len(m.sample.Apps), "application") + "  " + several(all.Workers, "worker")
 	if all.CPU >= 0 {
@@ -145,11 +148,7 @@ func (m Model) header() Line {
 	if !m.now.IsZero() {
 		text += "  " + m.now.Format("15:04:05")
 	}
-	line = append(line, Span{text, 0})
-	if m.filter != "" {
-		line = append(line, Span{fmt.Sprintf("  %d of %d hold %q", len(m.rows), m.total, m.filter), Warn})
-	}
-	return line
+	return append(line, Span{text, 0})
 }
 
 // nothing says why there are no rows.
@@ -236,7 +235,7 @@ func (s shape) line(r Row, level Level, selected bool) Line {
 	if selected {
 		marks[0] = '>'
 	}
-	if r.Tone == Broken || r.Health == HealthDown || r.Silent {
+	if r.Tone == Broken || r.Silent || level == Applications && r.Health == HealthDown {
 		marks[1] = '!'
 	}
 	var base Style
@@ -344,7 +343,7 @@ func Keys() []KeyHelp {
 	return []KeyHelp{
 		{"↑ ↓ k j", "select the row above or below"},
 		{"PgUp PgDn space", "a page up or down"},
-		{"Home End g G", "the first or the last row"},
+		{"Home End g G", "the first row, and stay there; the last row"},
 		{"/ n N", "search as you type; the next, the one before"},
 		{"f", "show only rows that hold a text"},
 		{"Esc", "show all again"},
