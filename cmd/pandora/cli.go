@@ -211,7 +211,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.reloadCommand(), c.scaleCommand(), c.createCommand(), c.deleteCommand(),
 		c.eventsCommand(), c.operationCommand(), c.waitCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(), c.topCommand(),
-		c.completionCommand(), c.doctorCommand(), c.importCommand(),
+		c.completionCommand(), c.doctorCommand(), c.importCommand(), c.initCommand(),
 	)
 	c.addQuiet(root)
 	c.complete(root)

@@ -36,6 +36,7 @@ func mayImport() map[string][]string {
 		"internal/config":      {"engine", "js"},
 		"internal/house":       {},
 		"internal/doctor":      {},
+		"internal/scaffold":    {},
 		"internal/top":         {},
 		"internal/envfile":     {},
 		"internal/load":        {},
