@@ -113,8 +113,8 @@ module.exports = async (pandora) => {
 }
 
 func TestIsolateOutputIsBounded(t *testing.T) {
-	result, failure := isolate(t, `for (let i = 0; i < 20000; i += 1) console.log('line', i);
-module.exports = (p) => { p.fork('a', './a'); };`, 30*time.Second, 0)
+	result, failure := isolate(t, `for (let i = 0; i < 1000; i += 1) console.log('line'.repeat(40), i);
+module.exports = (p) => { p.fork('a', './a'); };`, 2*time.Minute, 0)
 	if failure != nil {
 		t.Fatal(failure)
 	}

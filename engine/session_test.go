@@ -85,7 +85,7 @@ func (l *liveSession) output() string {
 }
 
 func TestSession(t *testing.T) {
-	l := newLive(t, SessionOptions{}, `
+	l := newLive(t, SessionOptions{Turn: 20 * time.Second}, `
 const { setTimeout: wait } = require('timers/promises');
 exports.now = (x) => ({ got: x });
 exports.promised = async (x) => { await wait(1); await new Promise((r) => setTimeout(r, 1)); return x + 1; };
@@ -261,18 +261,18 @@ exports.fine = () => 'fine';
 		looped := make(chan error, 1)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := do(name, 3*time.Second)
+			_, err := do(name, 6*time.Second)
 			looped <- err
 		})
 		// It waits for the loop, and that time is not its own.
 		for range 3 {
-			if value, err := do("fine", 2*time.Second); err != nil || value != `"fine"` {
+			if value, err := do("fine", 5*time.Second); err != nil || value != `"fine"` {
 				t.Errorf("beside %s: %s, %v", name, value, err)
 			}
 		}
 		wg.Wait()
 		var failure *Error
-		if err := <-looped; !errors.As(err, &failure) || failure.Kind != KindTimeout || !strings.Contains(err.Error(), "did not return to its event loop within 3s") {
+		if err := <-looped; !errors.As(err, &failure) || failure.Kind != KindTimeout || !strings.Contains(err.Error(), "did not return to its event loop within 6s") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
