@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -84,7 +83,7 @@ func newCLI(out, errw io.Writer, environ []string) *cli {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(terminalFile)
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
@@ -154,6 +153,9 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root.SetErr(c.err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		err = unwritten(c.out)
+	}
+	if err == nil {
 		return exitOK
 	}
 	var f *failure
@@ -162,9 +164,9 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(c.err, "pandora: interrupted")
 	case f != nil && f.sentence:
-		fmt.Fprintln(c.out, red(c.outColour, err.Error()))
+		fmt.Fprintln(c.out, red(c.outColour, abridged(err.Error())))
 	default:
-		fmt.Fprintln(c.err, red(c.errColour, "pandora: "+err.Error()))
+		fmt.Fprintln(c.err, red(c.errColour, "pandora: "+abridged(err.Error())))
 	}
 	return exitCode(err)
 }

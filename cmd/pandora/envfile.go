@@ -10,7 +10,6 @@ import (
 
 	"github.com/pandora-go/pandora/internal/envfile"
 	"github.com/pandora-go/pandora/procfile"
-	"github.com/pandora-go/pandora/procfile/evaluate"
 )
 
 // envFileFlags are --env-file and --env-file-if-exists, in the order in which they were given.
@@ -61,7 +60,11 @@ func (v *envFileValue) Set(path string) error {
 // and below it what the application's files of variables say now.
 func applicationEnviron(shell []string, app *procfile.Application, dev bool) ([]string, error) {
 	given := envfile.Map(shell)
-	files, err := envfile.Load(evaluate.EnvSources(app.EnvFiles), given)
+	var sources []envfile.Source
+	for _, file := range app.EnvFiles {
+		sources = append(sources, envfile.Source(file))
+	}
+	files, err := envfile.Load(sources, given)
 	if err != nil {
 		return nil, err
 	}

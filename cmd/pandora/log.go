@@ -96,7 +96,7 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 	filter.daemon = app == ""
 	reader, err := rotate.OpenReader(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("Log file %s doesn't exist!", path)
+		return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist!", path)}
 	}
 	if err != nil {
 		return err

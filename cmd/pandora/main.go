@@ -40,7 +40,7 @@ func main() {
 		os.Exit(scripts.Main(context.Background(), os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
-	code := newCLI(os.Stdout, os.Stderr, os.Environ()).run(ctx, os.Args[1:])
+	code := newCLI(&checkedFile{File: os.Stdout}, os.Stderr, os.Environ()).run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode"
 
@@ -28,7 +27,7 @@ func terminalWidth(w io.Writer) int {
 
 // terminalSize is how many columns and lines the terminal behind w has now; 0 where it is none, or does not say.
 func terminalSize(w io.Writer) (width, height int) {
-	f, ok := w.(*os.File)
+	f, ok := w.(terminalFile)
 	if !ok || !isTerminal(w) {
 		return 0, 0
 	}

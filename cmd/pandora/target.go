@@ -32,7 +32,11 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return target{}, fmt.Errorf("open application folder %q: there is no such folder", dir)
+		text := ""
+		if !strings.Contains(argument, string(filepath.Separator)) {
+			text = ", and no application of that name is recorded; [ pandora list ] shows those that are"
+		}
+		return target{}, &failure{code: exitNotFound, err: fmt.Errorf("open application folder %q: there is no such folder%s", dir, text)}
 	}
 	if err != nil {
 		return target{}, fmt.Errorf("open application folder: %w", err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -87,7 +86,7 @@ func redrawn(page string, height int) []byte {
 
 // terminalHeight is how many lines the terminal behind w has; 0 where it is none.
 func terminalHeight(w any) int {
-	f, ok := w.(*os.File)
+	f, ok := w.(terminalFile)
 	if !ok {
 		return 0
 	}

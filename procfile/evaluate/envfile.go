@@ -23,7 +23,7 @@ func (e *evaluation) layer() error {
 		return nil
 	}
 	e.layered = files
-	set, err := envfile.Load(EnvSources(files), e.env)
+	set, err := envfile.Load(envSources(files), e.env)
 	if err != nil {
 		return e.badFile(err)
 	}
@@ -36,8 +36,8 @@ func (e *evaluation) layer() error {
 	return nil
 }
 
-// EnvSources are files in the form in which they are read.
-func EnvSources(files []procfile.EnvFile) []envfile.Source {
+// envSources are files in the form in which they are read.
+func envSources(files []procfile.EnvFile) []envfile.Source {
 	sources := make([]envfile.Source, len(files))
 	for i, f := range files {
 		sources[i] = envfile.Source(f)
@@ -89,7 +89,7 @@ func (e *evaluation) settled(ctx context.Context, result *Result) (*Result, erro
 		if len(files) == len(e.layered) {
 			continue // the application's
 		}
-		set, err := envfile.Load(EnvSources(files), e.env)
+		set, err := envfile.Load(envSources(files), e.env)
 		if err != nil {
 			return nil, e.badFile(err)
 		}
