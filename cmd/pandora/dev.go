@@ -37,11 +37,17 @@ saved as it was, nor what git ignores, unless it is code that runs. A process th
 tried again before a file changes.
 
 When the procfile, or a file that it is made of, changes, it is evaluated again, and what it says otherwise than before is
-started anew; if it is broken, the error is shown and the application runs on.`,
+started anew; if it is broken, the error is shown and the application runs on.
+
+What the package.json of the current folder has under "pandora": {"dev": {…}} counts where no flag is given, as for start.`,
 		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)
-			return c.dev(cmd.Context(), first(args), flags)
+			c, argument, err := c.withPackage(cmd, first(args))
+			if err != nil {
+				return err
+			}
+			return c.dev(cmd.Context(), argument, flags)
 		},
 	}
 	flags.add(cmd)

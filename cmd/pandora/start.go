@@ -112,6 +112,7 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
+	npm := false
 	cmd := &cobra.Command{
 		Use:   "start [targetPath, file or appName[/process]...] [-- arguments or a command]",
 		Short: "Start an application and wait until it is ready",
@@ -122,7 +123,10 @@ appName/process a process that was stopped on its own runs again. Several are st
 all are of applications that are recorded and do not run.
 
 Without a procfile it runs a script (TypeScript and ES modules, too), any command behind --, a process file of PM2 or a
-Procfile. The application is evaluated again from the same at each restart and reload.`,
+Procfile. The application is evaluated again from the same at each restart and reload.
+
+What the package.json of the current folder has under "pandora": {"start": {…}} counts where no flag is given: entry, appName,
+env, args, node-args, inspect, inspect-port, and config, which is added to PANDORA_CONFIG.`,
 		Example: `  pandora start
   pandora start app.js -- --port 8080
   pandora start -m cluster -i max app.js
@@ -138,10 +142,22 @@ Procfile. The application is evaluated again from the same at each restart and r
 			if !flags.dashed && !isOne(args) && !isFolder(args) {
 				return c.startSelected(cmd.Context(), args, flags)
 			}
-			return c.start(cmd.Context(), first(args), flags)
+			if npm {
+				dir, err := c.resolveModule(first(args), flags.name)
+				if err != nil {
+					return err
+				}
+				return c.start(cmd.Context(), dir, flags)
+			}
+			c, argument, err := c.withPackage(cmd, first(args))
+			if err != nil {
+				return err
+			}
+			return c.start(cmd.Context(), argument, flags)
 		},
 	}
 	flags.add(cmd)
+	cmd.Flags().BoolVar(&npm, "npm", false, "the argument is the name of an installed package; needs --name")
 	return cmd
 }
 
