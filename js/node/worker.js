@@ -5,9 +5,8 @@
 const path = require('node:path');
 const { createReconciler } = require('../shared/reconciler');
 const { createNodeHost } = require('./host');
-const { unwrap } = require('../shared/entry');
+const { COMMAND, unwrap } = require('../shared/entry');
 const { loadFrom } = require('./entry');
-const { COMMAND } = require('../shared/command');
 const { useTransformer } = require('./languages');
 const { drift } = require('./drift');
 const { DefaultEnvironment } = require('../shared/environment');

@@ -6,7 +6,6 @@ const check = require('./check');
 const entries = require('./entry');
 const { at } = require('./places');
 const { sortByOrder } = require('./order');
-const { COMMAND } = require('./command');
 
 /** @typedef {import('./reconciler').Reconciler} Reconciler */
 /** @typedef {import('./reconciler').ProcessDefinition} ProcessDefinition */
@@ -53,7 +52,7 @@ function checkPlacement(r, units) {
  * @returns {'plain' | 'worker'}
  */
 function kindOf(process, scale, units) {
-  if (process.entryFile === COMMAND) return 'plain';
+  if (process.entryFile === entries.COMMAND) return 'plain';
   if (process.kind) return process.kind;
   const hosts = units.some(({ entry, category }) => entry.kind === 'cluster'
     && (category === process.processName || category === 'all'));
@@ -78,13 +77,13 @@ function envFiles(...lists) {
  */
 function checkCommand(r, process, args) {
   const { entryFile, processName, clustered, kind, places } = process;
-  if (entryFile !== COMMAND) return args;
+  if (entryFile !== entries.COMMAND) return args;
   if (clustered || kind === 'worker') {
     r.warn(`process "${processName}": a command is no worker of a cluster; it runs as a plain process`, places.get(''));
   }
   at(r, places.get('args') || places.get(''), () => {
     if (args.length > 0) return;
-    throw check.problem('PANDORA_ARGS', `process "${processName}": the entry '${COMMAND}' expects a command in args, like .args(['npm', 'start'])`);
+    throw check.problem('PANDORA_ARGS', `process "${processName}": the entry '${entries.COMMAND}' expects a command in args, like .args(['npm', 'start'])`);
   }, () => {});
   return args;
 }
@@ -94,7 +93,7 @@ function checkCommand(r, process, args) {
  * @param {ProcessDefinition} process
  */
 function policyOf({ entryFile, policy }) {
-  const whole = /** @type {ProcessDefinition['policy']} */ (entryFile === COMMAND ? { reload: 'stop-first', ...policy } : policy);
+  const whole = /** @type {ProcessDefinition['policy']} */ (entryFile === entries.COMMAND ? { reload: 'stop-first', ...policy } : policy);
   // Parsed only for the few procfiles that set something of it.
   return Object.keys(whole).length > 0 ? require('./policy').record(whole) : {};
 }

@@ -140,4 +140,7 @@ function classify(entry, host, procfiles) {
   return procfiles.some((file) => host.textOf(file).includes(text)) ? 'inline' : 'class';
 }
 
-module.exports = { OPAQUE, opaque, unwrap, makeEntry, load, classNameOf, defaultName, staticDependencies, classify };
+/** The entry that is a command, as in pandora.fork('web', 'pandora:command').args(['npm', 'start']): no file has this name. */
+const COMMAND = 'pandora:command';
+
+module.exports = { COMMAND, OPAQUE, opaque, unwrap, makeEntry, load, classNameOf, defaultName, staticDependencies, classify };
