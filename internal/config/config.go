@@ -42,6 +42,8 @@ type Result struct {
 	JSON json.RawMessage
 	// Paths are the files that were loaded, in order.
 	Paths []string
+	// Layers are what each of Paths says, objects in the same order; nil without configuration.
+	Layers []json.RawMessage
 	// Warnings are sentences about modules that could not be loaded.
 	Warnings []string
 }
@@ -73,14 +75,15 @@ func Load(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("load configuration %q: %w", env["PANDORA_CONFIG"], err)
 	}
 	var out struct {
-		Config   json.RawMessage `json:"config"`
-		Paths    []string        `json:"paths"`
-		Warnings []string        `json:"warnings"`
+		Config   json.RawMessage   `json:"config"`
+		Paths    []string          `json:"paths"`
+		Layers   []json.RawMessage `json:"layers"`
+		Warnings []string          `json:"warnings"`
 	}
 	if err := json.Unmarshal(answer.Value, &out); err != nil {
 		return Result{}, fmt.Errorf("load configuration %q: %w", env["PANDORA_CONFIG"], err)
 	}
-	return Result{JSON: out.Config, Paths: out.Paths, Warnings: out.Warnings}, nil
+	return Result{JSON: out.Config, Paths: out.Paths, Layers: out.Layers, Warnings: out.Warnings}, nil
 }
 
 // Modules are those that an environment names, and the folder that their names are resolved from. cwd is an absolute

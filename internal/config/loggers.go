@@ -25,6 +25,25 @@ const levels = "ALL DEBUG INFO WARN ERROR NONE"
 // merged global configuration. What cannot be meant is left out, and told by a sentence.
 func DecodeLoggers(config json.RawMessage) (Loggers, []string) {
 	r := reader{}
+	return r.loggers(config), r.problems
+}
+
+// RefusedLoggers are the keys, as "logger.daemonLogger.level", whose values DecodeLoggers leaves out because they cannot be
+// meant.
+func RefusedLoggers(config json.RawMessage) []string {
+	r := reader{}
+	r.loggers(config)
+	return r.refused
+}
+
+// reader collects what is wrong while a configuration is read.
+type reader struct {
+	problems []string
+	// refused are the keys that the problems are about.
+	refused []string
+}
+
+func (r *reader) loggers(config json.RawMessage) Loggers {
 	root := r.object("", "its value", config)
 	logger := r.object("", "logger", root["logger"])
 	var l Loggers
@@ -42,13 +61,11 @@ func DecodeLoggers(config json.RawMessage) (Loggers, []string) {
 	if len(worker) > 0 {
 		l.Worker, _ = json.Marshal(worker) // texts, numbers and switches
 	}
-	return l, r.problems
+	return l
 }
 
-// reader collects what is wrong while a configuration is read.
-type reader struct{ problems []string }
-
 func (r *reader) wrong(key string, raw json.RawMessage, want string) {
+	r.refused = append(r.refused, key)
 	r.problems = append(r.problems, fmt.Sprintf("configuration: %s is %.80s, want %s; it is ignored", key, raw, want))
 }
 

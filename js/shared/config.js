@@ -4,7 +4,8 @@
  * Loads the global configuration: a list of modules, each exporting an object, merged one over the other.
  *
  * @typedef {{ base: string, modules: string[] }} ConfigRequest folder that names are resolved from, and names or paths
- * @typedef {{ config: object, paths: string[], warnings: string[] }} ConfigAnswer merged JSON, what was loaded, sentences
+ * @typedef {{ config: object, paths: string[], layers: object[], warnings: string[] }} ConfigAnswer merged JSON, what was
+ *   loaded, what each of these said, sentences
  */
 
 const { createRequire } = require('module');
@@ -37,15 +38,17 @@ function loadWhole(request) {
 function loadAs(request, take) {
   const from = createRequire(path.join(request.base, 'pandora-config.js'));
   /** @type {ConfigAnswer} */
-  const answer = { config: {}, paths: [], warnings: [] };
+  const answer = { config: {}, paths: [], layers: [], warnings: [] };
   for (const name of request.modules) {
     try {
       const file = resolve(from, request.base, name);
       let value = from(file);
       if (value && value.default !== undefined) value = value.default;
       if (!isObject(value)) throw new TypeError('it exports no object');
-      answer.config = merge(answer.config, take(value));
+      const layer = take(value);
+      answer.config = merge(answer.config, layer);
       answer.paths.push(file);
+      answer.layers.push(layer);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       answer.warnings.push(`Can't find config from ${name} (${why.split('\n')[0]})`);
