@@ -214,6 +214,7 @@ Exit codes: ` + exitLine() + `.`,
 		c.eventsCommand(), c.operationCommand(), c.waitCommand(), c.describeCommand(),
 		c.resurrectCommand(), c.startupCommand(), c.guardCommand(), c.topCommand(),
 		c.completionCommand(), c.doctorCommand(), c.importCommand(), c.initCommand(),
+		c.configCommand(),
 	)
 	c.addQuiet(root)
 	c.complete(root)
