@@ -100,7 +100,6 @@ func (a *Application) Digest() string {
 	described := *a
 	described.Engine, described.Warnings, described.Evaluation, described.Places = "", nil, nil, nil
 	described.unplace()
-	described.unplaceSecrets()
 	data, err := json.Marshal(described)
 	if err != nil {
 		// Only a Config that did not come from JSON gets here.
@@ -179,10 +178,8 @@ func described(a *Application) map[string]any {
 		"definedProcesses": generic(a.DefinedProcesses),
 	}
 	processes := map[string]any{}
-	unplaced := *a
-	unplaced.unplaceSecrets()
 	for i := range a.Processes {
-		value := generic(unplaced.Processes[i])
+		value := generic(a.Processes[i])
 		if fields, ok := value.(map[string]any); ok {
 			// Said once, by the application.
 			delete(fields, "appName")

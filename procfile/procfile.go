@@ -135,8 +135,6 @@ type Process struct {
 	// EnvFiles are read for every worker, in this order, those of the application included: what a later one says counts,
 	// and what the environment of the start says counts more. nil when there are none.
 	EnvFiles []EnvFile `json:"envFiles,omitempty"`
-	// Secrets are looked up for every worker, by the names of variables; they count more than Env. nil when there are none.
-	Secrets map[string]Secret `json:"secrets,omitempty"`
 	// Args follow the entry file in process.argv.
 	Args []string `json:"args"`
 	// ExecArgv are Node's own options (nodeArgs in a procfile).

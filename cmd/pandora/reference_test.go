@@ -138,7 +138,6 @@ func interfaces() [][2]string {
 		{"Settings", "what every process, and what `cluster(entry)` gives, can be told"},
 		{"Process", "what `process()`, `fork()` and `cluster(name, entry)` give, besides those"},
 		{"Service", "what `service()` and `applet()` give"},
-		{"Secret", "what `secrets()` takes by the names of variables"},
 		{"ReadyCheck", "the argument of `ready()`"},
 		{"Timeouts", "the argument of `timeouts()`"},
 		{"IndicatorOptions", "the options of `indicator()`"},

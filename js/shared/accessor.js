@@ -134,14 +134,6 @@ class ProcfileReconcilerAccessor {
   }
 
   /**
-   * Variables of all processes whose values are looked up when a worker starts; calls add to each other.
-   * @param {any} [given] references by name @returns {any}
-   */
-  secrets(given) {
-    return this.#reconciler.secretsOfAll(given);
-  }
-
-  /**
    * indicator(name, options, fn) is a scripted one, indicator(name, { type, … }) a built-in one.
    * @param {any[]} given @returns {void}
    */

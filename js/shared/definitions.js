@@ -13,7 +13,6 @@
  * @property {Record<string, any>} env
  * @property {import('./env-file').EnvFile[]} [envFiles] of its own
  * @property {string} [cwd] the folder it runs in; undefined: that of the application
- * @property {Record<string, import('./secrets').Secret>} [secrets] of its own
  * @property {any[]} args
  * @property {any[]} execArgv
  * @property {number | undefined} order

@@ -141,8 +141,6 @@ function describeProcesses(r, globals, units) {
       kind: kindOf(process, scale, units),
       ...policyOf(process),
       ...envFiles(r.envFiles, process.envFiles, globals.globalEnvFiles),
-      ...(process.secrets || Object.keys(r.secrets).length > 0
-        ? require('./secrets').record(r.secrets, process.secrets || {}, globals.globalEnv || {}) : {}),
     };
     offset += scale > 1 ? scale + 1 : 1;
     return record;

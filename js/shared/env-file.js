@@ -8,7 +8,7 @@ const check = require('./check');
 
 /** @typedef {{path: string, optional?: true}} EnvFile path: absolute */
 
-/** Of one application or process; the same as procfile.MaxEnvFiles. */
+/** Of one process in a procfile; --env-file may name as many again, see procfile.MaxEnvFiles. */
 const MAX = 32;
 
 /**

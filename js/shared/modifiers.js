@@ -81,16 +81,6 @@ class ProcessModifier {
   }
 
   /**
-   * Variables whose values are looked up when a worker starts; calls add to each other.
-   * @param {any} [value] references by name @returns {any}
-   */
-  secrets(value) {
-    if (value === undefined) return { ...this.#process.secrets };
-    this.#reconciler.secretsOf(this.#process, value);
-    return this;
-  }
-
-  /**
    * The folder that the process runs in.
    * @param {any} [value] a path @returns {any}
    */
@@ -334,7 +324,7 @@ class ClusterModifier extends ServiceModifier {
   }
 
   /**
-   * @param {'scale' | 'env' | 'envFile' | 'secrets' | 'cwd' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
+   * @param {'scale' | 'env' | 'envFile' | 'cwd' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
    *   | 'stdio' | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
    * @param {any[]} given
    * @returns {any}
@@ -359,9 +349,6 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any[]} given @returns {any} */
   envFile(...given) { return this.#forward('envFile', ...given); }
-
-  /** @param {any} [value] @returns {any} */
-  secrets(value) { return this.#forward('secrets', value); }
 
   /** @param {any} [value] @returns {any} */
   args(value) { return this.#forward('args', value); }

@@ -42,7 +42,6 @@ class Reconciler {
     /** @type {string[]} */ this.procfiles = [];
     /** What the script host runs; null for none. @type {import('./scripts').Scripts | null} */ this.scripts = null;
     /** Of all processes. @type {import('./env-file').EnvFile[]} */ this.envFiles = [];
-    /** Of all processes. @type {Record<string, import('./secrets').Secret>} */ this.secrets = {};
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
@@ -473,22 +472,6 @@ class Reconciler {
     if (baseDir === null) return;
     process.envFiles = require('./env-file').add(process.envFiles || [], given, baseDir, `process "${process.processName}": envFile`);
     this.mark(process, 'envFile');
-  }
-
-  /** @param {any} given @returns {any} what is read without an argument */
-  secretsOfAll(given) {
-    if (given === undefined) return { ...this.secrets };
-    const { baseDir } = this.current;
-    if (baseDir !== null) this.secrets = require('./secrets').add(this.secrets, given, baseDir, this.here(), 'pandora.secrets()');
-    return undefined;
-  }
-
-  /** @param {ProcessDefinition} process @param {any} given */
-  secretsOf(process, given) {
-    const { baseDir } = this.current;
-    if (baseDir === null) return;
-    process.secrets = require('./secrets').add(process.secrets || {}, given, baseDir, this.here(), `process "${process.processName}"`);
-    this.mark(process, 'secrets');
   }
 
   // ---- settings of the application

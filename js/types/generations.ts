@@ -57,10 +57,7 @@ export function fourth(pandora: Pandora) {
     .maxMemory('512MB').reload('stop-first').timeouts({ startMs: 60000, stopMs: 20000 }).drop();
   pandora.envFile('.env');
   pandora.envFile(['.env.local'], { optional: true });
-  pandora.secrets({ DB_PASSWORD: { file: '/run/secrets/db' } });
-  pandora.fork('mail', './mail.js').envFile('mail.env').secrets({ TOKEN: { command: ['pass', 'show', 'mail'], timeoutMs: 3000 }, KEY: { credential: 'key' } });
-  // @ts-expect-error the secret itself does not belong here
-  pandora.secrets({ DB_PASSWORD: 'x' });
+  pandora.fork('mail', './mail.js').envFile('mail.env');
   const bytes: number | undefined = pandora.cluster('./app.js').balance('shared').maxMemory(2 ** 30).maxMemory();
   pandora.process('worker').timeouts({ graceMs: bytes });
 }

@@ -104,12 +104,6 @@ export interface Pandora {
    */
   envFile(): string[];
   envFile(paths: string | readonly string[], options?: EnvFileOptions): void;
-  /**
-   * Variables of every process whose values are looked up when a worker starts, and written nowhere. Calls add to each other.
-   * @example pandora.secrets({ DB_PASSWORD: { file: '/run/secrets/db' } })
-   */
-  secrets(): Record<string, Secret>;
-  secrets(value: Record<string, Secret>): void;
 
   /**
    * A check that the daemon makes itself, without a worker's help: see docs/indicators.md.
@@ -207,9 +201,6 @@ export interface Settings {
   /** Files of environment variables (.env), over those of the application. Calls add to each other. Reads as absolute paths. */
   envFile(): string[];
   envFile(paths: string | readonly string[], options?: EnvFileOptions): this;
-  /** Variables whose values are looked up when a worker starts, over those of the application. Calls add to each other. */
-  secrets(): Record<string, Secret>;
-  secrets(value: Record<string, Secret>): this;
   /** The folder that it runs in, from that of the procfile: the application's by default. Reads as an absolute path. */
   cwd(): string | undefined;
   cwd(value: string): this;
@@ -278,18 +269,6 @@ export interface Settings {
 export interface EnvFileOptions {
   /** Whether the file may be missing. */
   optional?: boolean;
-}
-
-/** Where the value of a secret is: one of file, command and credential. */
-export interface Secret {
-  /** The path of a file that holds the value; a line end behind it does not count. */
-  file?: string;
-  /** A program and its arguments that prints the value; there is no shell. */
-  command?: readonly string[];
-  /** The name of a credential of the daemon's systemd unit (LoadCredential=). */
-  credential?: string;
-  /** How long the command may take: 10,000. */
-  timeoutMs?: number;
 }
 
 /** One of http, tcp and message. */
