@@ -19,6 +19,7 @@ import (
 func (c *cli) reloadCommand() *cobra.Command {
 	parallel := 1
 	var flags againFlags
+	var care careFlags
 	cmd := &cobra.Command{
 		Use:   "reload [app[/process[/worker]]...]",
 		Short: "Replace the workers one by one, without a moment when nobody answers",
@@ -35,6 +36,9 @@ that is stopped and named is started; by a pattern or all only what runs is relo
 			if parallel < 1 {
 				return usageError(fmt.Errorf("--parallel is %d, want 1 or more", parallel))
 			}
+			if care.dry {
+				return c.rehearse(cmd.Context(), args, rehearsal{verb: "reload", flags: flags})
+			}
 			reload := func(ctx context.Context, c *cli, s selection) error {
 				return c.change(ctx, s, control.ChangeRequest{Kind: supervisor.OpReload, Parallel: parallel}, flags)
 			}
@@ -50,6 +54,7 @@ that is stopped and named is started; by a pattern or all only what runs is relo
 	}
 	cmd.Flags().IntVar(&parallel, "parallel", 1, "how many workers of a process are replaced at a time")
 	flags.add(cmd)
+	care.addDryRun(cmd)
 	return cmd
 }
 
@@ -65,7 +70,8 @@ func (f *againFlags) add(cmd *cobra.Command) {
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
-	return &cobra.Command{
+	var care careFlags
+	cmd := &cobra.Command{
 		Use:   "scale app[/process]... number",
 		Short: "Change the number of workers of a process, until the next reload",
 		Long: `Scale adds workers to a process, or takes some away when they have answered what they were asked; the others are left
@@ -88,9 +94,14 @@ An application that has only one process may stand for it; "app process number" 
 			if err != nil || n < 1 {
 				return usageError(fmt.Errorf("the number of workers is %s, want 1 or more; [ pandora stop %s ] stops a process", shorten(number), strings.Join(selectors, " ")))
 			}
+			if care.dry {
+				return c.rehearse(cmd.Context(), selectors, rehearsal{verb: "scale", scale: n})
+			}
 			return c.scale(cmd.Context(), selectors, n)
 		},
 	}
+	care.addDryRun(cmd)
+	return cmd
 }
 
 // scale runs the verb scale.
@@ -297,20 +308,29 @@ func (c *cli) createCommand() *cobra.Command {
 }
 
 func (c *cli) deleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var care careFlags
+	cmd := &cobra.Command{
 		Use:     "delete app...",
 		Aliases: []string{"destroy"},
 		Short:   "Stop applications and forget them; their logs stay",
+		Long: `Delete stops applications and forgets them: start needs their folder again then. Their logs stay. On a terminal it asks
+first, unless it is given --yes.`,
 		Example: `  pandora delete shop
   pandora delete 'shop-*'`,
 		Args: arguments(1, maxSelectors, "application names"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if isOne(args) && !strings.Contains(args[0], "/") {
-				return c.delete(cmd.Context(), args[0])
+			if care.dry {
+				return c.rehearse(cmd.Context(), args, rehearsal{verb: "delete"})
 			}
-			return c.deleteSelected(cmd.Context(), args)
+			if isOne(args) && !strings.Contains(args[0], "/") {
+				return c.delete(cmd.Context(), args[0], care)
+			}
+			return c.deleteSelected(cmd.Context(), args, care)
 		},
 	}
+	care.addDryRun(cmd)
+	care.addYes(cmd)
+	return cmd
 }
 
 // create runs the verb create.
@@ -365,7 +385,14 @@ func (c *cli) offline(ctx context.Context, home state.Home, event state.Event, c
 }
 
 // delete runs the verb delete for one application.
-func (c *cli) delete(ctx context.Context, name string) error {
+func (c *cli) delete(ctx context.Context, name string, care careFlags) error {
+	if home, err := c.home(); err == nil {
+		if _, err := home.ReadRecord(name); err == nil { // what is not there needs no question
+			if err := c.consent(ctx, care, fmt.Sprintf("Stop and forget %s?", name)); err != nil {
+				return err
+			}
+		}
+	}
 	if err := c.forget(ctx, name); err != nil {
 		return err
 	}
@@ -378,7 +405,7 @@ func (c *cli) delete(ctx context.Context, name string) error {
 }
 
 // deleteSelected runs the verb delete for what selectors mean.
-func (c *cli) deleteSelected(ctx context.Context, selectors []string) error {
+func (c *cli) deleteSelected(ctx context.Context, selectors []string, care careFlags) error {
 	g, err := c.gather(ctx, selectors)
 	if err != nil {
 		return err
@@ -388,6 +415,9 @@ func (c *cli) deleteSelected(ctx context.Context, selectors []string) error {
 		if s.parts[0].process != "" {
 			return usageError(fmt.Errorf("delete %s: only whole applications can be deleted; [ pandora stop %s ] stops a process", s.parts[0], s.parts[0]))
 		}
+	}
+	if err := c.consent(ctx, care, fmt.Sprintf("Stop and forget %s: %s?", plural(len(g.all), "application"), names(g.all))); err != nil {
+		return err
 	}
 	err = c.each(ctx, "deleted", g.all, func(ctx context.Context, c *cli, s selection) error { return c.forget(ctx, s.app) })
 	if err != nil || g.daemon == nil {

@@ -72,20 +72,35 @@ type planned struct {
 
 // plan runs the verb plan.
 func (c *cli) plan(ctx context.Context, argument string, flags appFlags, f *format) error {
-	home, err := c.home()
+	p, app, err := c.planOf(ctx, argument, flags)
 	if err != nil {
 		return err
+	}
+	if err := c.printPlan(p, app, f); err != nil {
+		return err
+	}
+	if p.Changed {
+		return &failure{code: exitPlan, err: errors.New("there are changes"), told: true}
+	}
+	return nil
+}
+
+// planOf compares what an argument and flags describe with what runs of it.
+func (c *cli) planOf(ctx context.Context, argument string, flags appFlags) (*planned, *procfile.Application, error) {
+	home, err := c.home()
+	if err != nil {
+		return nil, nil, err
 	}
 	t, options, record, err := c.planTarget(ctx, home, argument, flags)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	p := planned{Version: 1, Environment: envNames{[]string{}, []string{}, []string{}}}
+	p := &planned{Version: 1, Environment: envNames{[]string{}, []string{}, []string{}}}
 	p.Application.Name, p.Application.Dir = t.Name, t.Dir
 	var was *procfile.Application
 	if record != nil {
 		if p.Running, err = running(ctx, home, t.Name); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	if p.Running {
@@ -94,22 +109,16 @@ func (c *cli) plan(ctx context.Context, argument string, flags appFlags, f *form
 		asStarted(&options, record, flags)
 	}
 	if err := regenerate(ctx, &options); err != nil {
-		return procfileError(ctx, err)
+		return nil, nil, procfileError(ctx, err)
 	}
 	result, err := evaluate.Evaluate(ctx, options)
 	if err != nil {
-		return procfileError(ctx, err)
+		return nil, nil, procfileError(ctx, err)
 	}
 	p.Warnings = result.App.Warnings
 	p.Changes = maskedSteps(procfile.Steps(was, result.App))
 	p.Changed = len(p.Changes) > 0
-	if err := c.printPlan(&p, result.App, f); err != nil {
-		return err
-	}
-	if p.Changed {
-		return &failure{code: exitPlan, err: errors.New("there are changes"), told: true}
-	}
-	return nil
+	return p, result.App, nil
 }
 
 // asStarted makes options those of a restart, except for what the flags say.

@@ -14,6 +14,7 @@ import (
 
 func (c *cli) restartCommand() *cobra.Command {
 	var flags againFlags
+	var care careFlags
 	cmd := &cobra.Command{
 		Use:   "restart [app[/process[/worker]]...]",
 		Short: "Stop applications, single processes or workers, read their procfiles again and start them",
@@ -27,6 +28,9 @@ runs is restarted; a stopped application that is named is started.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if care.dry {
+				return c.rehearse(ctx, args, rehearsal{verb: "restart", flags: flags})
+			}
 			if !isOne(args) {
 				return c.againSelected(ctx, args, supervisor.OpRestart, func(ctx context.Context, c *cli, s selection) error {
 					return c.restart(ctx, s, flags)
@@ -40,6 +44,7 @@ runs is restarted; a stopped application that is named is started.`,
 		},
 	}
 	flags.add(cmd)
+	care.addDryRun(cmd)
 	return cmd
 }
 

@@ -113,6 +113,7 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 func (c *cli) startCommand() *cobra.Command {
 	var flags appFlags
 	npm := false
+	var care careFlags
 	cmd := &cobra.Command{
 		Use:   "start [targetPath, file or appName[/process]...] [-- arguments or a command]",
 		Short: "Start an application and wait until it is ready",
@@ -140,6 +141,9 @@ env, args, node-args, inspect, inspect-port, and config, which is added to PANDO
 				return usageError(fmt.Errorf("start takes one script in front of --, got also %q", args[1:]))
 			}
 			if !flags.dashed && !isOne(args) && !isFolder(args) {
+				if care.dry {
+					return c.rehearseStart(cmd.Context(), args, flags)
+				}
 				return c.startSelected(cmd.Context(), args, flags)
 			}
 			if npm {
@@ -147,16 +151,20 @@ env, args, node-args, inspect, inspect-port, and config, which is added to PANDO
 				if err != nil {
 					return err
 				}
-				return c.start(cmd.Context(), dir, flags)
+				args = []string{dir}
 			}
 			c, argument, err := c.withPackage(cmd, first(args))
 			if err != nil {
 				return err
 			}
+			if care.dry {
+				return c.rehearseStart(cmd.Context(), []string{argument}, flags)
+			}
 			return c.start(cmd.Context(), argument, flags)
 		},
 	}
 	flags.add(cmd)
+	care.addDryRun(cmd)
 	cmd.Flags().BoolVar(&npm, "npm", false, "the argument is the name of an installed package; needs --name")
 	return cmd
 }

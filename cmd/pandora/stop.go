@@ -12,19 +12,24 @@ import (
 )
 
 func (c *cli) stopCommand() *cobra.Command {
-	return &cobra.Command{
+	var care careFlags
+	cmd := &cobra.Command{
 		Use:   "stop [app[/process]...]",
 		Short: "Stop applications, or single processes; their records are kept",
 		Long: `Stop ends the workers of applications, or of single processes: by name, by a pattern such as 'shop-*', or all. Without a
-name it is the application of the current folder. What is stopped stays so until it is started. With the last application
+name it is the application of the current folder. On a terminal it asks before it stops several that a pattern or all has
+found. What is stopped stays so until it is started. With the last application
 the daemon ends, too.`,
 		Example: `  pandora stop shop
   pandora stop shop/web
   pandora stop shop blog 'api-*'`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if care.dry {
+				return c.rehearse(cmd.Context(), args, rehearsal{verb: "stop"})
+			}
 			if !isOne(args) {
-				return c.stopSelected(cmd.Context(), args)
+				return c.stopSelected(cmd.Context(), args, care)
 			}
 			s, err := one(args)
 			switch {
@@ -36,6 +41,9 @@ the daemon ends, too.`,
 			return c.stop(cmd.Context(), s.app)
 		},
 	}
+	care.addDryRun(cmd)
+	care.addYes(cmd)
+	return cmd
 }
 
 // stop runs the verb stop for one application.
@@ -56,7 +64,7 @@ func (c *cli) stop(ctx context.Context, name string) error {
 }
 
 // stopSelected runs the verb stop for what selectors mean.
-func (c *cli) stopSelected(ctx context.Context, selectors []string) error {
+func (c *cli) stopSelected(ctx context.Context, selectors []string, care careFlags) error {
 	g, err := c.gather(ctx, selectors)
 	if err != nil {
 		return err
@@ -83,6 +91,11 @@ func (c *cli) stopSelected(ctx context.Context, selectors []string) error {
 	if len(running) == 0 {
 		c.say("nothing of it runs")
 		return nil
+	}
+	if some := found(running); len(some) > 1 {
+		if err := c.consent(ctx, care, fmt.Sprintf("Stop %d applications: %s?", len(some), names(some))); err != nil {
+			return err
+		}
 	}
 	if err := c.each(ctx, pastOf(supervisor.OpStop), running, func(ctx context.Context, c *cli, s selection) error {
 		if s.process != "" {
