@@ -110,12 +110,7 @@ type chaos struct {
 // write makes the application, whose workers log whole lines and start as slowly as the file "delay" says.
 func (c *chaos) write(name, procfile string) *chaosApp {
 	c.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	a := &chaosApp{name: name, dir: filepath.Join(c.dir, name), address: listener.Addr().String()}
-	listener.Close()
+	a := &chaosApp{name: name, dir: filepath.Join(c.dir, name), address: freeAddress(c.t)}
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		c.t.Fatal(err)
 	}

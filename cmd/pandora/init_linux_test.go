@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -100,15 +101,20 @@ func TestInitStarts(t *testing.T) {
 	}
 }
 
-// freeAddress is an address of this machine that nobody listens on.
+// freeAddress is an address of this machine that nobody listens on. The port is below those that the system gives away when
+// it is asked for any: one of these may be given to another test before it is used here.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		return listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // answerOf asks until there is an answer with status 200: some listen only after they were loaded.

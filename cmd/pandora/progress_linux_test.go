@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,12 +13,7 @@ import (
 // it who then loses patience.
 func TestProgressOnATerminal(t *testing.T) {
 	b := newBench(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().(*net.TCPAddr)
-	listener.Close()
+	address := freeAddress(t)
 	dir := filepath.Join(b.dir, "shop")
 	gate := filepath.Join(dir, "open")
 	for name, text := range map[string]string{
@@ -30,7 +24,7 @@ func TestProgressOnATerminal(t *testing.T) {
 };`, address),
 		"web.js": fmt.Sprintf(`require('http').createServer((request, response) => {
   response.writeHead(require('fs').existsSync(%q) ? 200 : 503).end();
-}).listen(%d, '127.0.0.1');`, gate, address.Port),
+}).listen(%s, '127.0.0.1');`, gate, address[strings.LastIndex(address, ":")+1:]),
 		"last.js": `setInterval(() => {}, 1000);`,
 	} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -53,7 +47,7 @@ func TestProgressOnATerminal(t *testing.T) {
 
 	term := onTerminal(t, 100, 24, b.env, exe, "start", dir)
 	term.until("to show what is waited for", func(text string) bool {
-		return strings.Contains(text, "web  0/2 ready ") && strings.Contains(text, "waits for http://"+address.String()+"/health to answer") &&
+		return strings.Contains(text, "web  0/2 ready ") && strings.Contains(text, "waits for http://"+address+"/health to answer") &&
 			strings.Contains(text, "\n· last waits for its turn")
 	})
 	open()

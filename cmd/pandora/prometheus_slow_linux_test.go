@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -143,12 +142,7 @@ type prometheusServer struct {
 // prometheus starts a server that scrapes a target all the time.
 func (b *bench) prometheus(program, target string) *prometheusServer {
 	b.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	p := &prometheusServer{b.t, listener.Addr().String()}
-	listener.Close()
+	p := &prometheusServer{b.t, freeAddress(b.t)}
 	config := filepath.Join(b.dir, "prometheus.yml")
 	// A worker that is about to end may keep a scrape waiting for a second.
 	b.write(config, fmt.Sprintf(`scrape_configs:

@@ -73,12 +73,7 @@ func (b *bench) run(args ...string) string {
 // app writes an application with this procfile, whose app.js listens on a port of its own and answers within 0 to 50 ms.
 func (b *bench) app(procfile string) (dir, address string) {
 	b.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	address = listener.Addr().String()
-	listener.Close()
+	address = freeAddress(b.t)
 	dir = filepath.Join(b.dir, "app")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
