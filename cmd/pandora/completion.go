@@ -75,22 +75,27 @@ func (c *cli) complete(root *cobra.Command) {
 		if !named || verb.ValidArgsFunction != nil {
 			continue
 		}
-		verb.ValidArgsFunction = func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-			directive := cobra.ShellCompDirectiveNoFileComp
-			if kind.files {
-				directive = cobra.ShellCompDirectiveDefault
-			}
-			if kind.most > 0 && len(args) >= kind.most {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			home, err := c.home()
-			if err != nil {
-				return nil, directive
-			}
-			// Only what is on disk is asked: a Tab must not start a daemon, nor wait for one.
-			records, _ := home.Records()
-			return completions(records, kind, args, begun), directive
+		verb.ValidArgsFunction = c.completed(kind)
+	}
+}
+
+// completed completes the arguments of a verb.
+func (c *cli) completed(kind nameCompletion) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if kind.files {
+			directive = cobra.ShellCompDirectiveDefault
 		}
+		if kind.most > 0 && len(args) >= kind.most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		home, err := c.home()
+		if err != nil {
+			return nil, directive
+		}
+		// Only what is on disk is asked: a Tab must not start a daemon, nor wait for one.
+		records, _ := home.Records()
+		return completions(records, kind, args, begun), directive
 	}
 }
 

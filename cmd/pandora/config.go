@@ -39,20 +39,31 @@ func (c *cli) configShowCommand() *cobra.Command {
 	var f *format
 	var flags configFlags
 	cmd := &cobra.Command{
-		Use:   "show",
-		Short: "Show the configuration that a daemon started here would use",
+		Use:   "show [app]",
+		Short: "Show the configuration that a daemon started here would use, or the environment of an application",
 		Long: `Show prints every value of the global configuration as a daemon that this shell and folder start would use it: the
 defaults, over them the modules of PANDORA_CONFIG, and over them environment variables. With --origin it tells which of these
 each value is from. Values under the names of secrets, and passwords in URLs, are masked. What is wrong with a module or a
 value is told on standard error, and what is used instead is shown. Nothing is started; a daemon that runs already is asked
-for nothing, but where it has other values, a warning names them.`,
+for nothing, but where it has other values, a warning names them.
+
+With the name of an application it prints what a worker of each process that starts now finds in its environment: variables
+of the shell that started it, of the procfile, of --env, and of files, which are read. What makes it a worker (PANDORA_…) is
+left out.`,
 		Example: `  pandora config show --origin
-  PANDORA_CONFIG=./production.js pandora config show -o json`,
-		Args: arguments(0, 0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.configShow(cmd.Context(), f, flags) },
+  PANDORA_CONFIG=./production.js pandora config show -o json
+  pandora config show shop --origin`,
+		Args: arguments(0, 1, "at most one application"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return c.configOf(cmd.Context(), args[0], f, flags)
+			}
+			return c.configShow(cmd.Context(), f, flags)
+		},
+		ValidArgsFunction: c.completed(nameCompletion{most: 1}),
 	}
 	f = addFormat(cmd)
-	cmd.Flags().BoolVar(&flags.origin, "origin", false, "show where each value comes from: default, a module of PANDORA_CONFIG, or an environment variable")
+	cmd.Flags().BoolVar(&flags.origin, "origin", false, "show where each value comes from: default, a module of PANDORA_CONFIG, an environment variable, a file:line of variables, the procfile or the shell")
 	return cmd
 }
 

@@ -23,29 +23,29 @@ import (
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
-	asJSON := false
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what keeps applications from running well, and say what to do",
 		Long: `Doctor looks at Node, the home folder, disks, limits, the port of the HTTP server, the daemon, the boot unit, the records of
 applications and workers without a guard. It changes nothing and starts nothing. The exit code is 1 when something does
 not work.`,
-		Example: "  pandora doctor\n  pandora doctor --json",
+		Example: "  pandora doctor\n  pandora doctor -o json",
 		Args:    arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.doctor(cmd.Context(), asJSON)
+			return c.doctor(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
 	return cmd
 }
 
 // doctor runs the verb doctor.
-func (c *cli) doctor(ctx context.Context, asJSON bool) error {
+func (c *cli) doctor(ctx context.Context, f *format) error {
 	checks := c.examine(ctx)
 	worst := doctor.Worst(checks)
-	if asJSON {
-		if err := c.printJSON(struct {
+	if f.document() {
+		if err := c.printDocument(f, struct {
 			Level  doctor.Level   `json:"level"`
 			Checks []doctor.Check `json:"checks"`
 		}{worst, checks}); err != nil {

@@ -70,6 +70,11 @@ func (c *cli) events(ctx context.Context, app string, flags eventFlags) error {
 	if err != nil {
 		return err
 	}
+	if app != "" {
+		if err := state.ValidName(app); err != nil {
+			return usageError(err)
+		}
+	}
 	home, d, err := c.attach(ctx)
 	if err != nil {
 		return err

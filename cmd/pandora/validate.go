@@ -16,7 +16,8 @@ import (
 
 func (c *cli) validateCommand() *cobra.Command {
 	var flags appFlags
-	var dev, asJSON, strict bool
+	var dev, strict bool
+	var f *format
 	cmd := &cobra.Command{
 		Use:   "validate [dir or file]",
 		Short: "Examine a procfile strictly, in both engines; nothing is started",
@@ -28,7 +29,7 @@ on undefined processes, dependencies that cannot be met, and differences between
 
 It needs no daemon. The exit code is 7 when there is an error (with --strict: or a warning), else 0.
 
---json prints {"version": 1, "ok", "application": {"name", "dir"}, "processes", "services", "problems": [{"severity":
+-o json prints {"version": 1, "ok", "application": {"name", "dir"}, "processes", "services", "problems": [{"severity":
 "error" or "warning", "code", "message", "file", "line", "column", "hint"}], "engines": {"goja" and "node": {"ok",
 "milliseconds", "error"}}}; "services" counts applets too, "line" and "column" are 0 where they are not known.`,
 		Args: sourceArguments("one folder or file"),
@@ -43,12 +44,12 @@ It needs no daemon. The exit code is 7 when there is an error (with --strict: or
 			if err != nil {
 				return err
 			}
-			return c.printReport(report, asJSON, strict)
+			return c.printReport(report, f, strict)
 		},
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&dev, "dev", false, "as pandora dev would see it: pandora.dev is true")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f = addFormat(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings count as errors")
 	return cmd
 }
@@ -194,10 +195,10 @@ func count(problems []procfile.Problem, severity procfile.Severity) int {
 }
 
 // printReport shows a validation and makes the exit code of it.
-func (c *cli) printReport(report *validation, asJSON, strict bool) error {
+func (c *cli) printReport(report *validation, f *format, strict bool) error {
 	bad := !report.OK || strict && len(report.Problems) > 0
-	if asJSON {
-		if err := c.printJSON(report); err != nil {
+	if f.document() {
+		if err := c.printDocument(f, report); err != nil {
 			return err
 		}
 	} else {
