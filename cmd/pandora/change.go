@@ -297,7 +297,9 @@ func (c *cli) createCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [dir or file]",
 		Short: "Evaluate and record an application without starting it",
-		Args:  sourceArguments("one folder or file"),
+		Example: `  pandora create ./shop
+  pandora create ./shop --name shop-test --env "PORT=3001"`,
+		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)
 			return c.create(cmd.Context(), first(args), flags)

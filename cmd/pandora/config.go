@@ -18,9 +18,10 @@ import (
 
 func (c *cli) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "What is configured, and where each value comes from",
-		Args:  arguments(0, 0, "the word show"),
+		Use:     "config",
+		Short:   "What is configured, and where each value comes from",
+		Example: "  pandora config show --origin",
+		Args:    arguments(0, 0, "the word show"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usageError(fmt.Errorf("%s needs the word show", cmd.CommandPath()))
 		},

@@ -41,6 +41,8 @@ func (c *cli) daemonCommand() *cobra.Command {
 On SIGTERM it stops all applications and ends, and the next daemon starts them again; a second SIGTERM makes it kill what
 does not stop at once. Under a service manager of Type=notify, as in the unit of [ pandora startup ], it tells when it is
 ready and, if asked to, that it is alive.`,
+		Example: `  pandora daemon status
+  pandora daemon upgrade`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if detached {

@@ -21,8 +21,9 @@ func (c *cli) daemonReloadCommand() *cobra.Command {
 Reporters are changed as the configuration says now; those whose options are as before are not disturbed. EndPoints and
 reporters that are classes are made anew. What else the configuration says, of logs, HTTP and health, counts from the next
 daemon on: [ pandora daemon upgrade ].`,
-		Args: arguments(0, 0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.daemonReload(cmd.Context()) },
+		Example: "  pandora daemon reload",
+		Args:    arguments(0, 0, "no argument"),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.daemonReload(cmd.Context()) },
 	}
 }
 

@@ -37,6 +37,8 @@ func (c *cli) describeCommand() *cobra.Command {
 		Long: `Describe shows what an application consists of, how each of its processes is run and supervised and why, its workers
 with what they listen on and how they ended last, its files, and the Node it runs on. Of environment variables it shows the
 names only. A stopped application is described from its record.`,
+		Example: `  pandora describe shop
+  pandora describe shop/web -o yaml`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()

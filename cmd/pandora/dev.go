@@ -40,6 +40,9 @@ When the procfile, or a file that it is made of, changes, it is evaluated again,
 started anew; if it is broken, the error is shown and the application runs on.
 
 What the package.json of the current folder has under "pandora": {"dev": {…}} counts where no flag is given, as for start.`,
+		Example: `  pandora dev
+  pandora dev ./shop --inspect
+  pandora dev app.js`,
 		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)

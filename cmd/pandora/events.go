@@ -29,6 +29,8 @@ func (c *cli) eventsCommand() *cobra.Command {
 		Short: "Print what happened: workers that came and went and why, changes of health, operations, daemons, guards",
 		Long: `Events reads the event log, which the daemon keeps in its state folder: 4 MB and as much again of the time before. It
 holds what happened while no daemon ran, too: guards keep their last 1,000 events for the next one.`,
+		Example: `  pandora events shop --since 1h
+  pandora events --follow --json`,
 		Args: arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.lines < 0 {

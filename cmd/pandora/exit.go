@@ -16,6 +16,8 @@ func (c *cli) exitCommand() *cobra.Command {
 		Short: "Stop all applications and end the daemon",
 		Long: `Exit stops all applications and ends the daemon; [ pandora daemon upgrade ] replaces it without that. On a terminal it asks
 first where applications run, unless it is given --yes.`,
+		Example: `  pandora exit
+  pandora exit --yes`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.exit(cmd.Context(), care) },
 	}

@@ -13,9 +13,10 @@ import (
 func (c *cli) pidCommand() *cobra.Command {
 	var f *format
 	cmd := &cobra.Command{
-		Use:   "pid <appName>",
-		Short: "Print the process ids of an application's workers",
-		Args:  arguments(1, 1, "one application name"),
+		Use:     "pid <appName>",
+		Short:   "Print the process ids of an application's workers",
+		Example: "  pandora pid shop",
+		Args:    arguments(1, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.pid(cmd.Context(), args[0], f)
 		},

@@ -35,6 +35,8 @@ The exit code is 0 when nothing changes and 8 when something does.
 "removed" or "changed", "kind": "application", "process", "service" or "applet", "name", "field": names from the outside
 in, such as ["env", "PORT"], "old", "new"}], "environment": {"added", "removed", "changed": names of variables that this
 shell has otherwise than that of the start}, "warnings"}.`,
+		Example: `  pandora plan shop
+  pandora plan ./shop -o json`,
 		Args: sourceArguments("one folder, file or application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)

@@ -15,9 +15,10 @@ func (c *cli) psCommand() *cobra.Command {
 	var f *format
 	var watch watchFlags
 	cmd := &cobra.Command{
-		Use:   "ps <appName>",
-		Short: "Show the processes of an application as a tree, from its guard down",
-		Args:  arguments(1, 1, "one application name"),
+		Use:     "ps <appName>",
+		Short:   "Show the processes of an application as a tree, from its guard down",
+		Example: "  pandora ps shop",
+		Args:    arguments(1, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return c.repeat(ctx, watch, func(c *cli) error { return c.ps(ctx, args[0], f) })

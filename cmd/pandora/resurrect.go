@@ -19,10 +19,11 @@ const resurrectLimit = 10 * time.Minute
 
 func (c *cli) resurrectCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "resurrect",
-		Short: "Start the daemon and every application that ran last; what was stopped stays stopped",
-		Args:  arguments(0, 0, "no argument"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.resurrect(cmd.Context()) },
+		Use:     "resurrect",
+		Short:   "Start the daemon and every application that ran last; what was stopped stays stopped",
+		Example: "  pandora resurrect",
+		Args:    arguments(0, 0, "no argument"),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.resurrect(cmd.Context()) },
 	}
 }
 

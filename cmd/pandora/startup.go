@@ -36,6 +36,8 @@ func (c *cli) startupCommand() *cobra.Command {
 		Long: `Startup writes a systemd unit and enables it: with --user one of this user's own service manager, with --system one of
 the machine's, which runs the daemon as this user and takes root to be written. The unit captures HOME, PATH and what is
 set of pandora's own variables.`,
+		Example: `  pandora startup --user
+  sudo pandora startup --system`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.startup(cmd.Context(), f) },
 	}

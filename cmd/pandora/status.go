@@ -14,8 +14,10 @@ func (c *cli) daemonStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Tell the daemon's process id, version, folder and HTTP address",
-		Args:  arguments(0, 0, "no argument"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.daemonStatus(cmd.Context(), f) },
+		Example: `  pandora daemon status
+  pandora daemon status -o json`,
+		Args: arguments(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.daemonStatus(cmd.Context(), f) },
 	}
 	f = addFormat(cmd)
 	return cmd

@@ -20,7 +20,10 @@ func (c *cli) structureCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "structure [dir or file]",
 		Short: "Evaluate a procfile and print the application it describes; nothing is started",
-		Args:  sourceArguments("one folder or file"),
+		Example: `  pandora structure
+  pandora structure ./shop -o json
+  pandora structure ecosystem.config.js`,
+		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)
 			if !slices.Contains([]string{"auto", "goja", "node"}, engine) {

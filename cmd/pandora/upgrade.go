@@ -28,7 +28,8 @@ waits. A guard that is busy with an operation is replaced when that has ended.
 
 Workers get the new JavaScript parts with their next reload. The exit code is 6 when something could not be replaced; that
 then goes on as it was.`,
-		Args: arguments(0, 0, "no argument"),
+		Example: "  pandora daemon upgrade",
+		Args:    arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if executable != "" {
 				return c.upgradeBy(cmd.Context(), executable, wait)

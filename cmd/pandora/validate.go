@@ -32,6 +32,8 @@ It needs no daemon. The exit code is 7 when there is an error (with --strict: or
 -o json prints {"version": 1, "ok", "application": {"name", "dir"}, "processes", "services", "problems": [{"severity":
 "error" or "warning", "code", "message", "file", "line", "column", "hint"}], "engines": {"goja" and "node": {"ok",
 "milliseconds", "error"}}}; "services" counts applets too, "line" and "column" are 0 where they are not known.`,
+		Example: `  pandora validate
+  pandora validate ./shop --strict -o json`,
 		Args: sourceArguments("one folder or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)

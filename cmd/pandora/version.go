@@ -26,8 +26,10 @@ func (c *cli) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of Pandora and Node",
-		Args:  arguments(0, 0, "no argument"),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.printVersion(cmd.Context(), f) },
+		Example: `  pandora version
+  pandora version -o json`,
+		Args: arguments(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.printVersion(cmd.Context(), f) },
 	}
 	f = addFormat(cmd)
 	return cmd
