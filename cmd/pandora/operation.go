@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/supervisor"
 )
 
@@ -67,12 +68,42 @@ func (c *cli) operation(ctx context.Context, which string, follow bool, f *forma
 	}
 	if follow {
 		// It is not this command's: an interrupt only ends the waiting.
-		if err := c.await(ctx, home, d, op, func() error { return c.leave(ctx, op) }); err != nil {
-			return err
+		ended := c.await(ctx, home, d, op, func() error { return c.leave(ctx, op) })
+		if f.name == formatTable {
+			if ended == nil {
+				c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", operationSubject(op), pastOf(op.Kind))))
+			}
+			return ended
 		}
-		c.say("%s", green(c.outColour, fmt.Sprintf("%s %s successfully!", operationSubject(op), pastOf(op.Kind))))
-		return nil
+		return c.printEnded(ctx, d, op, f, ended)
 	}
+	return c.printOne(op, f)
+}
+
+// printEnded prints an operation that was waited for as data; how it ended is told on standard error then.
+func (c *cli) printEnded(ctx context.Context, d *control.Daemon, op supervisor.Operation, f *format, ended error) error {
+	if ctx.Err() != nil {
+		return ended
+	}
+	var told *failure
+	if errors.As(ended, &told) && told.sentence {
+		ended = &failure{code: told.code, err: told.err}
+	}
+	all, err := d.Operations(ctx)
+	if err == nil {
+		op, err = findOperation(all, op.ID)
+	}
+	if err == nil {
+		err = c.printOne(op, f)
+	}
+	if ended != nil {
+		return ended
+	}
+	return err
+}
+
+// printOne prints one operation in a format.
+func (c *cli) printOne(op supervisor.Operation, f *format) error {
 	switch {
 	case f.document():
 		return c.printDocument(f, op)
