@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type logFlags struct {
 func (c *cli) logCommand() *cobra.Command {
 	var flags logFlags
 	cmd := &cobra.Command{
-		Use:     "log [appName]",
+		Use:     "log [app[/process[/worker]]]",
 		Aliases: []string{"logs"},
 		Short:   "Print the output of an application, or the daemon's log",
 		Long: `Print what the workers of an application write to standard output and error, the last lines first of all. It reads
@@ -37,7 +38,7 @@ log is rotated and the application is restarted.
 On a terminal the lines of an application with several workers begin with the worker's name. Standard output and error
 of a worker go to one file, as in Pandora.js; to print only the errors, a process has .stdio('split') in the procfile.`,
 		Example: `  pandora log shop -f
-  pandora log shop --since 10m --process web/1
+  pandora log shop/web/1 --since 10m
   pandora log shop --full --grep 'ERROR|WARN' --json`,
 		Args: arguments(0, 1, "one application name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,6 +66,10 @@ of a worker go to one file, as in Pandora.js; to print only the errors, a proces
 
 // log runs the verb log. It needs no daemon: it reads files.
 func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
+	args, err := partOfLog(args, &flags)
+	if err != nil {
+		return err
+	}
 	filter, err := newLogFilter(flags, time.Now())
 	if err != nil {
 		return usageError(err)
@@ -94,6 +99,7 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 		}
 	}
 	filter.daemon = app == ""
+	c.warnOfUnknownProcess(home, app, filter.process)
 	reader, err := rotate.OpenReader(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist!", path)}
@@ -114,6 +120,39 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 		return fmt.Errorf("print log %q: %w", path, err)
 	}
 	return nil
+}
+
+// warnOfUnknownProcess tells of a name that no process has. There may be lines of it all the same: of one that was removed.
+func (c *cli) warnOfUnknownProcess(home state.Home, app, process string) {
+	if app == "" || process == "" {
+		return
+	}
+	record, err := home.ReadRecord(app)
+	if err != nil {
+		return
+	}
+	names := make([]string, len(record.App.Processes))
+	for i, p := range record.App.Processes {
+		names[i] = p.ProcessName
+	}
+	if !slices.Contains(names, process) {
+		c.warn("%s has no process %q, only %s", app, process, strings.Join(names, ", "))
+	}
+}
+
+// partOfLog turns app/process and app/process/worker into the name of the application and --process.
+func partOfLog(args []string, flags *logFlags) ([]string, error) {
+	app, part, found := strings.Cut(first(args), "/")
+	switch {
+	case !found:
+		return args, nil
+	case app == "" || part == "":
+		return nil, usageError(fmt.Errorf("print the log of %q: expected an application, as in shop, shop/web or shop/web/0", args[0]))
+	case flags.process != "":
+		return nil, usageError(fmt.Errorf("print the log of %q: --process %q says it twice", args[0], flags.process))
+	}
+	flags.process = part
+	return []string{app}, nil
 }
 
 // splits checks that there is a process whose standard error can be told apart.
