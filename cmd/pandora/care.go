@@ -39,7 +39,7 @@ func (c *cli) consent(ctx context.Context, flags careFlags, question string) err
 	agreed, err := (&prompt{in: os.Stdin, out: c.err}).yes(ctx, abridged(question), false)
 	switch {
 	case errors.Is(err, errNoAnswer), err == nil && !agreed:
-		return &failure{code: exitFailure, err: errors.New("nothing was done; --yes does it without a question, --dry-run says what it is")}
+		return &failure{code: exitFailure, err: errors.New("nothing was done; --yes does it without a question")}
 	}
 	return err
 }
@@ -93,8 +93,8 @@ func (c *cli) rehearse(ctx context.Context, selectors []string, r rehearsal) err
 			err = s.onlyProcess()
 		case r.verb == "stop":
 			err = s.withoutWorkers(r.verb)
-		case r.verb == "delete" && s.parts[0].process != "":
-			err = usageError(fmt.Errorf("delete %s: only whole applications can be deleted", s.parts[0]))
+		case r.verb == "delete":
+			err = s.deletable()
 		}
 		if err != nil {
 			return err

@@ -406,6 +406,14 @@ func (c *cli) delete(ctx context.Context, name string, care careFlags) error {
 	return c.endIfIdle(ctx, home, d)
 }
 
+// deletable refuses parts of an application.
+func (s subject) deletable() error {
+	if part := s.parts[0]; part.process != "" {
+		return usageError(fmt.Errorf("delete %s: only whole applications can be deleted; [ pandora stop %s ] stops a process", part, part))
+	}
+	return nil
+}
+
 // deleteSelected runs the verb delete for what selectors mean.
 func (c *cli) deleteSelected(ctx context.Context, selectors []string, care careFlags) error {
 	g, err := c.gather(ctx, selectors)
@@ -414,8 +422,8 @@ func (c *cli) deleteSelected(ctx context.Context, selectors []string, care careF
 	}
 	defer g.close()
 	for _, s := range g.all {
-		if s.parts[0].process != "" {
-			return usageError(fmt.Errorf("delete %s: only whole applications can be deleted; [ pandora stop %s ] stops a process", s.parts[0], s.parts[0]))
+		if err := s.deletable(); err != nil {
+			return err
 		}
 	}
 	if err := c.consent(ctx, care, fmt.Sprintf("Stop and forget %s: %s?", plural(len(g.all), "application"), names(g.all))); err != nil {
