@@ -242,7 +242,7 @@ func (c *cli) withoutDaemon(ctx context.Context, home state.Home, name string, r
 func (c *cli) again(ctx context.Context, home state.Home, name string, flags againFlags) (*control.StartRequest, error) {
 	record, err := home.ReadRecord(name)
 	if errors.Is(err, state.ErrNoRecord) {
-		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists! (%w)", name, err)}
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("%s does not exists!%s", name, c.suggestion(ctx, name))}
 	}
 	if err != nil {
 		return nil, err
@@ -462,7 +462,7 @@ func (c *cli) forget(ctx context.Context, name string) error {
 // deleteOffline forgets an application while nothing runs; a record that cannot be read is forgotten, too.
 func (c *cli) deleteOffline(ctx context.Context, home state.Home, name string) error {
 	if err := state.ValidName(name); err != nil {
-		return usageError(err)
+		return nameError(err)
 	}
 	if _, err := home.ReadRecord(name); errors.Is(err, state.ErrNoRecord) {
 		return &control.Error{Code: control.CodeNotFound, Message: name + " does not exists!"}

@@ -205,7 +205,8 @@ Exit codes: ` + exitLine() + `.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(c.helpCommand())
 	root.AddCommand(
 		c.startCommand(), c.devCommand(), c.stopCommand(), c.restartCommand(), c.listCommand(), c.psCommand(),
 		c.pidCommand(), c.logCommand(), c.exitCommand(), c.structureCommand(), c.versionCommand(), c.daemonCommand(),
@@ -226,9 +227,9 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return usageError(fmt.Errorf("%s needs %s", cmd.CommandPath(), what))
+			return usageError(fmt.Errorf("[ %s ] needs %s; [ %[1]s --help ] tells more", cmd.CommandPath(), what))
 		case len(args) > most:
-			return usageError(fmt.Errorf("%s takes %s, got also %q", cmd.CommandPath(), what, args[most:]))
+			return usageError(fmt.Errorf("[ %s ] takes %s, got also %q; [ %[1]s --help ] tells more", cmd.CommandPath(), what, args[most:]))
 		}
 		return nil
 	}
@@ -239,5 +240,5 @@ func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", 
 
 // warn writes a warning to standard error.
 func (c *cli) warn(format string, args ...any) {
-	fmt.Fprintln(c.err, yellow(c.errColour, "warning: "+fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.err, yellow(c.errColour, "warning: "+abridged(fmt.Sprintf(format, args...))))
 }

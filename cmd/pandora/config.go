@@ -21,9 +21,9 @@ func (c *cli) configCommand() *cobra.Command {
 		Use:     "config",
 		Short:   "What is configured, and where each value comes from",
 		Example: "  pandora config show --origin",
-		Args:    arguments(0, 0, "the word show"),
+		Args:    subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError(fmt.Errorf("%s needs the word show", cmd.CommandPath()))
+			return usageError(fmt.Errorf("[ %s ] needs the word show, like [ %[1]s show --origin ]", cmd.CommandPath()))
 		},
 	}
 	cmd.AddCommand(c.configShowCommand())

@@ -43,7 +43,7 @@ does not stop at once. Under a service manager of Type=notify, as in the unit of
 ready and, if asked to, that it is alive.`,
 		Example: `  pandora daemon status
   pandora daemon upgrade`,
-		Args: arguments(0, 0, "no argument"),
+		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if detached {
 				return detach(fd, c.environ)

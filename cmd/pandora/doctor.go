@@ -66,9 +66,9 @@ func (c *cli) printChecks(checks []doctor.Check) {
 		colour := map[doctor.Level]func(bool, string) string{
 			doctor.OK: green, doctor.Note: grey, doctor.Warning: yellow, doctor.Failure: red,
 		}[check.Level]
-		c.say("%s %-13s %s", colour(c.outColour, fmt.Sprintf("%-8s", check.Level)), check.Name, oneLine(check.Found))
+		c.say("%s %-13s %s", colour(c.outColour, fmt.Sprintf("%-8s", check.Level)), check.Name, abridged(oneLine(check.Found)))
 		if check.Advice != "" {
-			c.say("%s", grey(c.outColour, strings.Repeat(" ", 23)+oneLine(check.Advice)))
+			c.say("%s", grey(c.outColour, strings.Repeat(" ", 23)+abridged(oneLine(check.Advice))))
 		}
 	}
 }

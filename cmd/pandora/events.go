@@ -74,7 +74,7 @@ func (c *cli) events(ctx context.Context, app string, flags eventFlags) error {
 	}
 	if app != "" {
 		if err := state.ValidName(app); err != nil {
-			return usageError(err)
+			return nameError(err)
 		}
 	}
 	home, d, err := c.attach(ctx)

@@ -115,8 +115,11 @@ func findProcessFile(cwd, argument string) (string, error) {
 		path = filepath.Join(cwd, path)
 	}
 	info, err := os.Stat(path)
+	if missing(err) {
+		return "", &failure{code: exitNotFound, err: fmt.Errorf("open process file %q: there is no such file%s", path, whyMissing(err))}
+	}
 	if err != nil {
-		return "", &failure{code: exitNotFound, err: fmt.Errorf("open process file: %w", err)}
+		return "", fmt.Errorf("open process file %q: %w; give this user the right to read it", path, bare(err))
 	}
 	if !info.IsDir() {
 		return path, nil

@@ -153,9 +153,9 @@ func (c *cli) planTarget(ctx context.Context, home state.Home, argument string, 
 			}
 			return t, options, record, err
 		}
-		if _, err := os.Stat(argument); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(argument); missing(err) {
 			return target{}, evaluate.Options{}, nil, &failure{code: exitNotFound, err: fmt.Errorf(
-				"plan %s: there is no application, no folder and no file of that name", argument)}
+				"plan %s: there is no application, no folder and no file of that name; [ pandora list ] shows the applications", strings.Trim(shorten(argument), `"`))}
 		}
 	}
 	d, err := flags.read(ctx, c, argument, false)

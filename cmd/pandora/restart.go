@@ -63,11 +63,11 @@ func (c *cli) restart(ctx context.Context, s selection, flags againFlags) error 
 		return nil
 	}
 	defer d.Close()
-	// The old copy runs on until the new graph is known to be good.
-	request, err := c.again(ctx, home, name, flags)
-	if errors.Is(err, state.ErrNoRecord) {
+	if _, err := home.ReadRecord(name); errors.Is(err, state.ErrNoRecord) {
 		return sentence(exitNotFound, "%s restarted failed, Error: %s does not exists!%s", name, name, c.suggestion(ctx, name))
 	}
+	// The old copy runs on until the new graph is known to be good.
+	request, err := c.again(ctx, home, name, flags)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ const (
 	maxSelectors = 1000
 	// maxSuggestions is how many names "did you mean" tells.
 	maxSuggestions = 3
+	// maxNamed is how many names are told when none is like the one that was given.
+	maxNamed = 10
 )
 
 // everything selects every application, as long as none has this name.
@@ -58,14 +60,16 @@ func shorten(text string) string {
 	if len(text) <= most {
 		return strconv.Quote(text)
 	}
-	return fmt.Sprintf("%s… (%d bytes)", strconv.Quote(strings.ToValidUTF8(text[:most], "")), len(text))
+	// Bytes that are no text take more room when they are quoted than before.
+	return fmt.Sprintf("%s…(%d bytes)…%s", strings.TrimSuffix(strconv.Quote(strings.ToValidUTF8(text[:most-20], "")), `"`), len(text),
+		strings.TrimPrefix(strconv.Quote(strings.ToValidUTF8(text[len(text)-10:], "")), `"`))
 }
 
 // splitSelector takes app, app/process or app/process/worker apart; its errors are usage errors.
 func splitSelector(text string) (selection, error) {
 	s := selection{worker: anyWorker}
 	if text == "" || len(text) > maxSelector {
-		return s, usageError(fmt.Errorf("a name is %s, want 1 to %d bytes", shorten(text), maxSelector))
+		return s, usageError(fmt.Errorf("%s is no name: expected 1 to %d bytes; [ pandora list ] shows the applications", shorten(text), maxSelector))
 	}
 	parts := strings.Split(text, "/")
 	if len(parts) > 3 || slices.Contains(parts, "") {
@@ -180,9 +184,25 @@ func unique(chosen []selection) []selection {
 // unknown is the error for a name that nothing has.
 func unknown(what, text, name string, names []string) error {
 	if isPattern(name) {
-		return &failure{code: exitNotFound, err: fmt.Errorf("no %s matches %s", what, shorten(text))}
+		return &failure{code: exitNotFound, err: fmt.Errorf("no %s matches %s%s", what, shorten(text), suggested(what, name, names))}
 	}
-	return &failure{code: exitNotFound, err: errors.New("there is no " + what + " " + shorten(name) + didYouMean(name, names))}
+	return &failure{code: exitNotFound, err: errors.New("there is no " + what + " " + shorten(name) + suggested(what, name, names))}
+}
+
+// suggested is a clause that says where to go on when a name is unknown.
+func suggested(what, name string, names []string) string {
+	if near := didYouMean(name, names); near != "" {
+		return near
+	}
+	switch {
+	case len(names) == 0 && what == "application":
+		return "; none is known, [ pandora start ] starts one"
+	case what == "application":
+		return "; [ pandora list ] shows those there are"
+	case len(names) == 0 || len(names) > maxNamed:
+		return "; [ pandora describe ] shows those there are"
+	}
+	return ", only " + strings.Join(sortedNames(names), ", ")
 }
 
 // didYouMean is a clause with the names that are like one; "" when none is.

@@ -48,7 +48,7 @@ func TestChoose(t *testing.T) {
 		{"a/b/1/2", "", "selects nothing", exitUsage},
 		{"/web", "", "selects nothing", exitUsage},
 		{"shop-[", "", "not a pattern", exitUsage},
-		{strings.Repeat("x", 10_000), "", "(10000 bytes), want 1 to 512 bytes", exitUsage},
+		{strings.Repeat("x", 10_000), "", "…(10000 bytes)…xxxxxxxxxx\" is no name: expected 1 to 512 bytes", exitUsage},
 		{strings.Repeat("x ", maxSelectors+1), "", "at most 1000", exitUsage},
 	} {
 		chosen, err := choose(selectable(), strings.Fields(c.selectors))

@@ -240,7 +240,7 @@ func (c *cli) suggestion(ctx context.Context, name string) string {
 	for i, r := range records {
 		names[i] = r.AppName
 	}
-	return didYouMean(name, names)
+	return suggested("application", name, names)
 }
 
 // startSelected runs the verb start for several folders and recorded applications, or for what patterns mean. What only a

@@ -94,10 +94,10 @@ func (f *appFlags) sourceOf(cwd, argument string) (*procfile.Source, error) {
 	switch {
 	case argument == "", err == nil && info.IsDir(), err != nil && !isScriptName(path) && !isConfigName(path) && !isForeman(path):
 		return nil, f.unused("a folder", true, true)
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &failure{code: exitNotFound, err: fmt.Errorf("open %s: there is no such file", path)}
+	case missing(err):
+		return nil, &failure{code: exitNotFound, err: fmt.Errorf("open %s: there is no such file%s", path, whyMissing(err))}
 	case err != nil:
-		return nil, fmt.Errorf("open what is to run: %w", err)
+		return nil, fmt.Errorf("open %s: %w; give this user the right to read it", path, bare(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("open %s: it is no regular file", path)
 	}

@@ -103,7 +103,7 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 		}
 		t = target{Dir: options.Dir, Name: cmp.Or(f.name, sourceName(source, options.Dir))}
 		if err := state.ValidName(t.Name); err != nil {
-			return described{}, usageError(err)
+			return described{}, newNameError(err)
 		}
 		options.AppName = t.Name
 	}

@@ -134,7 +134,7 @@ func (c *cli) unitOwner(f startupFlags) (*user.User, error) {
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, usageError(fmt.Errorf("find user %q to run as: %w", name, err))
+		return nil, usageError(fmt.Errorf("--run-as is %s: there is no user of that name on this machine", shorten(name)))
 	}
 	return u, nil
 }

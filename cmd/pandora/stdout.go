@@ -58,13 +58,10 @@ func abridged(text string) string {
 	}
 	var out strings.Builder
 	for len(text) > 0 {
-		end := strings.IndexAny(text, " \n\t")
-		if end < 0 {
-			end = len(text)
-		}
+		end := wordEnd(text)
 		word := text[:end]
 		if len(word) > maxWord {
-			word = fmt.Sprintf("%s…(%d bytes)…%s", strings.ToValidUTF8(word[:60], ""), len(word), strings.ToValidUTF8(word[len(word)-10:], ""))
+			word = elided(word)
 		}
 		out.WriteString(word)
 		if end < len(text) {
@@ -74,4 +71,37 @@ func abridged(text string) string {
 		text = text[end:]
 	}
 	return out.String()
+}
+
+// elided is a text without its middle.
+func elided(text string) string {
+	return fmt.Sprintf("%s…(%d bytes)…%s", strings.ToValidUTF8(text[:60], ""), len(text), strings.ToValidUTF8(text[len(text)-10:], ""))
+}
+
+// wordEnd is where the first word of a text ends. What is quoted, and would be cut, is one word with its blanks.
+func wordEnd(text string) int {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case ' ', '\n', '\t':
+			return i
+		case '"':
+			if n := quotedLength(text[i:]); n > maxWord {
+				i += n - 1
+			}
+		}
+	}
+	return len(text)
+}
+
+// quotedLength is the length of the quoted text at the beginning of a line, with its quotes; 0 when it does not end there.
+func quotedLength(text string) int {
+	for i := 1; i < len(text) && text[i] != '\n'; i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
 }

@@ -13,6 +13,8 @@ func TestAbridged(t *testing.T) {
 		{"short words stay", "short words stay"},
 		{strings.Repeat("many words ", 100), strings.Repeat("many words ", 100)},
 		{`open "` + long + `": nope` + "\n", `open "` + strings.Repeat("é", 29) + "…(10003 bytes)…" + strings.Repeat("é", 4) + `": nope` + "\n"},
+		{`name "` + strings.Repeat("x ", 300) + `" is "not" one`, `name "` + strings.Repeat("x ", 29) + "x…(602 bytes)… x x x x \" is \"not\" one"},
+		{`a " alone, ` + strings.Repeat("many words ", 100), `a " alone, ` + strings.Repeat("many words ", 100)},
 	} {
 		if got := abridged(tt.text); got != tt.want {
 			t.Errorf("abridged(%.20q) = %q, want %q", tt.text, got, tt.want)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,15 +30,15 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 	}
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		text := ""
-		if !strings.Contains(argument, string(filepath.Separator)) {
+	if missing(err) {
+		text := whyMissing(err)
+		if text == "" && !strings.Contains(argument, string(filepath.Separator)) {
 			text = ", and no application of that name is recorded; [ pandora list ] shows those that are"
 		}
 		return target{}, &failure{code: exitNotFound, err: fmt.Errorf("open application folder %q: there is no such folder%s", dir, text)}
 	}
 	if err != nil {
-		return target{}, fmt.Errorf("open application folder: %w", err)
+		return target{}, fmt.Errorf("open application folder %q: %w; give this user the right to it", dir, bare(err))
 	}
 	if !info.IsDir() {
 		return target{}, sentence(exitFailure, "Pandora.js can only start a Pandora.js project directory, like [ pandora start ./ ]; %q is a file", dir)
@@ -48,7 +47,7 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 		name = applicationName(dir)
 	}
 	if err := state.ValidName(name); err != nil {
-		return target{}, usageError(err)
+		return target{}, newNameError(err)
 	}
 	return target{Dir: dir, Name: name}, nil
 }
@@ -91,7 +90,7 @@ func packageName(path string) string {
 func nameArgument(args []string) (string, error) {
 	if len(args) > 0 {
 		if err := state.ValidName(args[0]); err != nil {
-			return "", usageError(err)
+			return "", nameError(err)
 		}
 		return args[0], nil
 	}
@@ -100,4 +99,14 @@ func nameArgument(args []string) (string, error) {
 		return "", fmt.Errorf("find the current folder: %w", err)
 	}
 	return applicationName(cwd), nil
+}
+
+// newNameError is the error of a name that an application cannot be given.
+func newNameError(err error) error {
+	return usageError(fmt.Errorf("%w; give another one with --name", err))
+}
+
+// nameError is the error of a name that no application can have.
+func nameError(err error) error {
+	return usageError(fmt.Errorf("%w; [ pandora list ] shows the applications", err))
 }

@@ -313,8 +313,12 @@ func absolutePath(executable string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("upgrade to %q: %w", executable, errors.Unwrap(err))
+	_, err = os.Stat(path)
+	if missing(err) {
+		return "", &failure{code: exitNotFound, err: fmt.Errorf("upgrade to %q: there is no such program%s", executable, whyMissing(err))}
+	}
+	if err != nil {
+		return "", fmt.Errorf("upgrade to %q: %w; give this user the right to run it", executable, bare(err))
 	}
 	return path, nil
 }

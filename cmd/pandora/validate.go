@@ -209,7 +209,7 @@ func (c *cli) printReport(report *validation, f *format, strict bool) error {
 			if p.Severity == procfile.SeverityError {
 				colour = red
 			}
-			c.say("%s", colour(c.outColour, oneLine(p.String())))
+			c.say("%s", colour(c.outColour, abridged(oneLine(p.String()))))
 		}
 		c.say("%s", summary(report))
 	}

@@ -279,7 +279,7 @@ func ValidName(name string) error {
 	if problem == "" {
 		return nil
 	}
-	return fmt.Errorf("use application name %q: %s; give another one with --name", name, problem)
+	return fmt.Errorf("use application name %q: %s", name, problem)
 }
 
 // Desired is what the user last asked for.
