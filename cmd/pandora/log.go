@@ -28,19 +28,25 @@ type logFlags struct {
 func (c *cli) logCommand() *cobra.Command {
 	var flags logFlags
 	cmd := &cobra.Command{
-		Use:     "log [app[/process[/worker]]]",
+		Use:     "log [app[/process[/worker]]...]",
 		Aliases: []string{"logs"},
-		Short:   "Print the output of an application, or the daemon's log",
+		Short:   "Print the output of applications, or the daemon's log",
 		Long: `Print what the workers of an application write to standard output and error, the last lines first of all. It reads
 files: neither the daemon nor the application has to run. Rotated files are read too, and --follow goes on while the
 log is rotated and the application is restarted.
 
+Several names, patterns such as 'shop*', and all, print the logs of several applications in the order of time. Each line
+begins then with what it is of, as in "shop/web/0 | text". --lines counts for each application. A log of an application
+that is deleted is among them. --follow goes on with those that there are when it begins.
+
 On a terminal the lines of an application with several workers begin with the worker's name. Standard output and error
 of a worker go to one file, as in Pandora.js; to print only the errors, a process has .stdio('split') in the procfile.`,
 		Example: `  pandora log shop -f
+  pandora log all -f
+  pandora log 'shop-*' blog/web --lines 20
   pandora log shop/web/1 --since 10m
   pandora log shop --full --grep 'ERROR|WARN' --json`,
-		Args: arguments(0, 1, "one application name"),
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("lines") && (flags.since != "" || flags.full) {
 				flags.lines = -1 // all
@@ -52,13 +58,13 @@ of a worker go to one file, as in Pandora.js; to print only the errors, a proces
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&flags.follow, "follow", "f", false, "go on printing what is written")
-	f.IntVarP(&flags.lines, "lines", "l", 50, "how many of the last lines to print; with --since all")
+	f.IntVarP(&flags.lines, "lines", "l", 50, "how many of the last lines of each application to print; with --since all")
 	f.BoolVar(&flags.full, "full", false, "print everything since the application was started")
 	f.StringVar(&flags.since, "since", "", "print what was written since then: 10m, 2h30m, 15:04, 2006-01-02, 2006-01-02T15:04:05Z")
 	f.StringVar(&flags.grep, "grep", "", "print the lines that match a regular expression (RE2)")
 	f.StringVar(&flags.process, "process", "", "print the lines of one process, or of one worker: name or name/0")
 	f.BoolVar(&flags.err, "err", false, "print standard error only, of processes with .stdio('split')")
-	f.BoolVar(&flags.json, "json", false, "print one JSON object a line: time, process, worker, line")
+	f.BoolVar(&flags.json, "json", false, "print one JSON object a line: time, appName, process, worker, line")
 	f.BoolVarP(&flags.daemon, "daemon", "d", false, "the log of the daemon and the guards")
 	f.BoolVar(&flags.daemonStd, "daemon-stdout", false, "what daemon and guards wrote to standard output and error")
 	return cmd
@@ -66,6 +72,29 @@ of a worker go to one file, as in Pandora.js; to print only the errors, a proces
 
 // log runs the verb log. It needs no daemon: it reads files.
 func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
+	home, err := c.home()
+	if err != nil {
+		return err
+	}
+	daemon := flags.daemon || flags.daemonStd
+	if daemon && len(args) > 1 {
+		return usageError(fmt.Errorf("--daemon prints the log of the daemon; %d names are given", len(args)))
+	}
+	if daemon || isOne(args) {
+		return c.logOne(ctx, home, args, flags)
+	}
+	all, err := c.logSources(home)
+	if err != nil {
+		return err
+	}
+	if isOneName(all, args) {
+		return c.logOne(ctx, home, args, flags)
+	}
+	return c.logSeveral(ctx, home, all, args, flags)
+}
+
+// logOne prints the log of one application, or of the daemon.
+func (c *cli) logOne(ctx context.Context, home state.Home, args []string, flags logFlags) error {
 	args, err := partOfLog(args, &flags)
 	if err != nil {
 		return err
@@ -73,10 +102,6 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 	filter, err := newLogFilter(flags, time.Now())
 	if err != nil {
 		return usageError(err)
-	}
-	home, err := c.home()
-	if err != nil {
-		return err
 	}
 	path, app := "", ""
 	switch {
@@ -102,14 +127,14 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 	c.warnOfUnknownProcess(home, app, filter.process)
 	reader, err := rotate.OpenReader(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist!", path)}
+		return noLog(path)
 	}
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
 	out := newLogPrinter(c, flags.json && app != "", c.prefixed(home, app))
-	p := &logRead{reader: reader, filter: filter, out: out, path: path}
+	p := &logRead{reader: reader, filter: filter, out: out, app: app, path: path}
 	if err := p.printStart(ctx, flags); err != nil {
 		return fmt.Errorf("print log %q: %w", path, err)
 	}
@@ -120,6 +145,11 @@ func (c *cli) log(ctx context.Context, args []string, flags logFlags) error {
 		return fmt.Errorf("print log %q: %w", path, err)
 	}
 	return nil
+}
+
+// noLog is the error for a log file that does not exist.
+func noLog(path string) error {
+	return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist!", path)}
 }
 
 // warnOfUnknownProcess tells of a name that no process has. There may be lines of it all the same: of one that was removed.
@@ -191,9 +221,11 @@ type logFilter struct {
 	since   time.Time // zero for any time
 	pattern *regexp.Regexp
 	process string
-	worker  int  // -1 for all of the process
-	err     bool // standard error only
-	daemon  bool
+	worker  int // -1 for all of the process
+	// parts are the processes and workers that are wanted, names or patterns; none is all of them.
+	parts  []selection
+	err    bool // standard error only
+	daemon bool
 }
 
 // newLogFilter reads the flags.
@@ -261,6 +293,9 @@ func (f *logFilter) wants(line rotate.Line) bool {
 	if f.process != "" && (line.Source.Process != f.process || f.worker >= 0 && line.Source.Worker != f.worker) {
 		return false
 	}
+	if len(f.parts) > 0 && !slices.ContainsFunc(f.parts, func(s selection) bool { return s.wrote(line.Source) }) {
+		return false
+	}
 	if !f.since.IsZero() {
 		at := line.Time
 		if f.daemon {
@@ -273,7 +308,12 @@ func (f *logFilter) wants(line rotate.Line) bool {
 	return f.pattern == nil || f.pattern.Match(line.Text)
 }
 
+// wrote reports whether a line is of a process or worker; the process may be a pattern, or all.
+func (s selection) wrote(source rotate.Source) bool {
+	return source.Process != "" && len(matching([]string{source.Process}, s.process)) > 0 && (s.worker == anyWorker || s.worker == source.Worker)
+}
+
 // all reports whether every line is wanted.
 func (f *logFilter) all() bool {
-	return f.process == "" && !f.err && f.since.IsZero() && f.pattern == nil
+	return f.process == "" && len(f.parts) == 0 && !f.err && f.since.IsZero() && f.pattern == nil
 }

@@ -194,7 +194,7 @@ func TestPrefixOfLines(t *testing.T) {
 	c := &cli{out: &out, outColour: true}
 	p := newLogPrinter(c, false, true)
 	for _, s := range []rotate.Source{{Process: "web", Worker: 1}, {}, {Process: "web", Worker: 1}} {
-		if err := p.print(rotate.Line{Text: []byte("x"), Source: s}); err != nil {
+		if err := p.print("shop", rotate.Line{Text: []byte("x"), Source: s}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -22,34 +21,40 @@ type logRead struct {
 	reader *rotate.Reader
 	filter *logFilter
 	out    *logPrinter
-	path   string
+	// app is "" for the log of the daemon.
+	app  string
+	path string
 }
 
 // printStart prints what is there: everything that is wanted, or the last lines of that.
 func (p *logRead) printStart(ctx context.Context, flags logFlags) error {
-	end := p.reader.End()
+	end, skip, err := p.begin(ctx, flags)
+	if err != nil {
+		return err
+	}
+	return p.print(ctx, end, !flags.follow, skip)
+}
+
+// begin goes to where what is to be printed at first begins, but for the first skip lines of that, and tells where it ends.
+func (p *logRead) begin(ctx context.Context, flags logFlags) (end int64, skip int, err error) {
+	end = p.reader.End()
 	switch {
 	case flags.lines == 0:
 		p.reader.SeekTo(end)
-		return nil
+		return end, 0, nil
 	case !p.filter.since.IsZero() && !p.filter.daemon:
 		if err := p.reader.SeekTime(p.filter.since); err != nil {
-			return err
+			return end, 0, err
 		}
 	default:
 		starts := p.reader.Starts()
 		p.reader.SeekTo(starts[len(starts)-1])
 	}
 	if flags.lines < 0 {
-		_, err := p.print(ctx, end, !flags.follow, 0)
-		return err
+		return end, 0, nil
 	}
-	skip, err := p.seekLast(ctx, end, flags)
-	if err != nil {
-		return err
-	}
-	_, err = p.print(ctx, end, !flags.follow, skip)
-	return err
+	skip, err = p.seekLast(ctx, end, flags)
+	return end, skip, err
 }
 
 // seekLast goes to where the last lines that are wanted begin, but for the first skip of them.
@@ -105,35 +110,46 @@ func (p *logRead) count(ctx context.Context, end int64, rest bool) (n int, err e
 }
 
 // print prints them but for the first skip ones.
-func (p *logRead) print(ctx context.Context, end int64, rest bool, skip int) (n int, err error) {
-	err = p.each(ctx, end, rest, func(line rotate.Line) error {
+func (p *logRead) print(ctx context.Context, end int64, rest bool, skip int) error {
+	n := 0
+	err := p.each(ctx, end, rest, func(line rotate.Line) error {
 		if n++; n <= skip {
 			return nil
 		}
-		return p.out.print(line)
+		return p.out.print(p.app, line)
 	})
-	return n, errors.Join(err, p.out.flush())
+	return errors.Join(err, p.out.flush())
 }
 
 // each calls do with the lines that are wanted and begin before end; with rest also with a last one that has no end yet.
 func (p *logRead) each(ctx context.Context, end int64, rest bool, do func(rotate.Line) error) error {
+	for {
+		line, ok, err := p.next(ctx, end, rest)
+		if !ok || err != nil {
+			return err
+		}
+		if err := do(line); err != nil {
+			return err
+		}
+	}
+}
+
+// next reads the next of these lines; ok is false after the last.
+func (p *logRead) next(ctx context.Context, end int64, rest bool) (line rotate.Line, ok bool, err error) {
 	for p.reader.Pos() < end && ctx.Err() == nil {
 		line, err := p.reader.Next(false)
 		if err == io.EOF {
-			ok := false
 			if line, ok = p.reader.Rest(); !rest || !ok {
-				return nil
+				return line, false, nil
 			}
 		} else if err != nil {
-			return err
+			return line, false, err
 		}
 		if p.filter.wants(line) {
-			if err := do(line); err != nil {
-				return err
-			}
+			return line, true, nil
 		}
 	}
-	return ctx.Err()
+	return line, false, ctx.Err()
 }
 
 // follow prints what is written until ctx ends.
@@ -150,7 +166,7 @@ func (p *logRead) follow(ctx context.Context) error {
 				return err
 			}
 			if p.filter.wants(line) {
-				if err := p.out.print(line); err != nil {
+				if err := p.out.print(p.app, line); err != nil {
 					return err
 				}
 			}
@@ -168,10 +184,12 @@ func (p *logRead) follow(ctx context.Context) error {
 
 // logPrinter writes lines.
 type logPrinter struct {
-	cli     *cli
-	out     *bufio.Writer
-	json    bool
-	prefix  bool
+	cli    *cli
+	out    *bufio.Writer
+	json   bool
+	prefix bool
+	// several says that the lines are of several applications: the prefix names the application, too.
+	several bool
 	colours map[string]string
 }
 
@@ -183,40 +201,20 @@ func newLogPrinter(c *cli, json, prefix bool) *logPrinter {
 // pandora itself wrote the line; stream is "stderr" for what is known to be standard error.
 type logLine struct {
 	Time    string `json:"time,omitempty"`
+	AppName string `json:"appName"`
 	Process string `json:"process,omitempty"`
 	Worker  *int   `json:"worker,omitempty"`
 	Stream  string `json:"stream,omitempty"`
 	Line    string `json:"line"`
 }
 
-// print writes one line.
-func (p *logPrinter) print(line rotate.Line) error {
+// print writes one line of an application; of the daemon where app is "".
+func (p *logPrinter) print(app string, line rotate.Line) error {
 	if p.json {
-		shown := logLine{Process: line.Source.Process, Line: string(line.Text)}
-		if !line.Time.IsZero() {
-			shown.Time = line.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")
-		}
-		if shown.Process != "" {
-			shown.Worker = &line.Source.Worker
-		}
-		if line.Source.Err {
-			shown.Stream = "stderr"
-		}
-		encoder := json.NewEncoder(p.out)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(shown)
+		return p.printJSON(app, line)
 	}
 	if p.prefix {
-		name := "pandora"
-		if s := line.Source; s.Process != "" {
-			name = s.Process + "-" + strconv.Itoa(s.Worker)
-		}
-		colour, known := p.colours[name]
-		if !known {
-			colour = palette()[len(p.colours)%len(palette())]
-			p.colours[name] = colour
-		}
-		if _, err := fmt.Fprint(p.out, paint(p.cli.outColour, colour, "["+name+"]"), " "); err != nil {
+		if _, err := p.out.WriteString(p.prefixOf(app, line.Source)); err != nil {
 			return err
 		}
 	}
@@ -224,6 +222,45 @@ func (p *logPrinter) print(line rotate.Line) error {
 		return err
 	}
 	return p.out.WriteByte('\n')
+}
+
+// printJSON writes one line as an object.
+func (p *logPrinter) printJSON(app string, line rotate.Line) error {
+	shown := logLine{AppName: app, Process: line.Source.Process, Line: string(line.Text)}
+	if !line.Time.IsZero() {
+		shown.Time = line.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	if shown.Process != "" {
+		shown.Worker = &line.Source.Worker
+	}
+	if line.Source.Err {
+		shown.Stream = "stderr"
+	}
+	encoder := json.NewEncoder(p.out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(shown)
+}
+
+// prefixOf is what a line begins with: the worker, in a colour of its own; of several applications what selects the worker,
+// in the colour of the application.
+func (p *logPrinter) prefixOf(app string, source rotate.Source) string {
+	name, coloured, end := "pandora", "", " "
+	switch {
+	case p.several:
+		part := selection{app, source.Process, source.Worker}
+		name, coloured, end = part.String(), app, " | "
+	case source.Process != "":
+		name = source.Process + "-" + strconv.Itoa(source.Worker)
+	}
+	if !p.several {
+		name, coloured = "["+name+"]", name
+	}
+	colour, known := p.colours[coloured]
+	if !known {
+		colour = palette()[len(p.colours)%len(palette())]
+		p.colours[coloured] = colour
+	}
+	return paint(p.cli.outColour, colour, name) + end
 }
 
 // flush brings what is written to the terminal.
