@@ -91,8 +91,8 @@ func fieldSteps(steps []Step, step Step, was, is any) []Step {
 		below := step
 		below.Field = append(slices.Clone(step.Field), key)
 		was, is := before[key], after[key]
-		if step.Kind == OfProcess && len(step.Field) == 0 && key == "policy" {
-			was, is = orNone(was), orNone(is) // its settings are told one by one, also the first
+		if step.Kind == OfProcess && len(step.Field) == 0 && (key == "policy" || key == "secrets") {
+			was, is = orNone(was), orNone(is) // what they have is told one by one, also the first
 		}
 		steps = fieldSteps(steps, below, was, is)
 	}

@@ -184,6 +184,9 @@ func described(a *Application) map[string]any {
 			// Said once, by the application.
 			delete(fields, "appName")
 			delete(fields, "appDir")
+			if secrets, ok := fields["secrets"].([]any); ok {
+				fields["secrets"] = byName(secrets)
+			}
 		}
 		processes[a.Processes[i].ProcessName] = value
 	}
@@ -197,6 +200,19 @@ func described(a *Application) map[string]any {
 	}
 	describedScripts(a, record)
 	return record
+}
+
+// byName are objects by their names, which are theirs alone.
+func byName(list []any) map[string]any {
+	named := map[string]any{}
+	for _, element := range list {
+		if object, ok := element.(map[string]any); ok {
+			name, _ := object["name"].(string)
+			delete(object, "name")
+			named[name] = object
+		}
+	}
+	return named
 }
 
 // generic takes a value through JSON.

@@ -3,6 +3,7 @@ package procfile
 import (
 	"net"
 	"net/url"
+	"reflect"
 	"slices"
 )
 
@@ -94,8 +95,11 @@ func (p *Process) SameRun(q *Process) bool {
 		return *x
 	}
 	return p.EntryFile == q.EntryFile && base(p.EntryFileBaseDir) == base(q.EntryFileBaseDir) && sameEnv(p.Env, q.Env) &&
+		slices.Equal(p.EnvFiles, q.EnvFiles) && slices.EqualFunc(p.Secrets, q.Secrets, sameSecret) && p.Cwd == q.Cwd &&
 		slices.Equal(p.Args, q.Args) && slices.Equal(p.ExecArgv, q.ExecArgv) && p.Kind == q.Kind
 }
+
+func sameSecret(a, b Secret) bool { return reflect.DeepEqual(a, b) }
 
 func sameEnv(a, b map[string]string) bool {
 	if len(a) != len(b) {

@@ -66,10 +66,11 @@ const (
 // Place is where in the user's source something is written.
 type Place struct {
 	Of Subject `json:"of"`
-	// Name is the name of the process, service or applet; "" for environment and configurator.
+	// Name is the name of the process, service or applet; "" for application, environment and configurator.
 	Name string `json:"name"`
 	// Member is the setting whose last setter this is: for a process scale, env, args, nodeArgs, order or entry, for a
-	// service or applet process, entry, config or dependency. "" for the definition itself.
+	// service or applet process, entry, config or dependency. "secrets.NAME" is where a secret of a process, or of the
+	// application, is named. "" for the definition itself.
 	Member string `json:"member,omitempty"`
 	// File is the real path of the file.
 	File string `json:"file"`
@@ -135,6 +136,9 @@ type Process struct {
 	// EnvFiles are read for every worker, in this order, those of the application included: what a later one says counts,
 	// and what the environment of the start says counts more. nil when there are none.
 	EnvFiles []EnvFile `json:"envFiles,omitempty"`
+	// Secrets are read for every worker, those of the application included; each has another name. They count more than
+	// EnvFiles and the environment of the start, and less than Env. nil when there are none.
+	Secrets []Secret `json:"secrets,omitempty"`
 	// Args follow the entry file in process.argv.
 	Args []string `json:"args"`
 	// ExecArgv are Node's own options (nodeArgs in a procfile).

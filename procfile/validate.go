@@ -134,6 +134,7 @@ func (v *validator) process(path string, p *Process) {
 		v.argument(where, p.Env[name])
 	}
 	v.envFiles(path+".envFiles", p.EnvFiles)
+	v.secrets(path+".secrets", p.Secrets)
 	if p.Cwd != "" && !filepath.IsAbs(p.Cwd) {
 		v.fail(path+".cwd", "expected an absolute path, got %q", p.Cwd)
 	}

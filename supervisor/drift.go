@@ -96,7 +96,8 @@ func complement(seen, app *procfile.Application) {
 	for i := range seen.Processes {
 		p := &seen.Processes[i]
 		if known := app.Process(p.ProcessName); known != nil {
-			p.Env, p.Offset, p.Policy = known.Env, known.Offset, known.Policy
+			p.Env, p.EnvFiles, p.Secrets = known.Env, known.EnvFiles, known.Secrets
+			p.Cwd, p.Offset, p.Policy = known.Cwd, known.Offset, known.Policy
 		}
 	}
 	for _, list := range [][2][]procfile.Service{{seen.Services, app.Services}, {seen.Applets, app.Applets}} {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pandora-go/pandora/internal/program"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -44,7 +45,7 @@ func transformOf(plan *Plan) *workerTransform {
 }
 
 // environment is the environment of a worker: what its process is given, over it what makes it a worker.
-func environment(spec SpawnSpec) ([]string, error) {
+func environment(spec SpawnSpec, read readSecret) ([]string, error) {
 	options, err := json.Marshal(workerOptions{
 		AppName: spec.Plan.App.AppName, AppDir: spec.Plan.App.AppDir, Process: spec.Process, Worker: spec.Worker,
 		Generation: spec.Generation, Dev: spec.Plan.Dev, DefaultServiceCategory: spec.Plan.App.DefaultServiceCategory,
@@ -54,7 +55,7 @@ func environment(spec SpawnSpec) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the worker: %w", err)
 	}
-	given, err := Variables(spec.Plan, &spec.Process)
+	given, err := variables(spec.Plan, &spec.Process, read)
 	if err != nil {
 		return nil, err
 	}
@@ -105,4 +106,16 @@ func lookup(env []string, name string) string {
 
 // FindNode finds the Node binary that workers are started with: node as given, or "node", looked up in the PATH of env,
 // relative parts from dir.
-func FindNode(node string, env []string, dir string) (string, error) { return findNode(node, env, dir) }
+func FindNode(node string, env []string, dir string) (string, error) {
+	if node == "" {
+		node = "node"
+	}
+	path, err := program.Find(node, env, dir)
+	switch {
+	case err == nil:
+		return path, nil
+	case strings.Contains(node, "/"):
+		return "", fmt.Errorf("Node binary %q: %w; install Node 18 or newer there, or name another", path, err)
+	}
+	return "", fmt.Errorf("%w; install Node 18 or newer, or put its folder into PATH", err)
+}

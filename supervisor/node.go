@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +38,7 @@ type session struct {
 	primary *nodecluster.Primary
 	donated *donated
 	output  *output // nil in dev
+	secrets secrets
 	cancel  context.CancelFunc
 	merged  sync.WaitGroup
 }
@@ -193,11 +193,11 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("application folder: %w", err) // perhaps another one is just taking its place
 	}
-	env, err := environment(spec)
+	env, err := environment(spec, s.secrets.reader(spec.Plan, &spec.Process, dir, spec.Unwanted))
 	if err != nil {
 		return nil, err
 	}
-	node, err := findNode(spec.Plan.Node, env, dir)
+	node, err := FindNode(spec.Plan.Node, env, dir)
 	if err != nil {
 		return nil, &PermanentError{err}
 	}
@@ -393,42 +393,4 @@ func (f *files) closeOurs() {
 		f.ourStdout.Close()
 		f.ourStderr.Close()
 	}
-}
-
-// findNode finds the Node binary: node as given, or "node", looked up in the PATH of env, relative parts from dir.
-func findNode(node string, env []string, dir string) (string, error) {
-	if node == "" {
-		node = "node"
-	}
-	if strings.Contains(node, "/") {
-		if !filepath.IsAbs(node) {
-			node = filepath.Join(dir, node)
-		}
-		if err := executable(node); err != nil {
-			return "", fmt.Errorf("Node binary %q: %w; install Node 18 or newer there, or name another", node, err)
-		}
-		return node, nil
-	}
-	path := lookup(env, "PATH")
-	for _, folder := range filepath.SplitList(path) {
-		if !filepath.IsAbs(folder) {
-			folder = filepath.Join(dir, folder)
-		}
-		if file := filepath.Join(folder, node); executable(file) == nil {
-			return file, nil
-		}
-	}
-	return "", fmt.Errorf("no %q in PATH %q; install Node 18 or newer, or put its folder into PATH", node, path)
-}
-
-// executable tells why a file cannot be executed.
-func executable(file string) error {
-	info, err := os.Stat(file)
-	if err != nil {
-		return errors.Unwrap(err)
-	}
-	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return fs.ErrPermission
-	}
-	return nil
 }

@@ -115,6 +115,13 @@ func (s *Supervisor) performKind(op *operation) *Failure {
 	case OpReload, OpScale:
 		return s.reload(op)
 	}
+	for i := range op.Plan.App.Processes {
+		if p := &op.Plan.App.Processes[i]; !slices.Contains(op.Plan.Stopped, p.ProcessName) {
+			if failure := s.checkSecrets(op, op.Plan, p); failure != nil {
+				return failure
+			}
+		}
+	}
 	s.stopAll(nil)
 	if op.ctx.Err() != nil {
 		return nil

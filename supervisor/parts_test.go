@@ -52,7 +52,7 @@ func TestEnvironment(t *testing.T) {
 		Plan:    &Plan{Env: []string{"A=plan", "B=plan", "B=last", "broken", "=x", "PANDORA_DEV=true", "NODE_UNIQUE_ID=1", "PANDORA_TREE=outer/1/"}, Home: "/home/p"},
 		Process: procfile.Process{ProcessName: "web", Env: map[string]string{"A": "process", "NODE_CHANNEL_FD": "9"}, Kind: procfile.KindWorker},
 	}
-	env, err := environment(spec)
+	env, err := environment(spec, unread)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	spec.Process.Kind, spec.Plan.Dev = procfile.KindPlain, true
-	if env, err = environment(spec); err != nil || lookup(env, "NODE_UNIQUE_ID") != "" || lookup(env, "NODE_ENV") != "local" || lookup(env, "PANDORA_DEV") != "true" {
+	if env, err = environment(spec, unread); err != nil || lookup(env, "NODE_UNIQUE_ID") != "" || lookup(env, "NODE_ENV") != "local" || lookup(env, "PANDORA_DEV") != "true" {
 		t.Errorf("plain, dev: %q %v", env, err)
 	}
 	spec.Process.Env = map[string]string{"X": "a\x00b"}
 	var permanent *PermanentError
-	if _, err := environment(spec); !errors.As(err, &permanent) || !strings.Contains(err.Error(), `"X"`) {
+	if _, err := environment(spec, unread); !errors.As(err, &permanent) || !strings.Contains(err.Error(), `"X"`) {
 		t.Errorf("NUL: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestFindNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, given := range []string{"", node, "bin/node", dir + "/none/node", bin} {
-		if got, err := findNode(given, []string{"PATH=/nowhere:bin"}, dir); err == nil || !strings.Contains(err.Error(), "install Node 18") {
+		if got, err := FindNode(given, []string{"PATH=/nowhere:bin"}, dir); err == nil || !strings.Contains(err.Error(), "install Node 18") {
 			t.Errorf("%q without an executable: %q %v", given, got, err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestFindNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, given := range []string{"", node, "bin/node", "node"} {
-		if got, err := findNode(given, []string{"PATH=/nowhere:bin"}, dir); err != nil || got != node {
+		if got, err := FindNode(given, []string{"PATH=/nowhere:bin"}, dir); err != nil || got != node {
 			t.Errorf("%q: %q %v", given, got, err)
 		}
 	}

@@ -399,6 +399,9 @@ func (s *Supervisor) performOne(op *operation) *Failure {
 		s.setStopped(r, true)
 		s.stopRole(op, r)
 	case kind == OpRestart:
+		if failure = s.checkSecrets(op, plan, &p); failure != nil {
+			return failure
+		}
 		s.stopRole(nil, r)
 		if op.ctx.Err() == nil {
 			failure = s.startAgain(op, app, r, p)

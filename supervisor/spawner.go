@@ -38,6 +38,8 @@ type SpawnSpec struct {
 	ID int
 	// Output takes the lines of output; nil means log files.
 	Output func(line string, stderr bool)
+	// Unwanted is closed when the process is not wanted any more: a Spawn that still waits gives up. nil never is.
+	Unwanted <-chan struct{}
 	// Loaded takes the files it has loaded; nil asks for no reports.
 	Loaded func(process string, files []string)
 }

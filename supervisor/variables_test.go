@@ -1,10 +1,14 @@
 package supervisor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/pandora-go/pandora/procfile"
@@ -81,8 +85,107 @@ func TestVariablesOfFiles(t *testing.T) {
 			t.Errorf("%q: %s, want %s", c.text, got, c.want)
 		}
 	}
-	env, err := environment(SpawnSpec{Plan: &Plan{Env: []string{"HOME=/h", "NODE_UNIQUE_ID=3"}}, Process: *process})
+	env, err := environment(SpawnSpec{Plan: &Plan{Env: []string{"HOME=/h", "NODE_UNIQUE_ID=3"}}, Process: *process}, unread)
 	if err == nil || env != nil {
 		t.Errorf("a worker is started without what it requires: %v", env)
+	}
+}
+
+// TestSecretsCount holds what secrets count more and less than, that an optional one gives way, and that showing them runs
+// nothing.
+func TestSecretsCount(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "db")
+	if err := os.WriteFile(path, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran := filepath.Join(dir, "ran")
+	process := &procfile.Process{
+		ProcessName: "web", Env: map[string]string{"B": "process"},
+		Secrets: []procfile.Secret{
+			{Name: "A", File: path}, {Name: "B", File: path}, {Name: "C", File: dir + "/no", Optional: true}, {Name: "D", Credential: "no", Optional: true},
+			{Name: "E", Command: []string{"sh", "-c", `echo $B$C; echo ran >> "$0"`, ran}},
+		},
+	}
+	plan := &Plan{Env: []string{"A=shell", "B=shell", "C=shell", "D=shell", "E=shell", "PATH=" + os.Getenv("PATH")}, App: procfile.Application{
+		AppDir: dir, Processes: []procfile.Process{*process},
+		Places: []procfile.Place{{Of: procfile.OfApplication, Member: "secrets.A", File: "/p/procfile.js", Line: 3, Column: 2}},
+	}}
+	shown, err := Variables(plan, process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range shown {
+		if v.Origin == OriginSecret && v.Value != "" {
+			t.Errorf("%s is read to be shown: %v", v.Name, v)
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("a command has run for showing it")
+	}
+	given, err := variables(plan, process, new(secrets).reader(plan, process, dir, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, v := range given {
+		got[v.Name] = fmt.Sprint(v.Value, " ", v.Origin, " ", v.At)
+	}
+	for name, want := range map[string]string{
+		"A": "secret secret file " + path, "B": "process procfile ", "C": "shell shell ", "D": "shell shell ", "E": "processshell secret command sh",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = variables(plan, process, new(secrets).reader(plan, process, dir, nil))
+	if err == nil || !strings.Contains(err.Error(), "there is no such file (named at /p/procfile.js:3:2)") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestStoppedReaderTakesNoOtherAlong holds that of workers which wait for one run of a command, one that is stopped does
+// not take the others with it: they run it again.
+func TestStoppedReaderTakesNoOtherAlong(t *testing.T) {
+	dir := t.TempDir()
+	begun, ran := filepath.Join(dir, "begun"), filepath.Join(dir, "ran")
+	if err := syscall.Mkfifo(begun, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	process := &procfile.Process{ProcessName: "web", Secrets: []procfile.Secret{
+		{Name: "A", Command: []string{"sh", "-c", `echo ran >> "$0"; [ "$(wc -l < "$0")" != 1 ] || { echo > "$1"; sleep 60 & wait; }; echo x`, ran, begun}},
+	}}
+	plan := &Plan{Env: []string{"PATH=" + os.Getenv("PATH")}, App: procfile.Application{AppDir: dir}}
+	var r secrets
+	unwanted := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		if _, err := variables(plan, process, r.reader(plan, process, dir, unwanted)); !errors.Is(err, context.Canceled) {
+			t.Errorf("of the stopped: %v", err)
+		}
+	})
+	if _, err := os.ReadFile(begun); err != nil { // it runs, for a minute if nobody stops it
+		t.Fatal(err)
+	}
+	waiting := make(chan struct{}, 8)
+	for range cap(waiting) {
+		all.Go(func() {
+			waiting <- struct{}{}
+			if _, err := variables(plan, process, r.reader(plan, process, dir, nil)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range cap(waiting) {
+		<-waiting
+	}
+	close(unwanted)
+	all.Wait()
+	data, err := os.ReadFile(ran)
+	if lines := strings.Count(string(data), "\n"); err != nil || lines < 2 || lines > 1+cap(waiting) {
+		t.Errorf("%d runs, %v", lines, err)
 	}
 }

@@ -428,7 +428,7 @@ func (w *worker) spawn() {
 	spec := SpawnSpec{
 		Plan: w.plan, AppID: w.app.id, Process: w.process, Worker: w.status.Worker,
 		Generation: w.s.nextGeneration(w), ID: w.s.newID(), Output: w.s.output(w.process.ProcessName, w.status.Worker),
-		Loaded: w.s.loaded,
+		Unwanted: w.stop, Loaded: w.s.loaded,
 	}
 	if again && w.policy.MaxRestarts != nil { // which also forgets the old ones
 		w.replaced = append(w.replaced, time.Now())

@@ -29,7 +29,8 @@ type variableReport struct {
 	Name   string            `json:"name"`
 	Value  string            `json:"value"`
 	Origin supervisor.Origin `json:"origin"`
-	// At is the place in a file of variables, as "/srv/shop/.env:3"; "" for other origins.
+	// At is the place in a file of variables, as "/srv/shop/.env:3", or where a secret comes from, as "file
+	// /run/secrets/db"; "" for other origins.
 	At string `json:"at,omitempty"`
 }
 
@@ -85,7 +86,7 @@ func environmentOf(home state.Home, record *state.Record) (*environmentReport, e
 
 // maskedVariable is the value of a variable for showing.
 func maskedVariable(v supervisor.Variable) string {
-	if v.Value != "" && secretName(v.Name) {
+	if v.Origin == supervisor.OriginSecret || v.Value != "" && secretName(v.Name) {
 		return mask
 	}
 	return endpoints.MaskURL(v.Value)

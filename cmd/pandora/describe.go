@@ -102,8 +102,9 @@ type processDescription struct {
 	Stopped  bool     `json:"stopped"`
 	Args     []string `json:"args"`
 	ExecArgv []string `json:"execArgv"`
-	// Env are names only.
+	// Env are names only, and so are Secrets.
 	Env      []string `json:"env"`
+	Secrets  []string `json:"secrets"`
 	Services []string `json:"services"`
 	Applets  []string `json:"applets"`
 	// Reload is start-first or stop-first, ReloadWhy says why.
@@ -279,6 +280,7 @@ func describeProcess(graph *procfile.Application, p procfile.Process, status sup
 	r := processDescription{
 		Name: p.ProcessName, Kind: p.Kind, Why: whyKind(p), Scale: p.Scale, Entry: p.EntryFile, Stopped: stopped || status.Stopped,
 		Args: maskedArgs(p.Args), ExecArgv: maskedArgs(p.ExecArgv), Env: notNil(slices.Sorted(maps.Keys(p.Env))),
+		Secrets: notNil(secretNames(p)),
 		Services: []string{}, Applets: []string{}, Policy: effectivePolicy(p), Workers: []workerDescription{},
 	}
 	for _, s := range graph.Services {

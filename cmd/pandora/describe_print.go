@@ -110,7 +110,7 @@ func (c *cli) printProcess(r processDescription, now time.Time) {
 	for _, list := range []struct {
 		name string
 		list []string
-	}{{"args", r.Args}, {"node args", r.ExecArgv}, {"env", r.Env}, {"services", r.Services}, {"applets", r.Applets}} {
+	}{{"args", r.Args}, {"node args", r.ExecArgv}, {"env", r.Env}, {"secrets", r.Secrets}, {"services", r.Services}, {"applets", r.Applets}} {
 		if len(list.list) > 0 {
 			line(list.name, "%s", strings.Join(list.list, " "))
 		}

@@ -81,12 +81,13 @@ func applicationEnviron(shell []string, app *procfile.Application, dev bool) ([]
 	return environ, nil
 }
 
-// readers are the processes that have been given variables of any of these files.
+// readers are the processes that have been given variables or secrets of any of these files.
 func readers(app *procfile.Application, changed []string) []string {
 	var names []string
 	for i := range app.Processes {
 		p := &app.Processes[i]
-		if slices.ContainsFunc(p.EnvFiles, func(f procfile.EnvFile) bool { return slices.Contains(changed, realPath(f.Path)) }) {
+		if slices.ContainsFunc(p.EnvFiles, func(f procfile.EnvFile) bool { return slices.Contains(changed, realPath(f.Path)) }) ||
+			slices.ContainsFunc(p.Secrets, func(s procfile.Secret) bool { return s.File != "" && slices.Contains(changed, realPath(s.File)) }) {
 			names = append(names, p.ProcessName)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pandora-go/pandora/endpoints"
@@ -14,6 +15,9 @@ const mask = "******"
 func masked(app *procfile.Application) *procfile.Application {
 	c := app.Clone()
 	for _, p := range c.Processes {
+		for i, s := range p.Secrets {
+			p.Secrets[i].Command = maskedArgs(s.Command)
+		}
 		for name, value := range p.Env {
 			if secretName(name) {
 				p.Env[name] = mask
@@ -89,4 +93,14 @@ func secretName(name string) bool {
 		}
 	}
 	return false
+}
+
+// secretNames are the variables of a process that are secrets, sorted.
+func secretNames(p procfile.Process) []string {
+	var names []string
+	for _, s := range p.Secrets {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return names
 }

@@ -121,6 +121,9 @@ func processItems(app *procfile.Application, p procfile.Process) []string {
 		slices.Sort(names)
 		items = append(items, "env "+strings.Join(names, " ")) // values may be secrets
 	}
+	if len(p.Secrets) > 0 {
+		items = append(items, "secrets "+strings.Join(secretNames(p), " "))
+	}
 	for _, s := range app.Services {
 		if runsIn(s.Category, p.ProcessName) {
 			items = append(items, "service "+serviceLine(s))

@@ -18,7 +18,7 @@ func mayImport() map[string][]string {
 		"procfile":             {},
 		"procfile/pm2":         {},
 		"procfile/evaluate":    {"engine", "internal/envfile", "js", "procfile"},
-		"supervisor":           {"procfile", "internal/envfile", "internal/nodecluster", "internal/nodeipc", "internal/fdstate", "internal/procid", "internal/rotate"},
+		"supervisor":           {"procfile", "internal/envfile", "internal/nodecluster", "internal/nodeipc", "internal/fdstate", "internal/procid", "internal/program", "internal/rotate", "internal/secret"},
 		"metrics":              {"internal/wire"},
 		"metrics/report":       {"metrics", "internal/rotate"},
 		"endpoints":            {"metrics", "internal/wire"},
@@ -39,6 +39,8 @@ func mayImport() map[string][]string {
 		"internal/scaffold":    {},
 		"internal/top":         {},
 		"internal/envfile":     {},
+		"internal/secret":      {"internal/program"},
+		"internal/program":     {},
 		"internal/load":        {},
 		"internal/bench":       {"internal/load", "js", "procfile/evaluate"},
 	}

@@ -134,6 +134,14 @@ class ProcfileReconcilerAccessor {
   }
 
   /**
+   * Variables of all processes whose values are kept elsewhere; calls add to each other.
+   * @param {any} [given] names, and where their values come from @returns {any}
+   */
+  secrets(given) {
+    return this.#reconciler.secretsOf(null, given);
+  }
+
+  /**
    * indicator(name, options, fn) is a scripted one, indicator(name, { type, … }) a built-in one.
    * @param {any[]} given @returns {void}
    */

@@ -12,6 +12,7 @@
  * @property {any} scale a number or 'auto'; anything, until checked, when set through a live object
  * @property {Record<string, any>} env
  * @property {import('./env-file').EnvFile[]} [envFiles] of its own
+ * @property {import('./secrets').Secret[]} [secrets] of its own
  * @property {string} [cwd] the folder it runs in; undefined: that of the application
  * @property {any[]} args
  * @property {any[]} execArgv

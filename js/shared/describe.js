@@ -72,6 +72,22 @@ function envFiles(...lists) {
 /**
  * @param {Reconciler} r
  * @param {ProcessDefinition} process
+ * @returns {{secrets?: import('./secrets').Secret[]}} without secrets when there are none
+ */
+function secretsOf(r, process) {
+  const { secrets, processName, places, env } = process;
+  if (r.secrets.length === 0 && !secrets) return {};
+  for (const { name } of secrets || []) {
+    if (Object.hasOwn(Object(env), name)) {
+      r.warn(`process "${processName}": env and secrets both give ${name}; what env says counts`, places.get(`secrets.${name}`));
+    }
+  }
+  return at(r, places.get(''), () => require('./secrets').record(r.secrets, secrets, processName), () => ({}));
+}
+
+/**
+ * @param {Reconciler} r
+ * @param {ProcessDefinition} process
  * @param {string[]} args
  * @returns {string[]} the same
  */
@@ -141,6 +157,7 @@ function describeProcesses(r, globals, units) {
       kind: kindOf(process, scale, units),
       ...policyOf(process),
       ...envFiles(r.envFiles, process.envFiles, globals.globalEnvFiles),
+      ...secretsOf(r, process),
     };
     offset += scale > 1 ? scale + 1 : 1;
     return record;

@@ -81,6 +81,16 @@ class ProcessModifier {
   }
 
   /**
+   * Variables whose values are kept elsewhere; calls add to each other.
+   * @param {any} [value] names, and where their values come from @returns {any}
+   */
+  secrets(value) {
+    if (value === undefined) return this.#reconciler.secretsOf(this.#process);
+    this.#reconciler.secretsOf(this.#process, value);
+    return this;
+  }
+
+  /**
    * The folder that the process runs in.
    * @param {any} [value] a path @returns {any}
    */
@@ -324,7 +334,7 @@ class ClusterModifier extends ServiceModifier {
   }
 
   /**
-   * @param {'scale' | 'env' | 'envFile' | 'cwd' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
+   * @param {'scale' | 'env' | 'envFile' | 'secrets' | 'cwd' | 'args' | 'nodeArgs' | 'argv' | 'order' | 'kind' | 'mode' | 'balance' | 'reload' | 'ready'
    *   | 'stdio' | 'liveness' | 'maxRestarts' | 'maxMemory' | 'timeouts'} member
    * @param {any[]} given
    * @returns {any}
@@ -349,6 +359,9 @@ class ClusterModifier extends ServiceModifier {
 
   /** @param {any[]} given @returns {any} */
   envFile(...given) { return this.#forward('envFile', ...given); }
+
+  /** @param {any} [value] @returns {any} */
+  secrets(value) { return this.#forward('secrets', value); }
 
   /** @param {any} [value] @returns {any} */
   args(value) { return this.#forward('args', value); }

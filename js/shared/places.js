@@ -8,7 +8,7 @@
 
 /**
  * @typedef {object} PlaceRecord
- * @property {'process' | 'service' | 'applet' | 'environment' | 'configurator' | 'warning' | 'unknown'} of
+ * @property {'application' | 'process' | 'service' | 'applet' | 'environment' | 'configurator' | 'warning' | 'unknown'} of
  * @property {string} name of the process, service or applet; the text of a warning; the owner of an unknown member
  * @property {string} member the setting whose last setter this is, or the unknown member; '' for the definition
  * @property {string} file @property {number} line @property {number} column
@@ -71,6 +71,7 @@ function places(r) {
     ...unitRecords('environment', '', environment, new Map([['', (environment && environment.place) || null]])),
     ...unitRecords('configurator', '', configurator, new Map([['', (configurator && configurator.place) || null]])),
     ...[...r.warningPlaces].flatMap(([text, place]) => record('warning', text, '', place)),
+    ...records('application', '', r.places),
     ...r.unknownMembers(),
   ];
 }

@@ -42,6 +42,8 @@ class Reconciler {
     /** @type {string[]} */ this.procfiles = [];
     /** What the script host runs; null for none. @type {import('./scripts').Scripts | null} */ this.scripts = null;
     /** Of all processes. @type {import('./env-file').EnvFile[]} */ this.envFiles = [];
+    /** Of all processes. @type {import('./secrets').Secret[]} */ this.secrets = [];
+    /** Of these, by `secrets.` and the name. @type {Map<string, import('./host').Place | null>} */ this.places = new Map();
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
@@ -88,7 +90,7 @@ class Reconciler {
 
   /**
    * Remembers that a definition, or a setting of it, is written where the running procfile is now.
-   * @param {ProcessDefinition | ServiceDefinition} definition @param {string} [member]
+   * @param {{places: Map<string, Place | null>}} definition @param {string} [member]
    */
   mark(definition, member = '') {
     if (this.current.file !== null) definition.places.set(member, this.here());
@@ -472,6 +474,18 @@ class Reconciler {
     if (baseDir === null) return;
     process.envFiles = require('./env-file').add(process.envFiles || [], given, baseDir, `process "${process.processName}": envFile`);
     this.mark(process, 'envFile');
+  }
+
+  /** @param {ProcessDefinition | null} process null: all @param {any} [given] @returns {any} what is read without it */
+  secretsOf(process, given) {
+    const { add, show } = require('./secrets');
+    const owner = process || this;
+    if (given === undefined) return show(owner.secrets || []);
+    const { baseDir } = this.current;
+    if (baseDir === null) return undefined;
+    owner.secrets = add(owner.secrets || [], given, baseDir, process ? `process "${process.processName}": secrets` : 'pandora.secrets()');
+    for (const name of Object.keys(given)) this.mark(owner, `secrets.${name}`);
+    return undefined;
   }
 
   // ---- settings of the application

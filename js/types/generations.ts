@@ -58,6 +58,8 @@ export function fourth(pandora: Pandora) {
   pandora.envFile('.env');
   pandora.envFile(['.env.local'], { optional: true });
   pandora.fork('mail', './mail.js').envFile('mail.env');
+  pandora.secrets({ DB_PASSWORD: { file: '/run/secrets/db' }, KEY: { credential: 'shop-key', optional: true } });
+  pandora.fork('mail', './mail.js').secrets({ SMTP: { command: ['pass', 'show', 'smtp'], timeoutMs: 2000 } });
   const bytes: number | undefined = pandora.cluster('./app.js').balance('shared').maxMemory(2 ** 30).maxMemory();
   pandora.process('worker').timeouts({ graceMs: bytes });
 }
@@ -67,6 +69,8 @@ export const wrong: Procfile = (pandora) => {
   pandora.proces('web');
   // @ts-expect-error neither a number nor 'auto'
   pandora.process('web').scale('many');
+  // @ts-expect-error a line of shell
+  pandora.secrets({ TOKEN: { command: 'pass show token' } });
   // @ts-expect-error not a list
   pandora.process('web').args('--one');
   // @ts-expect-error reads only

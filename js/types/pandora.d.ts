@@ -106,6 +106,15 @@ export interface Pandora {
   envFile(paths: string | readonly string[], options?: EnvFileOptions): void;
 
   /**
+   * Variables of every process whose values are kept in a file, in a credential of systemd, or by a program that prints
+   * them: see docs/environment.md. They are read at each start of a worker, and the procfile does not see them. Calls add
+   * to each other. Reads with absolute paths.
+   * @example pandora.secrets({ DB_PASSWORD: { file: '/run/secrets/db' }, TOKEN: { command: ['pass', 'show', 'shop'] } })
+   */
+  secrets(): Record<string, SecretSource>;
+  secrets(secrets: Readonly<Record<string, SecretSource>>): void;
+
+  /**
    * A check that the daemon makes itself, without a worker's help: see docs/indicators.md.
    * @example pandora.indicator('db', { type: 'mysql', host: 'db.local', user: 'health', timeoutMs: 1000 })
    */
@@ -201,6 +210,9 @@ export interface Settings {
   /** Files of environment variables (.env), over those of the application. Calls add to each other. Reads as absolute paths. */
   envFile(): string[];
   envFile(paths: string | readonly string[], options?: EnvFileOptions): this;
+  /** Variables whose values are kept elsewhere, over those of the application. Calls add to each other. */
+  secrets(): Record<string, SecretSource>;
+  secrets(secrets: Readonly<Record<string, SecretSource>>): this;
   /** The folder that it runs in, from that of the procfile: the application's by default. Reads as an absolute path. */
   cwd(): string | undefined;
   cwd(value: string): this;
@@ -270,6 +282,15 @@ export interface EnvFileOptions {
   /** Whether the file may be missing. */
   optional?: boolean;
 }
+
+/** Where the value of a variable comes from. One line end at its end does not count. */
+export type SecretSource =
+  /** A file, from the folder of the procfile. `optional`: where it is missing, the variable is what others say. */
+  | { file: string; optional?: boolean }
+  /** A credential that systemd gives the unit of the daemon (LoadCredential, SetCredentialEncrypted). */
+  | { credential: string; optional?: boolean }
+  /** A program that prints the value, without a shell, within 10,000 ms or `timeoutMs`, which is at most 60,000. */
+  | { command: readonly string[]; timeoutMs?: number };
 
 /** One of http, tcp and message. */
 export interface ReadyCheck {

@@ -364,6 +364,11 @@ func (e *evaluation) result(engine string, found answer) (*Result, error) {
 		for _, file := range app.Processes[i].EnvFiles {
 			files = append(files, e.realpath(file.Path))
 		}
+		for _, secret := range app.Processes[i].Secrets {
+			if secret.File != "" {
+				files = append(files, e.realpath(secret.File))
+			}
+		}
 	}
 	slices.Sort(files)
 	return &Result{App: app, Files: slices.Compact(files), Output: found.output, Problems: problems, Fallback: e.fallback}, nil
