@@ -52,7 +52,7 @@ func (c *cli) doctor(ctx context.Context, f *format) error {
 			return err
 		}
 	} else {
-		c.printChecks(checks)
+		c.wrapping(23).printChecks(checks)
 	}
 	if worst == doctor.Failure {
 		return &failure{code: exitFailure, err: errors.New("something does not work"), told: true}

@@ -170,7 +170,7 @@ func (p *eventPrinter) print(e state.Event) {
 	if e.PID != 0 {
 		text = fmt.Sprintf("[%d] %s", e.PID, text)
 	}
-	c.say("%s  %s  %s  %s", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventSubject(e), paint(c.outColour, e.Kind), text)
+	c.wrapping(2).say("%s  %s  %s  %s", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventSubject(e), paint(c.outColour, e.Kind), text)
 }
 
 // printLine writes one event as a line of JSON, or as a document of YAML.

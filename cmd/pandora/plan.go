@@ -279,6 +279,7 @@ func (c *cli) printPlan(p *planned, app *procfile.Application, f *format) error 
 	for _, w := range p.Warnings {
 		c.warn("%s", w)
 	}
+	c = c.wrapping(6)
 	switch {
 	case !p.Running:
 		c.say("%s at %s: nothing runs, all of this would be started", p.Application.Name, p.Application.Dir)

@@ -43,7 +43,7 @@ func (c *cli) ps(ctx context.Context, name string, f *format) error {
 		return err
 	}
 	if !f.document() {
-		c.say("Gathering process tree information...")
+		c.wrapping(0).say("Gathering process tree information...")
 	}
 	var tree *processNode
 	if app.GuardPID != 0 {
@@ -55,7 +55,7 @@ func (c *cli) ps(ctx context.Context, name string, f *format) error {
 		return c.printDocument(f, tree)
 	}
 	if tree != nil {
-		printTree(c.out, tree, "", true)
+		printTree(c.wrapping(0).out, tree, "", true)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func printTree(w io.Writer, node *processNode, lead string, last bool) {
 	if last {
 		branch, next = "└─ ", "   "
 	}
-	fmt.Fprintf(w, "%s%s[%d] %s\n", lead, branch, node.PID, node.Command)
+	fmt.Fprintf(w, "%s%s[%d] %s\n", lead, branch, node.PID, printable(node.Command))
 	for i, child := range node.Children {
 		printTree(w, child, lead+next, i == len(node.Children)-1)
 	}

@@ -164,7 +164,7 @@ func TestYAML(t *testing.T) {
 }
 
 func TestRedrawn(t *testing.T) {
-	if got, want := string(redrawn("a\nb\nc\n", 3)), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J"; got != want {
+	if got, want := string(redrawn("a\nb\nc\n", 0, 3)), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -40,6 +40,7 @@ func (c *cli) daemonStatus(ctx context.Context, f *format) error {
 	if f.document() {
 		return c.printDocument(f, info)
 	}
+	c = c.wrapping(10)
 	c.say("pid       %d", info.PID)
 	c.say("version   %s", info.Version)
 	c.say("dir       %s", info.Dir)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -75,7 +76,7 @@ func table(w io.Writer, width int, header []string, rows [][]cell) {
 			widths[i] = max(widths[i], textWidth(row[i].text))
 		}
 	}
-	if width > 0 && !narrow(widths, width-3*len(widths)-1) {
+	if width > 0 && !fit(widths, width-3*len(widths)-1, rows) {
 		fields(w, width, header, rows)
 		return
 	}
@@ -115,6 +116,30 @@ func painted(c cell, text string) string {
 	return c.paint(text)
 }
 
+// fit makes columns fit into total, and keeps rows apart by what stands in the first: it is left whole where two would look
+// the same. It is false where that cannot be.
+func fit(widths []int, total int, rows [][]cell) bool {
+	whole := slices.Clone(widths)
+	if narrow(widths, total) && distinct(rows, widths[0]) {
+		return true
+	}
+	copy(widths, whole)
+	return len(widths) > 1 && narrow(widths[1:], total-widths[0])
+}
+
+// distinct reports whether the first columns of rows differ as much after they are cut to a width as before.
+func distinct(rows [][]cell, width int) bool {
+	full := map[string]string{}
+	for _, row := range rows {
+		text, short := row[0].text, cut(row[0].text, width)
+		if was, seen := full[short]; seen && was != text {
+			return false
+		}
+		full[short] = text
+	}
+	return true
+}
+
 // narrow takes columns away from the widest of widths until they fit into total; false when they cannot.
 func narrow(widths []int, total int) bool {
 	sum := 0
@@ -137,6 +162,27 @@ func narrow(widths []int, total int) bool {
 	return true
 }
 
+// maxPieces is how many lines a field has at most.
+const maxPieces = 6
+
+// pieces breaks the text of a field for a terminal of a width: what stands beside a title of a width, and the lines below,
+// which are indented by two. The first is empty where the title leaves too little room.
+func pieces(text string, width, title int) []string {
+	var all []string
+	room := width - title
+	if room < minColumn && textWidth(text) > room {
+		all, room = append(all, ""), width-2
+	}
+	for textWidth(text) > room && room >= minColumn && len(all) < maxPieces-1 {
+		part := displaywidth.TruncateString(text, room, "")
+		if part == "" {
+			break
+		}
+		all, text, room = append(all, part), text[len(part):], width-2
+	}
+	return append(all, cut(text, room))
+}
+
 // fields writes rows as lines of a field each, with a line between them.
 func fields(w io.Writer, width int, header []string, rows [][]cell) {
 	for i, row := range rows {
@@ -145,12 +191,16 @@ func fields(w io.Writer, width int, header []string, rows [][]cell) {
 		}
 		for j, c := range row {
 			title := cut(header[j]+": ", width)
-			room := width - textWidth(title)
-			if room < minColumn {
-				fmt.Fprintln(w, title)
-				title, room = "", width
+			for k, part := range pieces(c.text, width, textWidth(title)) {
+				switch {
+				case k > 0:
+					title = "  "
+				case part == "" && c.text != "":
+					fmt.Fprintln(w, strings.TrimRight(title, " "))
+					continue
+				}
+				fmt.Fprintln(w, title+painted(c, part))
 			}
-			fmt.Fprintln(w, title+painted(c, cut(c.text, room)))
 		}
 	}
 }

@@ -204,6 +204,7 @@ func (c *cli) printReport(report *validation, f *format, strict bool) error {
 			return err
 		}
 	} else {
+		c := c.wrapping(2)
 		for _, p := range report.Problems {
 			colour := yellow
 			if p.Severity == procfile.SeverityError {

@@ -21,6 +21,9 @@ const logo = `                       _
 |_|
 `
 
+// logoWidth is how many columns the logo takes.
+const logoWidth = 41
+
 func (c *cli) versionCommand() *cobra.Command {
 	var f *format
 	cmd := &cobra.Command{
@@ -53,7 +56,10 @@ func (c *cli) printVersion(ctx context.Context, f *format) error {
 	if node == "" {
 		node = "not found in PATH"
 	}
-	fmt.Fprint(c.out, logo+"\n")
+	if c.width == 0 || c.width >= logoWidth {
+		fmt.Fprint(c.out, logo+"\n")
+	}
+	c = c.wrapping(0)
 	c.say("BaseDir: %s", filepath.Dir(executable))
 	c.say("Pandora: %s (%s)", version, executable)
 	c.say("Node: %s", node)

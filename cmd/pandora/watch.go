@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 )
@@ -66,7 +67,7 @@ func (c *cli) showOnce(redraw bool, show func(*cli) error) error {
 	}
 	text := page.Bytes()
 	if redraw {
-		text = redrawn(page.String(), terminalHeight(c.out))
+		text = redrawn(page.String(), once.width, terminalHeight(c.out))
 	}
 	if _, err := c.out.Write(text); err != nil {
 		return fmt.Errorf("write to standard output: %w", err)
@@ -75,9 +76,14 @@ func (c *cli) showOnce(redraw bool, show func(*cli) error) error {
 }
 
 // redrawn is what draws a page over the one before: from the top left corner, each line and the rest cleared. It is cut
-// to a height; 0 is any.
-func redrawn(page string, height int) []byte {
+// to a width and a height; 0 is any.
+func redrawn(page string, width, height int) []byte {
 	lines := strings.Split(strings.TrimRight(page, "\n"), "\n")
+	for i, line := range lines {
+		if width > 0 { // a line that goes on in the next moves all below it
+			lines[i] = displaywidth.Options{ControlSequences: true}.TruncateString(line, width, "…")
+		}
+	}
 	if height > 1 && len(lines) >= height {
 		lines = lines[:height-1]
 	}
