@@ -398,7 +398,11 @@ func nextSteps(dir string, facts scaffold.Facts, plan scaffold.Plan, flags initF
 		steps = append(steps, step{in + "npm install", "its packages are not there yet"})
 	}
 	if plan.Entry.Missing && plan.Entry.Build != "" {
-		steps = append(steps, step{in + "npm run " + plan.Entry.Build, "makes what is started"})
+		what := "makes " + plan.Entry.Built + ", which is started"
+		if plan.Framework == scaffold.Next {
+			what = "makes " + plan.Entry.Built + " for pandora start; pandora dev needs none"
+		}
+		steps = append(steps, step{in + plan.Entry.Build, what})
 	}
 	if flags.scripts {
 		at = "" // the scripts are the package's

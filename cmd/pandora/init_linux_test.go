@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestInitStarts writes the procfile of projects with their real packages, and starts them with it.
+// TestInitStarts writes the procfile of projects with their real packages, and starts and reloads them with it.
 func TestInitStarts(t *testing.T) {
 	modules := installed(t, "apps", false)
 	source := func(name string) string {
@@ -57,6 +57,13 @@ func TestInitStarts(t *testing.T) {
 			},
 			procfile: "procfile.cjs", says: "fastify (./server.js, main",
 		},
+		"hapi": {
+			files: map[string]string{
+				"package.json": `{"name": "shop", "main": "index.js", "dependencies": {"@hapi/hapi": "21"}}`,
+				"index.js":     source("hapi.js"),
+			},
+			procfile: "procfile.js", says: "hapi (./index.js, main of package.json): 2 workers",
+		},
 		"nest": {
 			files: map[string]string{
 				"package.json": `{"name": "shop", "scripts": {"start": "nest start", "build": "nest build", "start:prod": "node dist/main"}, "dependencies": {"@nestjs/core": "10"}}`,
@@ -92,9 +99,11 @@ func TestInitStarts(t *testing.T) {
 				t.Errorf("init says\n%s", out)
 			}
 			b.run("start", dir)
-			answer := answerOf(t, "http://localhost:"+port+"/")
-			if !strings.Contains(answer, " "+name) {
-				t.Errorf("it answers %q", answer)
+			before := answerOf(t, "http://localhost:"+port+"/")
+			b.run("reload", "shop")
+			after := answerOf(t, "http://localhost:"+port+"/")
+			if !strings.Contains(before, " "+name) || !strings.Contains(after, " "+name) || before == after {
+				t.Errorf("it answers %q, and %q when it is reloaded", before, after)
 			}
 			b.run("stop", "shop")
 		})
@@ -120,7 +129,8 @@ func freeAddress(t *testing.T) string {
 // answerOf asks until there is an answer with status 200: some listen only after they were loaded.
 func answerOf(t *testing.T, url string) string {
 	t.Helper()
-	client := http.Client{Timeout: 5 * time.Second}
+	// A reload would wait for a connection that is kept, with fastify for half a minute.
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		response, err := client.Get(url)
 		if err == nil {

@@ -7,25 +7,6 @@ import (
 	"strings"
 )
 
-// framework is what the dependencies say that decides how an application is started; libraries that only serve are found
-// by library once the entry is known.
-func (r *reader) framework() Framework {
-	f := &r.facts
-	switch {
-	case f.has("next"):
-		return Next
-	case f.has("@midwayjs/bootstrap"):
-		return MidwayBoot
-	case f.has("midway"):
-		return Midway
-	case f.has("egg") || r.egg && r.eggFramework != "":
-		return Egg
-	case f.has("@nestjs/core"):
-		return Nest
-	}
-	return Unknown
-}
-
 // library is what a program serves with: the one that its text loads, else, if it listens, the first that
 // the project depends on.
 func (r *reader) library(e Entry) Framework {
@@ -140,19 +121,17 @@ func (r *reader) fromScript(name string) {
 	}
 	switch {
 	case c.program == "next" && f.Framework == Next:
-		if slices.Contains(c.args, "start") || len(c.args) > 0 && c.args[0] == "start" {
-			e := r.nextEntry()
-			e.Args = c.args
-			finish(e)
+		if slices.Contains(c.args, "start") {
+			finish(r.nextEntry(c.args))
 		}
 		return
-	case c.program == "egg-scripts" && f.Framework == Egg:
+	case c.program == "egg-scripts":
 		r.readEggScripts(c.args)
 		return
 	}
 	file, nodeArgs, args := r.program(c)
 	if file == "" {
-		if bin := r.installed(c.program); bin != "" && c.program != "nest" && c.program != "egg-bin" && c.program != "midway-bin" {
+		if bin := r.installed(c.program); bin != "" && !slices.Contains([]string{"nest", "egg-bin", "midway-bin"}, c.program) {
 			finish(Entry{Path: "./" + bin, Args: c.args})
 		}
 		return
@@ -182,103 +161,15 @@ func (r *reader) built(file string) (e Entry, ok bool) {
 	if !hasEnding(file, ".js", ".cjs", ".mjs") {
 		file += ".js"
 	}
-	return Entry{Path: "./" + file, Missing: true, Build: r.facts.build(), Listens: true}, true
+	return Entry{Path: "./" + file, Missing: true, Built: "./" + file, Build: r.facts.build(), Listens: true}, true
 }
 
-// build is the script of package.json that builds the project; "" when there is none.
+// build is the command that builds the project by a script of package.json; "" when there is none.
 func (f *Facts) build() string {
 	for _, name := range []string{"build", "compile", "tsc"} {
 		if f.Scripts[name] != "" {
-			return name
+			return "npm run " + name
 		}
 	}
 	return ""
-}
-
-// fromFramework adds the program that a framework is started by.
-func (r *reader) fromFramework() {
-	f := &r.facts
-	switch f.Framework {
-	case Next:
-		r.add(r.nextEntry())
-	case Midway:
-		r.add(Entry{Path: "midway/server", From: "the package midway", Listens: true, Clusters: true})
-	case MidwayBoot:
-		if r.isFile("bootstrap.js") {
-			r.add(r.entry("bootstrap.js", "the start of @midwayjs/bootstrap"))
-		}
-	case Nest:
-		for _, file := range []string{"dist/main.js", "dist/src/main.js"} {
-			if r.isFile(file) {
-				e := r.entry(file, "what nest builds")
-				e.Listens = true
-				r.add(e)
-			}
-		}
-		if r.exists("nest-cli.json") || r.isFile("src/main.ts") {
-			e, _ := r.built("dist/main.js")
-			e.From = "what nest builds"
-			r.add(e)
-		}
-	case Egg:
-		r.findEgg()
-	}
-}
-
-// nextEntry is the program of next, which is found wherever the package is installed.
-func (r *reader) nextEntry() Entry {
-	e := Entry{Path: "next/dist/bin/next", From: "the package next", Args: []string{"start"}, Listens: true}
-	if !r.exists(".next/BUILD_ID") {
-		e.Missing, e.Build = true, r.facts.build()
-	}
-	return e
-}
-
-// findEgg adds the program of the project that starts egg, or else one that is to be written.
-func (r *reader) findEgg() {
-	f := &r.facts
-	for _, name := range []string{"server.js", "server.cjs", "index.js", "app/server.js", "start.js"} {
-		if !r.isFile(name) {
-			continue
-		}
-		if e := r.entry(name, "the program that starts egg"); e.Listens && e.Clusters {
-			r.add(e)
-			return
-		}
-	}
-	f.Egg.Package = "egg"
-	if r.eggFramework != "" {
-		f.Egg.Package = r.eggFramework
-	}
-	ending := ".js"
-	if f.Module {
-		ending = ".cjs"
-	}
-	for _, stem := range []string{"server", "egg-server", "pandora-egg-server"} {
-		if !r.exists(stem + ending) {
-			f.Egg.File = stem + ending
-			break
-		}
-	}
-	if f.Egg.File != "" {
-		r.add(Entry{Path: "./" + f.Egg.File, From: "egg", Listens: true, Clusters: true})
-	}
-}
-
-// readEggScripts takes what egg-scripts is told into the facts.
-func (r *reader) readEggScripts(args []string) {
-	for i, arg := range args {
-		name, value, joined := strings.Cut(arg, "=")
-		if !joined && i+1 < len(args) {
-			value = args[i+1]
-		}
-		switch name {
-		case "--port", "-p":
-			r.facts.Egg.Port = value
-		case "--workers", "-c":
-			r.facts.Egg.Workers = value
-		case "--env":
-			r.facts.Egg.Env = value
-		}
-	}
 }

@@ -132,8 +132,12 @@ func (p *Plan) notes(f Facts) {
 		note("%s does not seem to open a port, so it is one plain process", p.Entry.Path)
 	}
 	if p.Entry.Missing && p.Entry.Build == "" {
-		note("%s is not there yet, and package.json has no script that builds it", p.Entry.Path)
+		note("%s is not there yet, and package.json has no script that builds it", p.Entry.Built)
 	}
+	if p.Framework == Next && p.Mode == Cluster {
+		note("each worker of next has a cache in memory of its own: what revalidateTag or revalidatePath does in one is not seen by the others")
+	}
+	p.Notes = append(p.Notes, f.Notes...)
 	for _, name := range f.ProcessFiles {
 		note("there is %s, too: [ pandora import %s ] prints the procfile for it", name, name)
 	}

@@ -65,6 +65,8 @@ type reader struct {
 	// egg is true where package.json has a member "egg"; eggFramework is the package that it names.
 	egg          bool
 	eggFramework string
+	// midwayOptions is true where package.json says how midway 1.x is started.
+	midwayOptions bool
 }
 
 // readPackage reads package.json into the facts. Names of members are as they are written, as Node reads them.
@@ -88,6 +90,7 @@ func (r *reader) readPackage() error {
 	var egg map[string]json.RawMessage
 	r.egg = json.Unmarshal(members["egg"], &egg) == nil && egg != nil
 	r.eggFramework = textOf(egg["framework"])
+	r.midwayOptions = members["midway-server-options"] != nil
 	return nil
 }
 

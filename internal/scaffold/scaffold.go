@@ -56,12 +56,16 @@ type Facts struct {
 	Egg EggStart
 	// Alone says why more than one worker may do harm, as a clause; "" when nothing speaks against it.
 	Alone string
+	// Notes say what else the user should know of what was found, as those of a Plan do.
+	Notes []string
 }
 
 // EggStart is what egg-scripts is asked for. The zero value is egg's own defaults.
 type EggStart struct {
 	// Package is the framework, egg or one built on it; File a name that no file has, for the program that starts it.
-	Package, File      string
+	Package, File string
+	// Framework is what egg-scripts has as --framework; Package is then that one.
+	Framework          string
 	Port, Workers, Env string
 }
 
@@ -74,11 +78,14 @@ type Entry struct {
 	Env           []Variable
 	NodeArgs      []string
 	Args          []string
+	// DevArgs are those under `pandora dev`; nil where they are the same.
+	DevArgs []string
 	// Listens is true when it, or a file that it loads, seems to open a port, Clusters when it seems to fork workers itself.
 	Listens, Clusters bool
-	// Missing is true for what a build is yet to make; Build is the script of package.json that does.
-	Missing bool
-	Build   string
+	// Missing is true when a build is yet to make Built, the program or a folder that it serves. Build is the command that
+	// does, "" when none is known.
+	Missing      bool
+	Built, Build string
 }
 
 // Variable is one environment variable.

@@ -13,13 +13,16 @@ const maxLooked = 60
 // The patterns of what a source does. They are guesses: what they decide is a default that the user can change.
 var (
 	opensPort = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\.listen\s*\(|\bcreateServer\s*\(|\bserve\s*\(|\bBootstrap\s*\.\s*(?:run|configure)\b|\bstartCluster\s*\(|\bstartServer\s*\(|\bserver\.start\s*\(`)
+		return regexp.MustCompile(`\.listen\s*\(|\bcreateServer\s*\(|\bserve\s*\(|\bBootstrap\s*\.\s*(?:run|configure|load)\b|\bstartCluster\s*\(|\bstartServer\s*\(|\bserver\.start\s*\(|\b[Hh]api\.[sS]erver\s*\(`)
 	})
 	forksWorkers = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:require\s*\(\s*|from\s+|import\s*\(\s*)['"](?:node:)?cluster['"]|\bstartCluster\s*\(|\bClusterBootstrap\b|['"]throng['"]`)
 	})
 	loads = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:\brequire\s*\(\s*|\bfrom\s*|\bimport\s*\(\s*|\bimport\s*)['"](\.{1,2}/[^'"\n]*|\.{1,2})['"]`)
+	})
+	nextSettings = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("\\b(output|distDir)\\s*:\\s*['\"`]([^'\"`$\\n]+)['\"`]")
 	})
 	comments = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?s)/\*.*?\*/|(?m:(?:^|[ \t;{])//.*$)`)

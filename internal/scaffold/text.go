@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,10 +65,13 @@ func about(p Plan, writesEgg bool) []string {
 	default:
 		lines = append(lines, "One plain process.")
 	}
+	if p.Entry.Path == nextProgram {
+		lines = append(lines, "Under `pandora dev` it is next dev, which follows changes itself.")
+	}
 	if p.Entry.Missing {
 		how := "its build"
 		if p.Entry.Build != "" {
-			how = "[ npm run " + p.Entry.Build + " ]"
+			how = "[ " + p.Entry.Build + " ]"
 		}
 		lines = append(lines, how+" comes first: a start runs what is there.")
 	}
@@ -78,20 +82,15 @@ func about(p Plan, writesEgg bool) []string {
 func statements(p Plan) string {
 	var members []string
 	e := p.Entry
-	production := "process.env.NODE_ENV || (pandora.dev ? 'development' : 'production')"
-	switch {
-	case len(e.Env) > 0:
-		members = append(members, ".env("+objectText(e.Env)+")")
-	case p.Framework == Egg || p.Framework == Midway:
-		members = append(members, ".env({ NODE_ENV: "+production+" })")
+	if env := environment(p); env != "" {
+		members = append(members, ".env("+env+")")
 	}
 	if len(e.NodeArgs) > 0 {
 		members = append(members, ".nodeArgs("+arrayText(e.NodeArgs)+")")
 	}
 	switch {
-	case p.Framework == Next && len(e.Args) > 0 && e.Args[0] == "start":
-		rest := strings.TrimPrefix(arrayText(e.Args), "['start'")
-		members = append(members, ".args([pandora.dev ? 'dev' : 'start'"+rest+")")
+	case e.DevArgs != nil:
+		members = append(members, ".args("+eitherText(e.DevArgs, e.Args)+")")
 	case len(e.Args) > 0:
 		members = append(members, ".args("+arrayText(e.Args)+")")
 	}
@@ -130,7 +129,7 @@ func optional(p Plan) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, "  // "+format+"\n", args...) }
 	line("What else may stand here, for example:")
 	b.WriteString("\n")
-	if len(p.Entry.Env) == 0 && p.Framework != Egg && p.Framework != Midway {
+	if environment(p) == "" {
 		line("Variables, over those of the shell that calls `pandora start`.")
 		line("%s.env({ NODE_ENV: 'production' });", process)
 		b.WriteString("\n")
@@ -158,6 +157,9 @@ func eggText(egg EggStart, workers string) string {
 require(%s).startCluster({
   baseDir: __dirname,
 `, quote(egg.Package))
+	if egg.Framework != "" {
+		fmt.Fprintf(&b, "  framework: %s,\n", quote(egg.Framework))
+	}
 	switch {
 	case workers == "auto":
 		b.WriteString("  // Without `workers` there is one for each processor.\n")
@@ -184,13 +186,46 @@ func numberText(text string) string {
 	return quote(text)
 }
 
-// objectText is an object of texts.
-func objectText(env []Variable) string {
+// environment is the object of the variables that a process gets, "" for none. A start script that says production does not
+// mean it for `pandora dev`; next knows no other values than the two, and `pandora dev` says local where nobody says one.
+func environment(p Plan) string {
+	development := "development"
+	if p.Framework == MidwayBoot { // whose own scripts say so, and whose settings for it are config.local
+		development = "local"
+	}
+	either := "pandora.dev ? '" + development + "' : 'production'"
 	var members []string
-	for _, v := range env {
-		members = append(members, v.Name+": "+quote(v.Value))
+	given := false
+	for _, v := range p.Entry.Env {
+		value := quote(v.Value)
+		if v.Name == "NODE_ENV" {
+			given = true
+			if v.Value == "production" || p.Framework == Next {
+				value = either
+			}
+		}
+		members = append(members, v.Name+": "+value)
+	}
+	switch {
+	case given:
+	case p.Framework == Next:
+		members = append(members, "NODE_ENV: "+either)
+	case (p.Framework == Egg || p.Framework == Midway) && len(members) == 0:
+		members = append(members, "NODE_ENV: process.env.NODE_ENV || ("+either+")")
+	}
+	if len(members) == 0 {
+		return ""
 	}
 	return "{ " + strings.Join(members, ", ") + " }"
+}
+
+// eitherText is the array for `pandora dev` or else the other one; it is one where only the first text differs.
+func eitherText(dev, other []string) string {
+	if len(dev) > 0 && len(other) > 0 && slices.Equal(dev[1:], other[1:]) {
+		rest := strings.TrimPrefix(arrayText(other), "["+quote(other[0]))
+		return "[pandora.dev ? " + quote(dev[0]) + " : " + quote(other[0]) + rest
+	}
+	return "pandora.dev ? " + arrayText(dev) + " : " + arrayText(other)
 }
 
 // arrayText is an array of texts.
