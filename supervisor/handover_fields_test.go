@@ -26,7 +26,7 @@ func TestHandOverKeepsEverything(t *testing.T) {
 			"spawner output donated node dir env args process state tail readers unclear events served exit mu ended ending"},
 		{said{}, "report uncaught handled at", ""},
 		{NodeSpawner{}, "session", "log onChange mu undo"},
-		{session{}, "primary donated output", "cancel merged"},
+		{session{}, "primary donated output", "cancel merged secrets"},
 		{donated{}, "slots", "log onChange mu"},
 		{donatedSocket{}, "fd socket id", ""},
 		{output{}, "single base sources writers", "dir log turn opened due mu policy marks seen failing"},

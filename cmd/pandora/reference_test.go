@@ -173,7 +173,7 @@ func members(types, name string) [][2]string {
 				comment = ""
 			}
 			inside = !strings.HasSuffix(text, "*/")
-			comment += " " + strings.TrimSuffix(strings.TrimLeft(strings.TrimPrefix(text, "/**"), "* "), "*/")
+			comment += " " + strings.TrimLeft(strings.TrimSuffix(strings.TrimPrefix(text, "/**"), "*/"), "* ")
 			continue
 		case text == "":
 			continue
