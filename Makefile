@@ -14,7 +14,7 @@ ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 SOURCES := $(shell find cmd engine procfile supervisor endpoints metrics internal js -type f \
 	-not -path '*/node_modules/*' -not -path '*/testdata/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help build npm test-npm reference run stop test test-go test-js test-all matrix zoo oracle loaders balancer chaos prometheus backends lint bench loss clean deps reporters
+.PHONY: help build npm test-npm reference run stop test test-go test-js test-all matrix zoo oracle loaders frameworks balancer chaos prometheus backends lint bench loss clean deps reporters
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -83,8 +83,8 @@ test-npm: deps ## a project of Pandora.js 1.x moves to the npm package, from the
 	$(NODE) js/npm/pack.js --version $(VERSION) --out .cache/npm --targets $(OS)-$(ARCH)
 	$(GO) test -count=1 -tags slow -timeout 5m -v -run 'TestNpmPackage' ./cmd/pandora
 
-ALL := test-npm matrix loaders zoo oracle reporters backends chaos prometheus balancer
-test-all: test ## test, the npm package, the examples on every Node version of the matrix, loaders of TypeScript, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
+ALL := test-npm matrix loaders frameworks zoo oracle reporters backends chaos prometheus balancer
+test-all: test ## test, the npm package, the examples on every Node version of the matrix, loaders of TypeScript, what init writes for large frameworks, the package zoo, the original, receivers of reporters, servers that health checks are for, chaos, and a Prometheus server
 	@set -e; for part in $(ALL); do $(call twice,$(MAKE) $$part); done
 
 # A package of a server would start it where there is an init.
@@ -141,6 +141,16 @@ loaders: .cache/loaders/.installed $(foreach v,$(NODE_MATRIX),.cache/node/$(v)/.
 		echo "== Node $$v"; PATH=$(CURDIR)/.cache/node/$$v/node_modules/node-$(OS)-$(ARCH)/bin:$$PATH \
 			$(GO) test -count=1 -tags slow -timeout 5m -run 'TestLoaders$$' ./cmd/pandora; \
 	done
+
+# Next's compiler is an optional package; nothing here has an install script that it needs.
+.cache/frameworks/.installed: cmd/pandora/testdata/frameworks/package-lock.json
+	mkdir -p .cache/frameworks
+	cp cmd/pandora/testdata/frameworks/package.json cmd/pandora/testdata/frameworks/package-lock.json .cache/frameworks/
+	cd .cache/frameworks && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frameworks: .cache/frameworks/.installed .cache/midway/.installed ## next, midway 3 and midway 1, built, and started with what init writes for them
+	$(GO) test -count=1 -tags slow -timeout 10m -v -run 'TestInitNext$$|TestInitNextDev$$|TestInitMidway$$' ./cmd/pandora
 
 .cache/node/%/.installed:
 	mkdir -p .cache/node/$*

@@ -58,7 +58,7 @@ func about(p Plan, writesEgg bool) []string {
 		}
 	case p.Framework == Midway:
 		lines = append(lines, "The process is midway's master, which forks its workers itself: it has to be one plain process (fork).",
-			"Its settings are in the file that \"midway-server-options\" in package.json names.")
+			"Its settings are in \"midway-server-options\" of package.json, or in the file that this names.")
 	case p.Mode == Cluster:
 		lines = append(lines, "Workers share the port that they listen on, so `pandora reload` replaces one after the other while the rest answers.",
 			"'auto' in place of the number is one for each processor; one is enough under `pandora dev`.")

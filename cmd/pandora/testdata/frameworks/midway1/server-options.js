@@ -1,0 +1,2 @@
+'use strict';
+module.exports = { workers: 2, port: +process.env.PORT };

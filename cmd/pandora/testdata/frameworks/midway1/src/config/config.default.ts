@@ -1,0 +1,1 @@
+export = { keys: 'only for tests' };
