@@ -65,6 +65,15 @@ func TestDecodeErrors(t *testing.T) {
 		{"env NUL", `"PORT": "80"`, `"PORT": "8\u00000"`, `process[0].env["PORT"]`, "NUL"},
 		{"env number", `"PORT": "80"`, `"PORT": 80`, "env", "got number"},
 		{"argument", `["--x"]`, `["\u0000"]`, "process[0].args[0]", "NUL"},
+		{"secret from nowhere", `"args": ["--x"]`, `"secrets": [{"name": "A"}], "args": []`, "process[0].secrets[0]", "got 0"},
+		{"secret from two", `"args": ["--x"]`, `"secrets": [{"name": "A", "file": "/a", "credential": "a"}], "args": []`, "process[0].secrets[0]", "got 2"},
+		{"secret twice", `"args": ["--x"]`, `"secrets": [{"name": "A", "file": "/a"}, {"name": "A", "file": "/b"}], "args": []`, "process[0].secrets[1].name", "twice"},
+		{"secret without name", `"args": ["--x"]`, `"secrets": [{"name": "", "file": "/a"}], "args": []`, "process[0].secrets[0].name", "name of a variable"},
+		{"secret in a relative file", `"args": ["--x"]`, `"secrets": [{"name": "A", "file": "a"}], "args": []`, "process[0].secrets[0].file", "absolute"},
+		{"secret credential", `"args": ["--x"]`, `"secrets": [{"name": "A", "credential": "../a"}], "args": []`, "process[0].secrets[0].credential", "name of a credential"},
+		{"secret timeout", `"args": ["--x"]`, `"secrets": [{"name": "A", "command": ["a"], "timeoutMs": 60001}], "args": []`, "process[0].secrets[0].timeoutMs", "got 60001"},
+		{"secret command", `"args": ["--x"]`, `"secrets": [{"name": "A", "command": ["a"], "optional": true}], "args": []`, "process[0].secrets[0].command", "not optional"},
+		{"secret argument", `"args": ["--x"]`, `"secrets": [{"name": "A", "command": ["a", "\u0000"]}], "args": []`, "process[0].secrets[0].command[1]", "NUL"},
 		{"category", `"category": "background"`, `"category": "nope"`, "services[0].category", `got "nope"`},
 		{"entry kind", `"kind": "path", "path": "./a"`, `"kind": "magic"`, "services[0].entry.kind", `got "magic"`},
 		{"entry path", `"kind": "path", "path": "./a"`, `"kind": "path"`, "services[0].entry.path", "expected a path"},
@@ -98,8 +107,10 @@ func TestCloneSharesNothing(t *testing.T) {
 	app.Processes[0].Policy = &Policy{
 		MaxRestarts: &RestartLimit{Count: 1, WindowMs: 1}, Ready: &ReadyCheck{Message: map[string]any{"up": true}},
 	}
+	app.Processes[0].Secrets = []Secret{{Name: "A", Command: []string{"pass", "a"}}}
 	digest := app.Digest()
 	clone := app.Clone()
+	clone.Processes[0].Secrets[0].Command[1] = "changed"
 	clone.Processes[0].Env["PORT"] = "81"
 	clone.Processes[0].Args[0] = "changed"
 	*clone.Processes[0].Order = 9
@@ -131,6 +142,7 @@ func TestDiff(t *testing.T) {
 		{"order", func(a *Application) { slices.Reverse(a.Processes) }, []string{"process"}},
 		{"config", func(a *Application) { a.Services[0].Config = map[string]any{"x": 1} }, []string{`services["a"].config.x`}},
 		{"policy", func(a *Application) { a.Processes[0].Policy = &Policy{MaxMemoryBytes: 5} }, []string{`process["web"].policy`}},
+		{"secrets", func(a *Application) { a.Processes[0].Secrets = []Secret{{Name: "A", File: "/a"}} }, []string{`process["web"].secrets`}},
 		{"folder", func(a *Application) { a.AppDir = "/b" }, []string{"appDir"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
