@@ -280,7 +280,7 @@ func describeProcess(graph *procfile.Application, p procfile.Process, status sup
 	r := processDescription{
 		Name: p.ProcessName, Kind: p.Kind, Why: whyKind(p), Scale: p.Scale, Entry: p.EntryFile, Stopped: stopped || status.Stopped,
 		Args: maskedArgs(p.Args), ExecArgv: maskedArgs(p.ExecArgv), Env: notNil(slices.Sorted(maps.Keys(p.Env))),
-		Secrets: notNil(secretNames(p)),
+		Secrets:  notNil(secretNames(p)),
 		Services: []string{}, Applets: []string{}, Policy: effectivePolicy(p), Workers: []workerDescription{},
 	}
 	for _, s := range graph.Services {
