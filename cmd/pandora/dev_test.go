@@ -276,3 +276,36 @@ func TestProcfileWatchChangedSince(t *testing.T) {
 		t.Error("a file is new to the past and old to the future")
 	}
 }
+
+// TestFolderComesBack removes a folder of loaded files and writes it anew, as a compiler does that empties its output.
+func TestFolderComesBack(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dist", "deep", "a.js")
+	writeTree(t, dir, map[string]string{"dist/deep/a.js": "0"})
+	w := newTestWatch(t, map[string][]string{"web": {file}})
+	w.watchFresh()
+	changes := make(chan fileChange)
+	go w.run(t.Context(), changes)
+	next := func(what string) fileChange {
+		t.Helper()
+		select {
+		case c := <-changes:
+			return c
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: nothing is told", what)
+			return fileChange{}
+		}
+	}
+	for _, text := range []string{"1", "2"} {
+		if err := os.RemoveAll(filepath.Join(dir, "dist")); err != nil {
+			t.Fatal(err)
+		}
+		if c := next("removed"); !slices.Equal(c.files, []string{file}) {
+			t.Errorf("removed: %+v", c)
+		}
+		writeTree(t, dir, map[string]string{"dist/deep/a.js": text})
+		if c := next("written anew"); !slices.Equal(c.files, []string{file}) || !c.others {
+			t.Errorf("written anew: %+v", c)
+		}
+	}
+}

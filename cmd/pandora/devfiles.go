@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,12 +42,12 @@ type fileWatch struct {
 	elsewhere func(file string) bool
 	problem   func(error)
 	watcher   *fsnotify.Watcher
-	// folders are watched, because editors put a new file in the place of the old one; sums tell what is in the files.
-	// Both are run's.
-	folders map[string]bool
-	sums    map[string][sha256.Size]byte
-	ignored ignoreRules   // run's, too
-	wake    chan struct{} // one slot: fresh has something
+	// folders are watched, because editors put a new file in the place of the old one; lost are those of them that were
+	// removed, as compilers do before they write anew; sums tell what is in the files. All are run's.
+	folders, lost map[string]bool
+	sums          map[string][sha256.Size]byte
+	ignored       ignoreRules   // run's, too
+	wake          chan struct{} // one slot: fresh has something
 
 	mu    sync.Mutex
 	users map[string]map[string]bool // file -> names of the processes that have loaded it
@@ -60,7 +62,7 @@ func newFileWatch(own string, elsewhere func(string) bool, problem func(error)) 
 	}
 	return &fileWatch{
 		own: own + string(filepath.Separator), elsewhere: elsewhere, problem: problem, watcher: watcher,
-		folders: map[string]bool{}, sums: map[string][sha256.Size]byte{},
+		folders: map[string]bool{}, lost: map[string]bool{}, sums: map[string][sha256.Size]byte{},
 		wake: make(chan struct{}, 1), users: map[string]map[string]bool{},
 	}, nil
 }
@@ -138,14 +140,52 @@ func (w *fileWatch) watchFresh() {
 	w.fresh = nil
 	w.mu.Unlock()
 	for _, file := range fresh {
-		if folder := filepath.Dir(file); !w.folders[folder] {
-			w.folders[folder] = true
-			if err := w.watcher.Add(folder); err != nil {
-				w.problem(fmt.Errorf("changes in %s go unnoticed: %w", folder, err))
-			}
-		}
+		w.watchFolder(filepath.Dir(file))
 		w.sums[file] = sumOf(file)
 	}
+}
+
+// watchFolder begins to watch a folder, unless it is watched. One that is gone meanwhile is lost.
+func (w *fileWatch) watchFolder(folder string) {
+	if w.folders[folder] {
+		return
+	}
+	err := w.watcher.Add(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		w.lose(folder)
+		return
+	}
+	w.folders[folder] = true
+	if err != nil {
+		w.problem(fmt.Errorf("changes in %s go unnoticed: %w", folder, err))
+	}
+}
+
+// lose notes that a folder is gone, and watches the one in which it would appear again.
+func (w *fileWatch) lose(folder string) {
+	delete(w.folders, folder)
+	w.lost[folder] = true
+	if parent := filepath.Dir(folder); parent != folder {
+		w.watchFolder(parent)
+	}
+}
+
+// regain watches folders again that were lost and are back, and returns what was loaded from them: nobody has told of what
+// was written there meanwhile.
+func (w *fileWatch) regain() (files []string) {
+	for _, folder := range slices.Sorted(maps.Keys(w.lost)) { // a folder comes before those in it
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			continue
+		}
+		delete(w.lost, folder)
+		w.watchFolder(folder)
+		for _, file := range w.all() {
+			if filepath.Dir(file) == folder {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
 }
 
 // sumOf tells contents apart; zero for a file that cannot be read.
@@ -173,6 +213,7 @@ func (w *fileWatch) run(ctx context.Context, changes chan<- fileChange) {
 	defer settled.Stop()
 	settled.Stop()
 	pending := map[string]bool{}
+	back := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -181,6 +222,15 @@ func (w *fileWatch) run(ctx context.Context, changes chan<- fileChange) {
 			w.watchFresh()
 			continue
 		case e := <-w.watcher.Events:
+			if w.folders[e.Name] && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
+				w.lose(e.Name)
+			}
+			for _, file := range w.regain() { // it may have been there again before it was missed
+				if w.concerns(file) {
+					pending[file], back = true, true
+					settled.Reset(settleTime)
+				}
+			}
 			if e.Op&^fsnotify.Chmod != 0 && w.concerns(e.Name) {
 				pending[e.Name] = true
 				settled.Reset(settleTime)
@@ -197,6 +247,8 @@ func (w *fileWatch) run(ctx context.Context, changes chan<- fileChange) {
 		case <-settled.C:
 		}
 		change := w.changeOf(pending)
+		change.others = change.others || back // a process may have failed while the folder was not there
+		back = false
 		clear(pending)
 		if len(change.files) == 0 && !change.others {
 			continue
