@@ -197,7 +197,7 @@ func TestInitMidway(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.write(source, strings.Replace(string(text), "} midway $", "} changed $", 1))
-		b.inProject(dir, filepath.Join(modules, ".bin", "mwtsc")) // as its --watch does, which does not empty the folder first
+		b.inProject(dir, "npm", "run", "build") // empties the folder first
 		within(t, time.Minute, "the changed answer", func() bool {
 			return strings.HasSuffix(answerOf(t, "http://localhost:"+port+"/"), " changed local\n")
 		})
