@@ -205,6 +205,11 @@ Exit codes: ` + exitLine() + `.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version")
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if changes(cmd) {
+			withoutReader()
+		}
+	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(c.helpCommand())
 	root.AddCommand(

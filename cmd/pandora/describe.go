@@ -170,7 +170,7 @@ func (c *cli) describeSelected(ctx context.Context, selectors []string, f *forma
 		if i > 0 {
 			c.say("")
 		}
-		c.printDescription(info, time.Now())
+		c.wrapping(13).printDescription(info, time.Now())
 	}
 	return nil
 }

@@ -200,6 +200,7 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	wg.Go(func() { monitor.run(serving) })
 	wg.Go(func() { d.tell(serving) })
 	wg.Go(func() { orphans.run(serving) })
+	wg.Go(stopUnread(serving, signals))
 	outcomes, changed := make(chan reevaluation), make(chan fileChange)
 	if d.procfile != nil {
 		wg.Go(func() { d.procfile.run(serving, d.started, outcomes) })
@@ -222,6 +223,25 @@ func (d *devSession) run(ctx context.Context, cwd string, plan *supervisor.Plan)
 	defer stopServing()
 	defer stop()
 	return d.start(plan, devNews{signals, supervised, outcomes, changed}, stop)
+}
+
+// stopUnread makes of the first line that nobody reads a signal to stop; each line after it is a signal, too, and means no
+// more. What is returned is to be run until ctx ends.
+func stopUnread(ctx context.Context, signals chan<- os.Signal) func() {
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	return func() {
+		defer signal.Stop(unread)
+		select {
+		case s := <-unread:
+			select {
+			case signals <- s:
+			case <-ctx.Done():
+			}
+			<-ctx.Done()
+		case <-ctx.Done():
+		}
+	}
 }
 
 // supervision is how the application is supervised: its output comes here, and so do the files it loads.

@@ -68,6 +68,8 @@ func TestNarrowTerminal(t *testing.T) {
 		{"ps 商店-🛒-shop", []string{"└─ [", "   └─ [", "bootstrap.js\n"}},
 		{"validate shop", []string{"procfile ok:"}},
 		{"plan shop", []string{"商店-🛒-shop at"}},
+		{"describe 商店-🛒-shop", []string{"application\n  商店-🛒-shop\n", "state        Running"}},
+		{"structure shop", []string{"└─ 支付服务\n     ./web.js\n"}},
 		{"version", []string{"Node: v"}},
 		{"top --once", []string{"WORKER", "CPU"}},
 	} {

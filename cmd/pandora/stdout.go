@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // maxWord bounds a word of an error: a name or path that is longer says no more, and hides what is said about it.
@@ -45,7 +47,7 @@ func unwritten(w io.Writer) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err == nil {
+	if f.err == nil || errors.Is(f.err, syscall.EPIPE) { // the reader has seen enough
 		return nil
 	}
 	return fmt.Errorf("write to standard output: %w", f.err)

@@ -62,7 +62,7 @@ func (c *cli) structure(ctx context.Context, options evaluate.Options, f *format
 		}
 		return nil
 	}
-	c.printStructure(result.App)
+	c.wrapping(0).printStructure(result.App)
 	return nil
 }
 
