@@ -61,15 +61,15 @@ func Install(root string) (string, error) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return "", fmt.Errorf("install JavaScript: %w", err)
+		return "", fmt.Errorf("install JavaScript: make folder %q: %w", root, withoutPath(err))
 	}
 	fresh, err := os.MkdirTemp(root, ".new-*")
 	if err != nil {
-		return "", fmt.Errorf("install JavaScript: %w", err)
+		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, withoutPath(err))
 	}
 	defer os.RemoveAll(fresh)
 	if err := write(fresh); err != nil {
-		return "", fmt.Errorf("install JavaScript: %w", err)
+		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, withoutPath(err))
 	}
 	err = os.Rename(fresh, dir)
 	if errors.Is(err, fs.ErrExist) && !complete(dir) {
@@ -81,9 +81,17 @@ func Install(root string) (string, error) {
 		}
 	}
 	if err != nil && !complete(dir) {
-		return "", fmt.Errorf("install JavaScript in %s: %w", dir, err)
+		return "", fmt.Errorf("install JavaScript: write folder %q: %w", dir, withoutPath(err))
 	}
 	return dir, nil
+}
+
+// withoutPath is an error of the file system without the path, which is that of a file that is gone again.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
 }
 
 // forNode lists the files that Node needs on disk.

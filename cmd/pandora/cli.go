@@ -166,7 +166,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	case f != nil && f.sentence:
 		fmt.Fprintln(c.out, red(c.outColour, abridged(err.Error())))
 	default:
-		fmt.Fprintln(c.err, red(c.errColour, "pandora: "+abridged(err.Error())))
+		fmt.Fprintln(c.err, red(c.errColour, "pandora: "+advised(abridged(err.Error()))))
 	}
 	return exitCode(err)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,19 +32,31 @@ that are known and of their processes.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
+			var script bytes.Buffer
+			var err error
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(c.out, true)
+				err = root.GenBashCompletionV2(&script, true)
 			case "zsh":
-				return root.GenZshCompletion(c.out)
+				err = root.GenZshCompletion(&script)
 			case "fish":
-				return root.GenFishCompletion(c.out, true)
+				err = root.GenFishCompletion(&script, true)
 			case "powershell":
-				return root.GenPowerShellCompletionWithDesc(c.out)
+				err = root.GenPowerShellCompletionWithDesc(&script)
+			default:
+				return unknownShell(args[0], shells)
 			}
-			return usageError(fmt.Errorf("completion knows no shell %q; there are %s", args[0], strings.Join(shells, ", ")))
+			if err == nil {
+				_, _ = c.out.Write(script.Bytes()) // standard output keeps the error
+			}
+			return err
 		},
 	}
+}
+
+// unknownShell is the error for a shell that there is no script for.
+func unknownShell(name string, shells []string) error {
+	return usageError(fmt.Errorf("completion knows no shell %q; there are %s", name, strings.Join(shells, ", ")))
 }
 
 // nameCompletion says what the arguments of a verb are.

@@ -158,7 +158,7 @@ func (c *cli) daemonConfig(ctx context.Context, home state.Home, byCommand bool)
 func (d *daemon) run(ctx context.Context, c *cli, fd int) error {
 	jsDir, err := js.Install(d.home.JS)
 	if err != nil {
-		return fmt.Errorf("install the JavaScript parts: %w", err)
+		return err
 	}
 	// A mistake in the configuration must not keep applications from running.
 	options, err := endpoints.DecodeOptions(d.spec.Config)

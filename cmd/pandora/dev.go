@@ -91,7 +91,7 @@ func (c *cli) dev(ctx context.Context, argument string, flags appFlags) error {
 	defer os.RemoveAll(run)
 	jsDir, err := js.Install(home.JS)
 	if err != nil {
-		return fmt.Errorf("install the JavaScript parts: %w", err)
+		return err
 	}
 	executable, err := os.Executable()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -224,9 +225,9 @@ func isBelow(path, dir string) bool {
 
 // readBounded reads a process file.
 func readBounded(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody writes to keeps nobody waiting
 	if err != nil {
-		return "", fmt.Errorf("read process file: %w", err)
+		return "", fmt.Errorf("read process file %s: %w", file, bare(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
@@ -234,7 +235,7 @@ func readBounded(file string) (string, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxProcessFile+1))
 	if err != nil {
-		return "", fmt.Errorf("read process file: %w", err)
+		return "", fmt.Errorf("read process file %s: %w", file, bare(err))
 	}
 	if len(data) > maxProcessFile {
 		return "", fmt.Errorf("read process file %s: it is larger than %d MiB", file, maxProcessFile>>20)
@@ -300,12 +301,12 @@ func writeProcfile(path, text string, force bool) error {
 		return fmt.Errorf("write %s: it is there already; move it away, or replace it with --force", path)
 	}
 	if err != nil {
-		return fmt.Errorf("write procfile: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(path) // half a file
-		return fmt.Errorf("write procfile: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	return nil
 }
@@ -314,7 +315,7 @@ func writeProcfile(path, text string, force bool) error {
 func replaceFile(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".procfile-*")
 	if err != nil {
-		return fmt.Errorf("write procfile: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
@@ -323,7 +324,7 @@ func replaceFile(path, text string) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("write procfile: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	return nil
 }

@@ -178,6 +178,9 @@ func replaceUnit(path, text string) error {
 	if err == nil {
 		err = os.Rename(temp, path)
 	}
+	if err != nil {
+		_ = os.Remove(temp) // half a file
+	}
 	return err
 }
 
@@ -204,7 +207,7 @@ func (c *cli) removeUnit(ctx context.Context, u *bootUnit) error {
 // needsRoot explains an error of writing to the folder of units.
 func (c *cli) needsRoot(u *bootUnit, err error) error {
 	if !errors.Is(err, os.ErrPermission) || !u.system || os.Geteuid() == 0 {
-		return fmt.Errorf("change unit %q: %w", u.path(), err)
+		return fmt.Errorf("change unit %q: %w", u.path(), bare(err))
 	}
 	command := `sudo env PATH="$PATH"`
 	for _, kv := range u.env {

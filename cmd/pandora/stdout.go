@@ -50,7 +50,7 @@ func unwritten(w io.Writer) error {
 	if f.err == nil || errors.Is(f.err, syscall.EPIPE) { // the reader has seen enough
 		return nil
 	}
-	return fmt.Errorf("write to standard output: %w", f.err)
+	return fmt.Errorf("write to standard output: %w", bare(f.err))
 }
 
 // abridged cuts the words of a text that are longer than maxWord bytes.

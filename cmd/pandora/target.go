@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/pandora-go/pandora/internal/state"
 )
@@ -62,7 +63,7 @@ func applicationName(dir string) string {
 
 // packageName reads the name of a package without its scope; "" when there is none to be read.
 func packageName(path string) string {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody writes to keeps nobody waiting
 	if err != nil {
 		return ""
 	}

@@ -165,3 +165,26 @@ func bare(err error) error {
 	}
 	return err
 }
+
+// advised is the text of an error, with what to do about it where it ends with the words of the system alone. It goes by
+// the words, because those of the daemon come without the error.
+func advised(text string) string {
+	for _, cause := range []struct {
+		err    error
+		advice string
+	}{
+		{syscall.ENOSPC, "make room on that disk; [ df -h ] shows which are full"},
+		{syscall.EDQUOT, "make room, or have the quota raised"},
+		{syscall.EROFS, "choose a folder that can be written to, or mount that disk so that it can"},
+		{syscall.EACCES, "give this user the right to it"},
+		{syscall.EPERM, "that takes another user, or root"},
+		{syscall.EMFILE, "raise the limit of open files, such as with [ ulimit -n 65536 ]"},
+		{syscall.ENFILE, "the system has too many files open; end what is not needed"},
+		{syscall.ENAMETOOLONG, "choose a shorter name or path"},
+	} {
+		if strings.HasSuffix(text, cause.err.Error()) {
+			return text + "; " + cause.advice
+		}
+	}
+	return text
+}

@@ -16,10 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -169,11 +171,22 @@ func (h Home) private(dir string) error {
 }
 
 func (h Home) cannotMake(dir string, err error) error {
-	// The path is already in the message.
-	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
-		err = pe.Err
+	return fmt.Errorf("make folder %q: %w; %s", dir, bare(err), remedy(err))
+}
+
+// remedy says what to do about a folder that cannot be made or used.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "set PANDORA_DIR to a shorter path"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on its disk, or set PANDORA_DIR to a folder on another one"
+	case errors.Is(err, syscall.EROFS):
+		return "set PANDORA_DIR to a folder on a disk that can be written to"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
+		return "a file lies where a folder belongs; move it away, or set PANDORA_DIR to another folder"
 	}
-	return fmt.Errorf("make folder %q: %w; give this user the right to it, or set PANDORA_DIR to a folder of your own", dir, err)
+	return "give this user the right to it, or set PANDORA_DIR to a folder of your own"
 }
 
 // prepareRun makes the run folder, and the link to it where it is a short one.

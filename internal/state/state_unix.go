@@ -27,7 +27,7 @@ func checkOwner(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("use folder %q: %w; give this user the right to it, or set PANDORA_DIR to a folder of your own", dir, err)
+		return fmt.Errorf("use folder %q: %w; %s", dir, bare(err), remedy(err))
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {
@@ -48,7 +48,7 @@ func userName(uid int) string {
 // checkWritable tells a folder that this process cannot write to.
 func checkWritable(dir string) error {
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("write to folder %q: %w; give this user the right to it, or set PANDORA_DIR to a folder of your own", dir, err)
+		return fmt.Errorf("write to folder %q: %w; %s", dir, err, remedy(err))
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (h Home) daemonLock() string { return filepath.Join(h.State, "daemon.lock")
 func lock(ctx context.Context, path string) (*Lock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock %q: %w", path, err)
+		return nil, fmt.Errorf("lock %q: %w", path, bare(err))
 	}
 	retry := time.NewTicker(lockRetry)
 	defer retry.Stop()
