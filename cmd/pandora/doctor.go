@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -149,6 +150,10 @@ func (c *cli) folderFacts() (state.Home, doctor.FolderFacts) {
 	info, err := os.Stat(home.Dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
+		above := existing(home.Dir)
+		if err := mayWrite(above); err != nil {
+			f.Problem = fmt.Sprintf("%s cannot be made: %s: %v", home.Dir, above, err)
+		}
 		return home, f
 	case err != nil:
 		f.Problem = err.Error()
@@ -158,6 +163,8 @@ func (c *cli) folderFacts() (state.Home, doctor.FolderFacts) {
 		f.Exists, f.Remote = true, remoteFileSystem(home.Dir)
 		if err := mayWrite(home.Dir); err != nil {
 			f.Problem = fmt.Sprintf("%s cannot be written: %v", home.Dir, err)
+		} else if info, err := os.Stat(home.ControlSocket()); err == nil && info.Mode().Type() != fs.ModeSocket {
+			f.Problem = fmt.Sprintf("%s is no socket; remove it", home.ControlSocket())
 		}
 	}
 	return home, f

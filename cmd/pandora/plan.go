@@ -281,6 +281,8 @@ func (c *cli) printPlan(p *planned, app *procfile.Application, f *format) error 
 	}
 	c = c.wrapping(6)
 	switch {
+	case !p.Running && !p.Changed:
+		c.say("%s at %s: nothing runs, and there is nothing to start", p.Application.Name, p.Application.Dir)
 	case !p.Running:
 		c.say("%s at %s: nothing runs, all of this would be started", p.Application.Name, p.Application.Dir)
 	case !p.Changed:

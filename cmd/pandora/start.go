@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pandora-go/pandora/internal/config"
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/doctor"
 	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/procfile"
 	"github.com/pandora-go/pandora/procfile/evaluate"
@@ -90,6 +92,9 @@ func (f *appFlags) read(ctx context.Context, c *cli, argument string, dev bool) 
 	if source == nil {
 		if t, err = resolveTarget(cwd, argument, f.name); err != nil {
 			return described{}, err
+		}
+		if err := checkPackage(t.Dir); err != nil {
+			return described{target: t}, err
 		}
 	}
 	options, err := f.options(t)
@@ -202,11 +207,21 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	}
 	defer d.Close()
 	if err := c.follow(ctx, home, d, op); err != nil {
+		c.warnOfNode(ctx)
 		return err
 	}
 	name := request.App.AppName
 	c.say("%s", green(c.outColour, fmt.Sprintf("%s started successfully! Run command [ pandora log %s ] to get more information", name, name)))
 	return nil
+}
+
+// warnOfNode says after a start has failed that workers cannot run on the Node in PATH, whose own errors do not say so.
+func (c *cli) warnOfNode(ctx context.Context) {
+	if facts := c.nodeFacts(ctx); facts.Version != "" {
+		if check := doctor.Node(facts); check.Level == doctor.Failure {
+			c.warn("node is %s; %s", check.Found, check.Advice)
+		}
+	}
 }
 
 // recordedProcess reads "appName/process" of an application that is recorded; a folder of that name comes first.
@@ -318,7 +333,10 @@ func (c *cli) startable(app *procfile.Application) error {
 		c.warn("%s", w)
 	}
 	if len(app.Processes) == 0 {
-		hint := ""
+		hint := "; there is no procfile.js in it: [ pandora init ] writes one, and [ pandora start FILE ] starts a script"
+		if found, _ := filepath.Glob(filepath.Join(app.AppDir, "procfile.*")); len(found) > 0 { // where the folder is no pattern
+			hint = fmt.Sprintf("; %s defines no process with an entry and no service", filepath.Base(found[0]))
+		}
 		if file, err := findProcessFile(app.AppDir, ""); err == nil && (app.Evaluation == nil || app.Evaluation.Source == nil) {
 			hint = fmt.Sprintf("; there is a process file: [ pandora start %s ] starts it", file)
 		}

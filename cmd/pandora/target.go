@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pandora-go/pandora/internal/state"
 )
 
@@ -43,6 +45,9 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 	}
 	if !info.IsDir() {
 		return target{}, sentence(exitFailure, "Pandora.js can only start a Pandora.js project directory, like [ pandora start ./ ]; %q is a file", dir)
+	}
+	if err := unix.Access(dir, unix.X_OK); err != nil {
+		return target{}, fmt.Errorf("open application folder %q: %w; give this user the right to it", dir, err)
 	}
 	if name == "" {
 		name = applicationName(dir)

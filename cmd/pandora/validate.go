@@ -38,6 +38,9 @@ It needs no daemon. The exit code is 7 when there is an error (with --strict: or
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args = flags.split(cmd, args)
 			d, err := flags.read(cmd.Context(), c, first(args), dev)
+			if bad, ok := errors.AsType[*evaluate.Error](err); ok && d.target.Dir != "" {
+				return c.printReport(unread(d.target, bad), f, strict)
+			}
 			if err != nil {
 				return err
 			}
@@ -140,6 +143,16 @@ func validate(ctx context.Context, options evaluate.Options) (*validation, error
 	report.Problems = append(report.Problems, problems...)
 	report.OK = !has(report.Problems, procfile.SeverityError)
 	return report, nil
+}
+
+// unread is the report on a folder of which no procfile can be read.
+func unread(t target, bad *evaluate.Error) *validation {
+	failed := verdict{failed: bad}.report()
+	report := &validation{Version: 1, Problems: []procfile.Problem{evaluate.ProblemOf(bad)}, Engines: map[string]engineReport{
+		evaluate.EngineGoja: failed, evaluate.EngineNode: failed,
+	}}
+	report.Application.Name, report.Application.Dir = t.Name, t.Dir
+	return report
 }
 
 // judge chooses the result that counts, nil when there is none, and says what the engines have to say about each other.

@@ -181,6 +181,8 @@ func remedy(err error) string {
 		return "set PANDORA_DIR to a shorter path"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room on its disk, or set PANDORA_DIR to a folder on another one"
+	case errors.Is(err, fs.ErrNotExist):
+		return "set PANDORA_DIR to a folder of your own"
 	case errors.Is(err, syscall.EROFS):
 		return "set PANDORA_DIR to a folder on a disk that can be written to"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
