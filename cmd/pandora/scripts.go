@@ -169,7 +169,7 @@ func decodeScripts(config json.RawMessage) (scriptSettings, error) {
 		return scriptSettings{}, nil
 	}
 	if err := json.Unmarshal(config, &root); err != nil {
-		return scriptSettings{}, fmt.Errorf(`read config "scripts": expected { exec: true or false, memoryMb: a whole number }: %w`, err)
+		return scriptSettings{}, fmt.Errorf(`read config "scripts": expected { exec: true or false, memoryMb: a whole number }, got %s`, mistaken(err))
 	}
 	if m := root.Scripts.MemoryMb; m < 0 || m > 0 && m < 16 || m > 64<<10 {
 		return scriptSettings{}, fmt.Errorf(`read config "scripts.memoryMb": %d is not valid; give 16 to 65536`, m)
@@ -268,7 +268,7 @@ func (y *scriptYard) answer(ctx context.Context, app, what string, arg json.RawM
 		Group string `json:"group"`
 	}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.metrics expects the name of a group: %w", err)
+		return nil, fmt.Errorf("check.metrics expects the name of a group, got %s", mistaken(err))
 	}
 	all := y.monitor.registry.Snapshot(ctx, app)
 	rows := map[string][]metrics.Row{}

@@ -24,7 +24,7 @@ type endPointQuestion struct {
 func (y *scriptYard) askEndPoint(ctx context.Context, arg json.RawMessage) (json.RawMessage, error) {
 	var q endPointQuestion
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("ask EndPoint: expected { path, query }: %w", err)
+		return nil, fmt.Errorf("ask EndPoint: expected { path, query }, got %s", mistaken(err))
 	}
 	query := url.Values{}
 	for name, value := range q.Query {

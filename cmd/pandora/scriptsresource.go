@@ -108,7 +108,7 @@ func (y *scriptYard) askIndicators(ctx context.Context, arg json.RawMessage) (js
 		Args    map[string]any `json:"args"`
 	}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("ask Indicators: expected { group, appName, args }: %w", err)
+		return nil, fmt.Errorf("ask Indicators: expected { group, appName, args }, got %s", mistaken(err))
 	}
 	return y.monitor.server.AskIndicators(ctx, q.Group, q.AppName, q.Args)
 }

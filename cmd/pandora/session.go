@@ -85,7 +85,11 @@ func probe(ctx context.Context, home state.Home) (*control.Daemon, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("ask the daemon at %q: it does not answer within %s: %w", home.ControlSocket(), probeTimeout, err)
+		text := fmt.Sprintf("ask the daemon at %q: it does not answer within %s; [ pandora log --daemon ] may tell why", home.ControlSocket(), probeTimeout)
+		if pid := home.DaemonPID(); pid != 0 && home.DaemonLives() {
+			text += fmt.Sprintf(", and [ kill -9 %d ] ends it: the applications go on, and the next command starts another", pid)
+		}
+		return nil, &failure{code: exitTimeout, err: errors.New(text)}
 	case errors.Is(err, control.ErrUnreachable):
 		d.Close()
 		return nil, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -164,6 +165,18 @@ func bare(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// mistaken says what JSON holds in place of what is expected there.
+func mistaken(err error) string {
+	bad, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return "something else: " + err.Error()
+	case bad.Field == "":
+		return "one of type " + bad.Value
+	}
+	return fmt.Sprintf("%s of type %s", bad.Field, bad.Value)
 }
 
 // advised is the text of an error, with what to do about it where it ends with the words of the system alone. It goes by

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -209,17 +210,45 @@ func (c *client) do(ctx context.Context, method, path string, in any) (*http.Res
 	defer response.Body.Close()
 	e := Error{Code: CodeInternal}
 	if json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(&e) != nil || e.Message == "" {
-		e.Message = fmt.Sprintf("ask %q for %s: status %s", c.path, path, response.Status)
+		e.Message = fmt.Sprintf("ask %q for %s: status %s, expected the answer of a daemon or guard of pandora; see what listens there", c.path, path, response.Status)
 	}
 	return nil, &e
 }
 
 // lost makes the error of a connection that could not be made or broke.
 func (c *client) lost(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return unanswered{c.path}
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("talk to %q: %w: %w", c.path, ErrUnreachable, err)
+	return fmt.Errorf("talk to %q: %w: %w", c.path, ErrUnreachable, plain(err))
+}
+
+// unanswered is the error of a question whose time is up; it is a context.DeadlineExceeded in words for users.
+type unanswered struct{ path string }
+
+// Error says who does not answer.
+func (e unanswered) Error() string {
+	return fmt.Sprintf("ask %q: it does not answer in time; [ pandora log --daemon ] may tell why", e.path)
+}
+
+// Unwrap returns what it is.
+func (unanswered) Unwrap() error { return context.DeadlineExceeded }
+
+// plain is an error of a connection without the request and the addresses.
+func plain(err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	if connection, ok := errors.AsType[*net.OpError](err); ok {
+		err = connection.Err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the connection was closed")
+	}
+	return err
 }
 
 // call sends a request and decodes the answer into out, which may be nil.
@@ -242,7 +271,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return fmt.Errorf("read answer of %q: %w", c.path, err)
+		return fmt.Errorf("ask %q: what listens there answers, but not as this version of pandora (%w); see that it is a daemon or guard, and run [ pandora daemon upgrade ]", c.path, err)
 	}
 	return nil
 }

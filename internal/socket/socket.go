@@ -80,7 +80,7 @@ func removeStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, probeTimeout)
 	if err == nil {
 		conn.Close()
-		return fmt.Errorf("listen on %q: %w", path, ErrInUse)
+		return fmt.Errorf("listen on %q: %w; [ fuser %s ] tells which: end it, or remove the file", path, ErrInUse, path)
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("listen on %q: a socket exists and does not answer: %w", path, err)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -183,7 +184,14 @@ func readJSON(path string, into any) error {
 	if len(data) > maxFile {
 		return fmt.Errorf("it is larger than %d MB", maxFile>>20)
 	}
-	return json.Unmarshal(data, into)
+	err = json.Unmarshal(data, into)
+	if bad, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("it is JSON of another form: %s is of type %s", cmp.Or(bad.Field, "it"), bad.Value)
+	}
+	if err != nil {
+		return fmt.Errorf("it is no JSON: %w", err)
+	}
+	return nil
 }
 
 // writeJSON replaces a file by renaming a complete one over it, so that a crash leaves the old or the new.

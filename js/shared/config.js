@@ -51,10 +51,24 @@ function loadAs(request, take) {
       answer.layers.push(layer);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      answer.warnings.push(`Can't find config from ${name} (${why.split('\n')[0]})`);
+      answer.warnings.push(`Can't find config from ${name} (${placeOf(error)}${why.split('\n')[0]}); what it says is left out`);
     }
   }
   return answer;
+}
+
+/**
+ * @param {any} error what a module has thrown
+ * @returns {string} the place in a file of the user that it comes from, or its kind, with a colon behind it, or nothing
+ */
+function placeOf(error) {
+  const stack = error instanceof Error && typeof error.stack === 'string' ? error.stack : '';
+  for (const line of stack.split('\n').slice(0, 20)) {
+    // Of what is compiled before it runs, the places are those of what comes of it.
+    const frame = /^\s*(?:at (?:[^\s(]+ \()?)?(\/[^\s():]+\.c?js:\d+(?::\d+)?)/.exec(line);
+    if (frame && !frame[1].includes('/shared/config.js:')) return `${frame[1]}: `;
+  }
+  return error instanceof SyntaxError && !error.message.startsWith('/') ? 'SyntaxError: ' : '';
 }
 
 /**
