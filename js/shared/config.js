@@ -11,6 +11,9 @@
 const { createRequire } = require('module');
 const path = require('path');
 
+/** What is wrong with a module as a whole, and has no place in it. */
+class NoObject extends TypeError {}
+
 /**
  * Loads and merges; a module that cannot be loaded is a warning, as in 1.x. Functions and classes are left out, but that a
  * reporter or an EndPoint is a class is told: its target is {class: the name}.
@@ -44,7 +47,7 @@ function loadAs(request, take) {
       const file = resolve(from, request.base, name);
       let value = from(file);
       if (value && value.default !== undefined) value = value.default;
-      if (!isObject(value)) throw new TypeError('it exports no object');
+      if (!isObject(value)) throw new NoObject('it exports no object');
       const layer = take(value);
       answer.config = merge(answer.config, layer);
       answer.paths.push(file);
@@ -62,11 +65,11 @@ function loadAs(request, take) {
  * @returns {string} the place in a file of the user that it comes from, or its kind, with a colon behind it, or nothing
  */
 function placeOf(error) {
-  const stack = error instanceof Error && typeof error.stack === 'string' ? error.stack : '';
+  const stack = error instanceof Error && !(error instanceof NoObject) && typeof error.stack === 'string' ? error.stack : '';
   for (const line of stack.split('\n').slice(0, 20)) {
     // Of what is compiled before it runs, the places are those of what comes of it.
     const frame = /^\s*(?:at (?:[^\s(]+ \()?)?(\/[^\s():]+\.c?js:\d+(?::\d+)?)/.exec(line);
-    if (frame && !frame[1].includes('/shared/config.js:')) return `${frame[1]}: `;
+    if (frame) return `${frame[1]}: `;
   }
   return error instanceof SyntaxError && !error.message.startsWith('/') ? 'SyntaxError: ' : '';
 }
