@@ -48,7 +48,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 func (f *appFlags) options(t target) (evaluate.Options, error) {
 	env, err := procfile.SplitEnvFlag(f.env)
 	if err != nil {
-		return evaluate.Options{}, usageError(fmt.Errorf("read --env: %w", err))
+		return evaluate.Options{}, usageError(err)
 	}
 	inspect, err := f.inspectFlags.options()
 	if err != nil {
@@ -196,6 +196,11 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	if name, process, ok := c.recordedProcess(argument); ok {
 		return c.change(ctx, selection{name, process, anyWorker}, control.ChangeRequest{Kind: supervisor.OpStart}, againFlags{})
 	}
+	if s, err := splitSelector(argument); err == nil && s.worker != anyWorker && c.isRecorded(s.app) {
+		if _, err := os.Stat(argument); err != nil {
+			return s.withoutWorker("start")
+		}
+	}
 	c.warnOfRotation()
 	home, request, err := c.toStart(ctx, argument, flags)
 	if err != nil {
@@ -213,6 +218,16 @@ func (c *cli) start(ctx context.Context, argument string, flags appFlags) error 
 	name := request.App.AppName
 	c.say("%s", green(c.outColour, fmt.Sprintf("%s started successfully! Run command [ pandora log %s ] to get more information", name, name)))
 	return nil
+}
+
+// isRecorded reports whether there is an application of a name.
+func (c *cli) isRecorded(name string) bool {
+	home, err := c.home()
+	if err != nil {
+		return false
+	}
+	_, err = home.ReadRecord(name)
+	return err == nil
 }
 
 // warnOfNode says after a start has failed that workers cannot run on the Node in PATH, whose own errors do not say so.
@@ -233,12 +248,7 @@ func (c *cli) recordedProcess(argument string) (name, process string, ok bool) {
 	if _, err := os.Stat(argument); err == nil {
 		return "", "", false
 	}
-	home, err := c.home()
-	if err != nil {
-		return "", "", false
-	}
-	_, err = home.ReadRecord(s.app)
-	return s.app, s.process, err == nil
+	return s.app, s.process, c.isRecorded(s.app)
 }
 
 // toStart is what an argument of start means: a recorded application, or the one in a folder. A folder comes first.

@@ -298,10 +298,11 @@ func askBuild(ctx context.Context, executable string) (takeOverAnswer, error) {
 	cmd := exec.CommandContext(ctx, executable, "guard", "--can-take-over")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the reaper leaves it to us
 	out, err := cmd.Output()
-	if err == nil {
-		err = json.Unmarshal(out, &answer)
+	if err == nil && json.Unmarshal(out, &answer) != nil {
+		err = errors.New("what it prints is no answer")
 	}
 	if err != nil {
+		err = bare(err)
 		return answer, fmt.Errorf("upgrade to %q: it does not say what it can take over (%w); is it pandora, of a version that can be upgraded to?", executable, err)
 	}
 	return answer, nil

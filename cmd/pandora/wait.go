@@ -91,6 +91,9 @@ func (c *cli) wait(ctx context.Context, selectors []string, goal waitGoal, limit
 	if exitCode(err) == exitNotFound && len(selectors) == 1 && c.isOperation(limited, selectors[0]) {
 		return usageError(fmt.Errorf("wait %s: it is an operation, and wait is about applications; [ pandora operation %s --follow ] waits for its end", selectors[0], selectors[0]))
 	}
+	if errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil {
+		return &failure{code: exitTimeout, err: fmt.Errorf("wait: not known to be %s within %s: the daemon has not answered by then", goal, limit)}
+	}
 	if err != nil {
 		return err
 	}

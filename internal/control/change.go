@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -209,7 +210,7 @@ func noProcess(app *procfile.Application, process string) error {
 	for i := range app.Processes {
 		names[i] = app.Processes[i].ProcessName
 	}
-	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("application %s has no process %q; it has %q", app.AppName, process, names)}
+	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("application %s has no process %q, only %s", app.AppName, process, strings.Join(names, ", "))}
 }
 
 // sync writes down what a guard runs after a change: the guard is the truth, and a change may have succeeded in part.
