@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -83,7 +84,13 @@ func (a *actuator) listen(ctx context.Context) net.Listener {
 func (a *actuator) explain(ctx context.Context, err error) string {
 	const remedy = "set PANDORA_ACTUATOR_PORT or actuator.http.port to another port (0 for any) and restart the daemon"
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Sprintf("health and metrics are not served: %v; %s", err, remedy)
+		if listen, ok := errors.AsType[*net.OpError](err); ok {
+			err = listen.Err
+		}
+		if call, ok := errors.AsType[*os.SyscallError](err); ok {
+			err = call.Err
+		}
+		return fmt.Sprintf("health and metrics are not served at %s: %v; %s", a.address, err, remedy)
 	}
 	return fmt.Sprintf("health and metrics are not served until %s is free: it is taken by %s; stop that, or %s", a.address, holder(ctx, a.address), remedy)
 }

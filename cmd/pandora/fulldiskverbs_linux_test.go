@@ -117,10 +117,11 @@ func TestVerbsOnFullDisk(t *testing.T) {
 
 func TestAdvised(t *testing.T) {
 	for text, want := range map[string]string{
-		`write "/x": no space left on device`:                `write "/x": no space left on device; make room on that disk; [ df -h ] shows which are full`,
-		`write "/x": no space left on device; make room`:     `write "/x": no space left on device; make room`,
-		`open /x: permission denied`:                         `open /x: permission denied; give this user the right to it`,
-		`the procfile says: permission denied (at x.js:1:2)`: `the procfile says: permission denied (at x.js:1:2)`,
+		`write "/x": no space left on device`:                       `write "/x": no space left on device; make room on that disk; [ df -h ] shows which are full`,
+		`write "/x": no space left on device; make room`:            `write "/x": no space left on device; make room`,
+		`find the current folder: getwd: no such file or directory`: `find the current folder: it is gone; change to another one`,
+		`open /x: permission denied`:                                `open /x: permission denied; give this user the right to it`,
+		`the procfile says: permission denied (at x.js:1:2)`:        `the procfile says: permission denied (at x.js:1:2)`,
 	} {
 		if got := advised(text); got != want {
 			t.Errorf("advised(%q) = %q", text, got)

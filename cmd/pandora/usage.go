@@ -182,6 +182,9 @@ func mistaken(err error) string {
 // advised is the text of an error, with what to do about it where it ends with the words of the system alone. It goes by
 // the words, because those of the daemon come without the error.
 func advised(text string) string {
+	if strings.HasPrefix(text, "find the current folder: ") && strings.HasSuffix(text, syscall.ENOENT.Error()) {
+		return "find the current folder: it is gone; change to another one"
+	}
 	for _, cause := range []struct {
 		err    error
 		advice string
@@ -189,6 +192,7 @@ func advised(text string) string {
 		{syscall.ENOSPC, "make room on that disk; [ df -h ] shows which are full"},
 		{syscall.EDQUOT, "make room, or have the quota raised"},
 		{syscall.EROFS, "choose a folder that can be written to, or mount that disk so that it can"},
+		{syscall.EFBIG, "raise the limit of file sizes, such as with [ ulimit -f unlimited ]"},
 		{syscall.EACCES, "give this user the right to it"},
 		{syscall.EPERM, "that takes another user, or root"},
 		{syscall.EMFILE, "raise the limit of open files, such as with [ ulimit -n 65536 ]"},
