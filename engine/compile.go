@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,7 +106,7 @@ func (r *Runtime) throw(e *Error) {
 		object, _ = r.syntaxError(nil, r.vm.ToValue(strings.TrimPrefix(e.Message, "SyntaxError: ")))
 	}
 	if object == nil {
-		object = r.vm.NewGoError(errors.New(e.Message))
+		object = r.vm.NewGoError(errors.New(strings.TrimPrefix(e.Message, "Error: ")))
 		if e.Code != "" {
 			_ = object.Set("code", e.Code)
 		}
@@ -128,7 +127,7 @@ func (r *Runtime) noteLoaded(path string) {
 func (r *Runtime) readModule(path string) string {
 	source, err := r.sources(path)
 	if err != nil {
-		r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path, Code: errorCode(err)})
+		r.throw(&Error{Kind: KindLoad, Message: "Error: " + unread(err), File: path, Code: errorCode(err)})
 	}
 	r.noteLoaded(path)
 	return source
@@ -302,14 +301,9 @@ func (r *Runtime) parseJSON(call goja.FunctionCall) goja.Value {
 	if err == nil {
 		return value
 	}
-	e := &Error{Kind: KindSyntax, File: path, Message: "SyntaxError: " + path + ": invalid JSON"}
-	var bad *json.SyntaxError
-	var anything any
-	if errors.As(json.Unmarshal([]byte(text), &anything), &bad) {
-		before := text[:min(int(bad.Offset), len(text))]
-		e.Line = strings.Count(before, "\n") + 1
-		e.Column = max(len(before)-strings.LastIndexByte(before, '\n')-1, 1)
-		e.Message = "SyntaxError: " + path + ": " + bad.Error()
+	e := &Error{Kind: KindSyntax, File: path, Message: "SyntaxError: " + path + ": it is no JSON that can be read"}
+	if line, column, what, ok := jsonFault(text); ok {
+		e.Line, e.Column, e.Message = line, column, "SyntaxError: "+path+": "+what
 	}
 	e.quote()
 	r.throw(e)

@@ -49,13 +49,18 @@ type Error struct {
 
 // Error returns "file:line:column: message", as far as the position is known.
 func (e *Error) Error() string {
-	switch {
-	case e.File == "":
-		return e.Message
-	case e.Line == 0:
-		return fmt.Sprintf("%s: %s", e.File, e.Message)
+	if where := e.where(); where != "" {
+		return where + ": " + e.Message
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+	return e.Message
+}
+
+// where is "file:line:column", as far as the position is known.
+func (e *Error) where() string {
+	if e.File == "" || e.Line == 0 {
+		return e.File
+	}
+	return fmt.Sprintf("%s:%d:%d", e.File, e.Line, e.Column)
 }
 
 // embeddedPrefix starts the names of our own files in stacks.

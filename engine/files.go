@@ -53,6 +53,23 @@ func errorCode(err error) string {
 	return ""
 }
 
+// unread is why a file could not be read, in Node's words where the system has said it.
+func unread(err error) string {
+	failed, isPath := errors.AsType[*os.PathError](err)
+	code := errorCode(err)
+	if !isPath || code == "" {
+		return err.Error()
+	}
+	text := nodeText(code)
+	if text == "" {
+		text = failed.Err.Error()
+	}
+	if failed.Op == "read" { // which Node tells without the path
+		return fmt.Sprintf("%s: %s, read", code, text)
+	}
+	return fmt.Sprintf("%s: %s, %s '%s'", code, text, failed.Op, failed.Path)
+}
+
 // nodeText is libuv's wording where it differs from the system's.
 func nodeText(code string) string {
 	switch code {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // packageJSON is what module resolution needs of one package.json.
@@ -41,14 +42,18 @@ func readPackageJSON(dir string) (*packageJSON, error) {
 		if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 			return nil, nil
 		}
-		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Cannot read package config %s: %v", path, err)}
+		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Cannot read package config %s: %s", path, unread(err))}
 	}
 	if len(data) > maxPackageJSON {
 		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Package config %s has %d bytes, at most %d are read", path, len(data), maxPackageJSON)}
 	}
 	value, err := decodeOrdered(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if err != nil {
-		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Invalid package config %s: %v", path, err)}
+		where, why := path, err.Error()
+		if line, column, what, ok := jsonFault(strings.TrimPrefix(string(data), "\ufeff")); ok {
+			where, why = fmt.Sprintf("%s:%d:%d", path, line, column), what
+		}
+		return nil, &moduleError{Code: "ERR_INVALID_PACKAGE_CONFIG", Message: fmt.Sprintf("Invalid package config %s: %s", where, why)}
 	}
 	pkg := &packageJSON{path: path, dir: dir}
 	if object, ok := value.(*orderedObject); ok {

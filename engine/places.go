@@ -11,8 +11,9 @@ import (
 // placeDepth bounds the frames between a call in a procfile and the question where it was made.
 const placeDepth = 16
 
-// setPlaces adds what js/shared asks for places in the user's code: place() is the innermost one, and
-// locate(error, file, line, column) lets an error be reported at another place than where it was thrown.
+// setPlaces adds what js/shared asks for places in the user's code: place() is the innermost one,
+// locate(error, file, line, column) lets an error be reported at another place than where it was thrown, and
+// placeOfError(error) is where one that was caught would be reported, as text; "" when it is not known.
 func (r *Runtime) setPlaces(set func(name string, value any)) {
 	sources := map[string][]string{}
 	set("files", r.fileTests())
@@ -24,6 +25,14 @@ func (r *Runtime) setPlaces(set func(name string, value any)) {
 		}
 		r.located[call.Argument(0).ToObject(r.vm)] = e
 		return goja.Undefined()
+	})
+	set("placeOfError", func(call goja.FunctionCall) goja.Value {
+		// Thrown again an error is seen with the stack that it was made with.
+		exception := r.vm.Try(func() { panic(call.Argument(0)) })
+		if exception == nil {
+			return r.vm.ToValue("")
+		}
+		return r.vm.ToValue(r.thrown(exception).where())
 	})
 }
 

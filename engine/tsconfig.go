@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -25,8 +24,8 @@ func readTSConfig(dir string) (string, *Error) {
 		path := filepath.Join(dir, "tsconfig.json")
 		if isFile(path) {
 			options := map[string]any{}
-			if err := mergeTSConfig(path, options, 0); err != nil {
-				return "", &Error{Kind: KindLoad, Message: err.Error(), File: path}
+			if failed := mergeTSConfig(path, options, 0); failed != nil {
+				return "", failed
 			}
 			text, err := json.Marshal(map[string]any{"compilerOptions": options})
 			if err != nil {
@@ -43,27 +42,34 @@ func readTSConfig(dir string) (string, *Error) {
 }
 
 // mergeTSConfig adds the options of one file, over those of the files that it extends.
-func mergeTSConfig(path string, options map[string]any, depth int) error {
+func mergeTSConfig(path string, options map[string]any, depth int) *Error {
 	if depth > maxTSConfigs {
-		return fmt.Errorf("read %s: more than %d files extend one another", path, maxTSConfigs)
+		return unusableTSConfig(path, "more than %d files extend one another", maxTSConfigs)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("read TypeScript options: %w", err)
+		return unusableTSConfig(path, "%s", unread(err))
 	}
 	if info.Size() > maxTSConfig {
-		return fmt.Errorf("read TypeScript options: %s has more than %d bytes", path, maxTSConfig)
+		return unusableTSConfig(path, "it has %d bytes, expected at most %d", info.Size(), maxTSConfig)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read TypeScript options: %w", err)
+		return unusableTSConfig(path, "%s", unread(err))
 	}
 	var config struct {
 		Extends         any            `json:"extends"`
 		CompilerOptions map[string]any `json:"compilerOptions"`
 	}
-	if err := json.Unmarshal(withoutComments(data), &config); err != nil {
-		return fmt.Errorf("read TypeScript options: %s is no valid JSON: %w", path, err)
+	text := withoutComments(data)
+	if err := json.Unmarshal(text, &config); err != nil {
+		if line, column, what, ok := jsonFault(string(text)); ok {
+			failed := unusableTSConfig(path, "%s", what)
+			failed.Line, failed.Column = line, column
+			failed.quote()
+			return failed
+		}
+		return unusableTSConfig(path, "expected an object like { \"compilerOptions\": { … } }")
 	}
 	bases, _ := config.Extends.([]any)
 	if one, ok := config.Extends.(string); ok {
@@ -73,10 +79,10 @@ func mergeTSConfig(path string, options map[string]any, depth int) error {
 		name, _ := base.(string)
 		file, err := extendedTSConfig(filepath.Dir(path), name)
 		if err != nil {
-			return fmt.Errorf("read TypeScript options: %s extends %q: %w", path, name, err)
+			return unusableTSConfig(path, "it extends %q: %s", name, err)
 		}
-		if err := mergeTSConfig(file, options, depth+1); err != nil {
-			return err
+		if failed := mergeTSConfig(file, options, depth+1); failed != nil {
+			return failed
 		}
 	}
 	for _, name := range []string{"experimentalDecorators", "useDefineForClassFields", "target", "verbatimModuleSyntax",
@@ -86,6 +92,11 @@ func mergeTSConfig(path string, options map[string]any, depth int) error {
 		}
 	}
 	return nil
+}
+
+// unusableTSConfig is the error of a file with options of TypeScript; what is wrong is a clause.
+func unusableTSConfig(path, what string, args ...any) *Error {
+	return &Error{Kind: KindLoad, Message: "TypeScript options: " + fmt.Sprintf(what, args...), File: path}
 }
 
 // extendedTSConfig finds the file that extends means: a path with or without .json, or a file of a package.
@@ -108,7 +119,7 @@ func extendedTSConfig(dir, name string) (string, error) {
 			}
 		}
 	}
-	return "", fs.ErrNotExist
+	return "", errors.New("there is no such file")
 }
 
 // withoutComments blanks comments and trailing commas, which tsconfig.json may have.

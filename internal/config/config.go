@@ -14,6 +14,7 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,6 +72,11 @@ func Load(ctx context.Context, o Options) (Result, error) {
 		Options: engine.Options{Dir: base, Env: env},
 		Module:  "shared/config.js", Function: "load", Arg: arg,
 	})
+	if failed, ok := errors.AsType[*engine.Error](err); ok {
+		// The engine's advice is for those who write a procfile.
+		failed.Message, _, _ = strings.Cut(failed.Message, "; a procfile ")
+		return Result{}, fmt.Errorf("load configuration %q: %w; a module of PANDORA_CONFIG only exports an object", env["PANDORA_CONFIG"], failed)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("load configuration %q: %w", env["PANDORA_CONFIG"], err)
 	}

@@ -66,6 +66,28 @@ func TestNothingConfiguredStartsNothing(t *testing.T) {
 	}
 }
 
+// TestPlaceOfAMistake holds that a mistake is told with its place whatever the module is written in.
+func TestPlaceOfAMistake(t *testing.T) {
+	dir := t.TempDir()
+	for name, file := range map[string]struct{ text, want string }{
+		"throws.js":  {"const a = 1;\nthrow new TypeError('boom\\nmore');", ":2:7: boom)"},
+		"first.js":   {"require('./gone');", ":1:1: Cannot find module './gone')"},
+		"syntax.js":  {"const a = 1;\nmodule.exports = { a: ] };", ":2:23: SyntaxError: Unexpected token ]"},
+		"module.mjs": {"const a = 1;\nexport default { a: ; }", ":2:21: SyntaxError: "},
+		"late.mjs":   {"export const a = 1;\nthrow new Error('late');", ":2:7: late)"},
+		"typed.ts":   {"interface A { x: number }\nenum B { C }\nthrow new Error('typed');", ":3:7: typed)"},
+		"bad.json":   {"{\n  \"a\": }", ":2:8: SyntaxError: Unexpected token '}' in JSON)"},
+		"short.json": {"{\n  \"a\": 1", ":2:9: SyntaxError: Unexpected end of JSON input)"},
+		"plain.js":   {"throw 'text';", `(it throws "text")`},
+	} {
+		write(t, dir, name, file.text)
+		result, err := Load(t.Context(), Options{Env: []string{"PANDORA_CONFIG=./" + name}, Cwd: dir})
+		if err != nil || len(result.Warnings) != 1 || !strings.Contains(result.Warnings[0], file.want) {
+			t.Errorf("%s: %v, warnings %q, want %q", name, err, result.Warnings, file.want)
+		}
+	}
+}
+
 func TestEndlessConfigurationIsEnded(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "loop.js", `for (;;) {}`)

@@ -424,7 +424,7 @@
   }
 
   const engine = {
-    place: native.place, locate: native.locate, ...native.files,
+    place: native.place, locate: native.locate, placeOfError: native.placeOfError, ...native.files,
     texts: { __proto__: null }, // by procfile what runs, where that is not what was written
     /** Loads a procfile; modules that it only hands on as entries are not executed. */
     requireProcfile(path) {

@@ -10,6 +10,7 @@
 
 const { createRequire } = require('module');
 const path = require('path');
+const { show } = require('./check');
 
 /** What is wrong with a module as a whole, and has no place in it. */
 class NoObject extends TypeError {}
@@ -53,8 +54,8 @@ function loadAs(request, take) {
       answer.paths.push(file);
       answer.layers.push(layer);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      answer.warnings.push(`Can't find config from ${name} (${placeOf(error)}${why.split('\n')[0]}); what it says is left out`);
+      const place = placeOf(error);
+      answer.warnings.push(`Can't find config from ${name} (${place}${whyOf(error, place, request.base)}); what it says is left out`);
     }
   }
   return answer;
@@ -62,16 +63,48 @@ function loadAs(request, take) {
 
 /**
  * @param {any} error what a module has thrown
- * @returns {string} the place in a file of the user that it comes from, or its kind, with a colon behind it, or nothing
+ * @returns {string} the place in a file of the user that it comes from, with a colon behind it, or nothing
  */
 function placeOf(error) {
-  const stack = error instanceof Error && !(error instanceof NoObject) && typeof error.stack === 'string' ? error.stack : '';
-  for (const line of stack.split('\n').slice(0, 20)) {
-    // Of what is compiled before it runs, the places are those of what comes of it.
-    const frame = /^\s*(?:at (?:[^\s(]+ \()?)?(\/[^\s():]+\.c?js:\d+(?::\d+)?)/.exec(line);
+  if (!(error instanceof Error) || error instanceof NoObject) return '';
+  const own = ownEngine();
+  if (own) {
+    const place = own.placeOfError(error);
+    return place && `${place}: `;
+  }
+  for (const line of String(error.stack).split('\n').slice(0, 20)) {
+    const frame = /^\s*(?:at (?:[^\s(]+ \()?)?(?:file:\/\/)?(\/[^\s():]+\.[cm]?[jt]s:\d+(?::\d+)?)/.exec(line);
     if (frame) return `${frame[1]}: `;
   }
-  return error instanceof SyntaxError && !error.message.startsWith('/') ? 'SyntaxError: ' : '';
+  return '';
+}
+
+/** @returns {{placeOfError: (error: Error) => string} | null} Goja's, which knows the places of what it compiled; null in Node */
+function ownEngine() {
+  try {
+    // Not a literal argument: no such module is installed anywhere, and type checks should not look for it.
+    const name = 'pandora:engine';
+    return require(name);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {any} error what a module has thrown
+ * @param {string} place where, see placeOf
+ * @param {string} base the folder that the names of the modules are resolved from
+ * @returns {string} one line
+ */
+function whyOf(error, place, base) {
+  if (!(error instanceof Error)) return `it throws ${show(error)}`;
+  const file = place.replace(/(:\d+)*: $/, ': ');
+  // Of a file that is no code the message begins with its path.
+  const message = file !== '' && error.message.startsWith(file) ? error.message.slice(file.length) : error.message;
+  const why = error instanceof SyntaxError ? `SyntaxError: ${message}` : message || `${error.name} without a message`;
+  // What no module asks for, the variable does.
+  const asked = place === '' && /** @type {any} */ (error).code === 'MODULE_NOT_FOUND' ? ` from the folder ${base}` : '';
+  return why.split('\n')[0] + asked;
 }
 
 /**
