@@ -127,7 +127,8 @@ func (r *Runtime) noteLoaded(path string) {
 func (r *Runtime) readModule(path string) string {
 	source, err := r.sources(path)
 	if err != nil {
-		r.throw(&Error{Kind: KindLoad, Message: "Error: " + unread(err), File: path, Code: errorCode(err)})
+		// The text has the path; the place is that of who asks for it, as in Node.
+		r.throw(&Error{Kind: KindThrow, Message: "Error: " + unread(err), Code: errorCode(err)})
 	}
 	r.noteLoaded(path)
 	return source
@@ -195,7 +196,11 @@ func (r *Runtime) compileSource(call goja.FunctionCall) goja.Value {
 func (r *Runtime) parseFile(path, source string) *parsed {
 	f, err := r.formOf(path)
 	if err != nil {
-		r.throw(&Error{Kind: KindLoad, Message: err.Error(), File: path, Code: codeOf(err)})
+		failed := &Error{Kind: KindLoad, Message: "Error: " + err.Error(), Code: codeOf(err)}
+		if e, ok := errors.AsType[*moduleError](err); ok && e.Type != "" {
+			failed.Kind, failed.Message = KindThrow, e.Type+": "+err.Error()
+		}
+		r.throw(failed)
 	}
 	m, failed := r.parseText(path, source, f)
 	if failed != nil {

@@ -43,8 +43,8 @@ func isTypeScript(path string) bool {
 // are removed, not checked. Imports that only name types vanish, unless verbatimModuleSyntax is set.
 //
 // sourceMap is a source map of version 3 whose source is path; with Node it also ends the code. A file that does not
-// parse is an error of KindSyntax with its place, a top-level await in CommonJS one of KindUnsupported, and a
-// tsconfig.json that cannot be read one of KindLoad.
+// parse, or whose tsconfig.json cannot be used, is an error of KindSyntax with its place, a top-level await in CommonJS
+// one of KindUnsupported.
 func Transform(path, source string, o TransformOptions) (code string, sourceMap []byte, failed *Error) {
 	f, err := formOf(path, newResolver(""))
 	if err != nil {

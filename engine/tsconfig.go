@@ -29,7 +29,7 @@ func readTSConfig(dir string) (string, *Error) {
 			}
 			text, err := json.Marshal(map[string]any{"compilerOptions": options})
 			if err != nil {
-				return "", &Error{Kind: KindLoad, Message: err.Error(), File: path}
+				return "", unusableTSConfig(path, "%s", err)
 			}
 			return string(text), nil
 		}
@@ -65,7 +65,7 @@ func mergeTSConfig(path string, options map[string]any, depth int) *Error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		if line, column, what, ok := jsonFault(string(text)); ok {
 			failed := unusableTSConfig(path, "%s", what)
-			failed.Line, failed.Column = line, column
+			failed.Line, failed.Column, failed.Excerpt = line, column, ""
 			failed.quote()
 			return failed
 		}
@@ -96,7 +96,9 @@ func mergeTSConfig(path string, options map[string]any, depth int) *Error {
 
 // unusableTSConfig is the error of a file with options of TypeScript; what is wrong is a clause.
 func unusableTSConfig(path, what string, args ...any) *Error {
-	return &Error{Kind: KindLoad, Message: "TypeScript options: " + fmt.Sprintf(what, args...), File: path}
+	e := &Error{Kind: KindSyntax, Message: "SyntaxError: TypeScript options: " + fmt.Sprintf(what, args...), File: path, Line: 1, Column: 1}
+	e.quote()
+	return e
 }
 
 // extendedTSConfig finds the file that extends means: a path with or without .json, or a file of a package.

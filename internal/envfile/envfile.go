@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -131,14 +132,22 @@ func readFile(source Source) (string, error) {
 	// What is no ordinary file might keep the reader waiting for ever.
 	info, err := os.Stat(source.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && source.Optional:
+	case missing(err) && source.Optional:
 		return "", nil
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "", wrong("there is no such file, and the path is longer than the system allows", err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", wrong("there is no such file: the path leads through a file", err)
+	case missing(err):
 		return "", wrong("there is no such file", err)
+	case errors.Is(err, syscall.ELOOP):
+		return "", wrong("it is a link that leads back to itself", err)
 	case err != nil:
 		return "", wrong(reason(err), err)
+	case info.IsDir():
+		return "", wrong("it is a folder, and not a file", nil)
 	case !info.Mode().IsRegular():
-		return "", wrong("it is not a file", nil)
+		return "", wrong("it is not a file that can be read to its end", nil)
 	}
 	f, err := os.Open(source.Path)
 	if err != nil {
@@ -153,6 +162,12 @@ func readFile(source Source) (string, error) {
 		return "", wrong(tooLarge, nil)
 	}
 	return string(data), nil
+}
+
+// missing reports whether an error says that there is nothing at a path: also where the path is longer than any that the
+// system has, or leads through a file.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // reason is why a file operation failed, without the path.

@@ -169,7 +169,8 @@ func TestLoad(t *testing.T) {
 	for _, c := range []struct {
 		source Source
 		want   string
-	}{{missing, "no such file"}, {Source{Path: dir}, "not a file"}, {Source{Path: "/dev/zero"}, "not a file"}, {Source{Path: one.Path + "/x"}, "not a directory"}} {
+	}{{missing, "no such file"}, {Source{Path: dir}, "a folder"}, {Source{Path: "/dev/zero"}, "not a file"},
+		{Source{Path: one.Path + "/x"}, "leads through a file"}, {Source{Path: filepath.Join(dir, strings.Repeat("x", 300))}, "longer than the system allows"}} {
 		if _, err := Load([]Source{c.source}, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.source.Path, err, c.want)
 		}

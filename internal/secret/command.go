@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"slices"
 	"strings"
@@ -26,7 +27,14 @@ const (
 // is up or ctx ends.
 func run(ctx context.Context, s Source, o Options) (string, error) {
 	path, err := program.Find(s.Command[0], o.Env, o.Dir)
-	if err != nil {
+	switch {
+	case err != nil && !strings.ContainsRune(s.Command[0], '/'):
+		return "", fmt.Errorf("it cannot be run: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		return "", errors.New("it cannot be run: it is no file that may be executed; [ chmod +x ] lets a program be")
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("it cannot be run: there is no such file, looked for from the folder %s", o.Dir)
+	case err != nil:
 		return "", fmt.Errorf("it cannot be run: %w", err)
 	}
 	limit := DefaultTimeout
@@ -56,9 +64,25 @@ func run(ctx context.Context, s Source, o Options) (string, error) {
 	case errors.Is(err, exec.ErrWaitDelay):
 		return "", errors.New("it has ended, but something that it started holds on to its output")
 	case err != nil:
-		return "", reason(err)
+		return "", fmt.Errorf("it cannot be run: %w", unrun(err))
 	}
 	return out.String(), nil
+}
+
+// unrun is why a program was not started, without its path.
+func unrun(err error) error {
+	failed, isPath := errors.AsType[*fs.PathError](err)
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		return errors.New("it is no program for this machine; a script begins with a line such as #!/bin/sh")
+	case isPath && failed.Op == "chdir":
+		return fmt.Errorf("the folder %s: %w", failed.Path, failed.Err)
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("what its first line begins with #! is not there")
+	case isPath:
+		return failed.Err
+	}
+	return err
 }
 
 // unwanted is the error of a program that was killed because nobody waits for its value any more.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -122,6 +123,14 @@ func readFile(path string) (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", missing("there is no such file")
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", missing("there is no such file: the path leads through a file")
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "", missing("there is no such file, and the path is longer than the system allows")
+	case errors.Is(err, syscall.ELOOP):
+		return "", errors.New("it is a link that leads back to itself")
+	case info != nil && info.IsDir():
+		return "", errors.New("it is a folder, and not a file")
 	case err != nil:
 		return "", reason(err)
 	case !info.Mode().IsRegular():

@@ -74,7 +74,7 @@ func TestErrorsHaveNoValues(t *testing.T) {
 		missing bool
 	}{
 		"no file":          {Source{File: dir + "/no"}, "secret DB: file " + dir + "/no: there is no such file", true},
-		"folder":           {Source{File: dir}, "not an ordinary file", false},
+		"folder":           {Source{File: dir}, "it is a folder", false},
 		"fifo":             {Source{File: fifo}, "not an ordinary file", false},
 		"NUL":              {Source{File: file(t, "f", "hush\x00", 0o600)}, "holds a NUL character", false},
 		"too long":         {Source{File: file(t, "f", "hush"+strings.Repeat("x", MaxSize), 0o600)}, "longer than the 131068 bytes", false},
@@ -83,7 +83,7 @@ func TestErrorsHaveNoValues(t *testing.T) {
 		"exit code":        {Source{Command: []string{"sh", "-c", "echo hush; echo first >&2; printf 'vault \\033[1mis sealed\\n\\n' >&2; exit 3"}}, "command sh: it ended with exit code 3: vault [1mis sealed", false},
 		"signal":           {Source{Command: []string{"sh", "-c", "kill -9 $$"}}, "signal killed", false},
 		"no program":       {Source{Command: []string{"pandora-test-nothing", "hush"}}, `cannot be run: no "pandora-test-nothing" in PATH`, false},
-		"not executable":   {Source{Command: []string{file(t, "f", "", 0o600)}}, "permission denied", false},
+		"not executable":   {Source{Command: []string{file(t, "f", "", 0o600)}}, "no file that may be executed", false},
 		"too late":         {Source{Command: []string{"sh", "-c", "exec sleep 60"}, TimeoutMs: 20}, "not done after 20ms and was killed", false},
 		"nothing":          {Source{}, "comes from nowhere", false},
 	} {

@@ -16,9 +16,10 @@ const MAX = 32;
  * @param {any[]} given a path or several, and options
  * @param {string} baseDir the folder that paths start from
  * @param {string} what e.g. 'pandora.envFile()'
+ * @param {(member: string) => void} mark remembers where a file is named
  * @returns {EnvFile[]} a new list
  */
-function add(known, given, baseDir, what) {
+function add(known, given, baseDir, what, mark) {
   const [paths, options = {}] = given;
   if (typeof options !== 'object' || options === null || Array.isArray(options)
     || Object.keys(options).some((name) => name !== 'optional') || ![undefined, true, false].includes(options.optional)) {
@@ -33,6 +34,7 @@ function add(known, given, baseDir, what) {
     if (options.optional) one.optional = true;
     return one;
   });
+  for (const one of added) mark(`envFile.${one.path}`);
   const all = known.concat(added);
   if (all.length > MAX) throw check.problem('PANDORA_ENV_FILE', `${what}: there are ${all.length} files, at most ${MAX} can be read`);
   return all;

@@ -43,7 +43,7 @@ class Reconciler {
     /** What the script host runs; null for none. @type {import('./scripts').Scripts | null} */ this.scripts = null;
     /** Of all processes. @type {import('./env-file').EnvFile[]} */ this.envFiles = [];
     /** Of all processes. @type {import('./secrets').Secret[]} */ this.secrets = [];
-    /** Of these, by `secrets.` and the name. @type {Map<string, import('./host').Place | null>} */ this.places = new Map();
+    /** Of these, by `secrets.` and the name, and `envFile.` and the path. @type {Map<string, import('./host').Place | null>} */ this.places = new Map();
     /** The procfile that runs now. @type {{baseDir: string | null, file: string | null}} */
     this.current = { baseDir: null, file: null };
     this.clusters = 0;
@@ -464,7 +464,7 @@ class Reconciler {
   envFile(given) {
     if (given.length === 0) return this.envFiles.map((file) => file.path);
     const { baseDir } = this.current;
-    if (baseDir !== null) this.envFiles = require('./env-file').add(this.envFiles, given, baseDir, 'pandora.envFile()');
+    if (baseDir !== null) this.envFiles = require('./env-file').add(this.envFiles, given, baseDir, 'pandora.envFile()', (member) => this.mark(this, member));
     return undefined;
   }
 
@@ -472,7 +472,8 @@ class Reconciler {
   envFileOf(process, given) {
     const { baseDir } = this.current;
     if (baseDir === null) return;
-    process.envFiles = require('./env-file').add(process.envFiles || [], given, baseDir, `process "${process.processName}": envFile`);
+    process.envFiles = require('./env-file').add(process.envFiles || [], given, baseDir, `process "${process.processName}": envFile`,
+      (member) => this.mark(process, member));
     this.mark(process, 'envFile');
   }
 

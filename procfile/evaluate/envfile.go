@@ -3,6 +3,7 @@ package evaluate
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/pandora-go/pandora/internal/envfile"
@@ -25,7 +26,8 @@ func (e *evaluation) layer() error {
 	e.layered = files
 	set, err := envfile.Load(envSources(files), e.env)
 	if err != nil {
-		return e.badFile(err)
+		// Before the first pass nothing but the flags has named any.
+		return namedBy(e.badFile(err), &procfile.Application{}, "")
 	}
 	for _, v := range set.Variables {
 		if _, given := e.env[v.Name]; !given {
@@ -50,6 +52,29 @@ func (e *evaluation) badFile(err error) error {
 	failed := &Error{Procfile: e.procfile(), Engine: EngineGoja, Kind: KindEnvFile, Message: err.Error()}
 	if file, ok := errors.AsType[*envfile.Error](err); ok {
 		failed.Path, failed.Line, failed.Column, failed.Message = file.Path, file.Line, file.Column, "environment variables: "+file.Message
+		failed.missing = errors.Is(err, fs.ErrNotExist)
+	}
+	return failed
+}
+
+// namedBy adds to the error of a file of environment variables who names it; process is that whose file it is, "" for one
+// of all. What is wrong inside of a file has its own place.
+func namedBy(err error, app *procfile.Application, process string) error {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || failed.Kind != KindEnvFile || failed.Line != 0 || failed.Path == "" {
+		return err
+	}
+	by, optional := "--env-file", "name it with --env-file-if-exists"
+	place, known := app.Place(procfile.OfProcess, process, "envFile."+failed.Path)
+	if !known {
+		place, known = app.Place(procfile.OfApplication, "", "envFile."+failed.Path)
+	}
+	if known {
+		by, optional = "envFile() at "+place.String(), "say { optional: true } behind its path"
+	}
+	failed.Hint = by + " names it"
+	if failed.missing {
+		failed.Hint += "; create it, or " + optional
 	}
 	return failed
 }
@@ -72,7 +97,7 @@ func (e *evaluation) settled(ctx context.Context, result *Result) (*Result, erro
 		}
 		next, err := prepare(o)
 		if err != nil {
-			return nil, err
+			return nil, namedBy(err, result.App, "")
 		}
 		next.warm, next.processFile, next.deadline = e.warm, e.processFile, e.deadline
 		engine, found, err := next.ask(ctx)
@@ -91,7 +116,7 @@ func (e *evaluation) settled(ctx context.Context, result *Result) (*Result, erro
 		}
 		set, err := envfile.Load(envSources(files), e.env)
 		if err != nil {
-			return nil, e.badFile(err)
+			return nil, namedBy(e.badFile(err), result.App, result.App.Processes[i].ProcessName)
 		}
 		result.App.Warnings = append(result.App.Warnings, newOnes(result.App.Warnings, set.Warnings)...)
 	}

@@ -2,7 +2,9 @@ package evaluate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -51,6 +53,9 @@ type Error struct {
 	Excerpt, Stack string
 	// Hint says what to do; "" when the message does.
 	Hint string
+
+	// missing is true for a file of environment variables that is not there.
+	missing bool
 }
 
 // Error returns the place, the message, the excerpt and the hint, on several lines.
@@ -122,7 +127,7 @@ func (e *evaluation) reachable() error {
 		switch {
 		case err != nil:
 			target, _ := os.Readlink(path)
-			failed.Message = fmt.Sprintf("the link to %q cannot be followed: %v", target, err)
+			failed.Message = fmt.Sprintf("the link to %q cannot be followed: %v", target, bare(err))
 		case info.IsDir():
 			failed.Message = "it is a folder, expected a file"
 		default:
@@ -131,6 +136,14 @@ func (e *evaluation) reachable() error {
 		return failed
 	}
 	return nil
+}
+
+// bare is an error of the file system without the operation and the path, which the message around it tells.
+func bare(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // advise fills in what to do about a failure whose message does not tell.
@@ -144,6 +157,12 @@ func (e *Error) advise() {
 		e.Hint = "a procfile only describes processes: leave loading of data to the application itself"
 	case e.Kind == KindExit && e.Code != "":
 		e.Hint = "a procfile must return: leave process.exit() to the application itself"
+	case e.Code == "ERR_INVALID_PACKAGE_CONFIG" || strings.Contains(e.Message, "Error parsing /"):
+		e.Hint = "mend that package.json; Node reads it as well"
+	case strings.HasPrefix(e.Message, "SyntaxError: TypeScript options: "):
+		e.Hint = "mend that file; TypeScript reads it as well"
+	case e.Code == "EACCES":
+		e.Hint = "give this user the right to it"
 	case e.Kind == KindLoad:
 		e.Hint = "check the path, or run `npm install` in the application's folder"
 	case e.Code == "ERR_REQUIRE_ESM", e.Kind == KindSyntax && esmSyntax().MatchString(e.Message):

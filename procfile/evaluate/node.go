@@ -62,7 +62,7 @@ func (e *evaluation) node(ctx context.Context) (answer, error) {
 	if dir == "" {
 		root, err := os.MkdirTemp("", "pandora-js-")
 		if err != nil {
-			return answer{}, fmt.Errorf("evaluate application %q: %w", e.AppName, err)
+			return answer{}, fmt.Errorf("evaluate application %q: make a folder for what Node runs in %s, which TMPDIR says: %w", e.AppName, os.TempDir(), bare(err))
 		}
 		defer os.RemoveAll(root)
 		if dir, err = js.Install(root); err != nil {
@@ -136,7 +136,7 @@ func (e *evaluation) probe(ctx context.Context, node, dir string) (answer, error
 // cannotRun describes a Node program that does not start.
 func (e *evaluation) cannotRun(node, reason string) *Error {
 	if _, err := os.Stat(e.Dir); err != nil {
-		return &Error{Procfile: e.Dir, Engine: EngineNode, Kind: KindLoad, Message: "the application's folder is gone: " + err.Error()}
+		return &Error{Procfile: e.Dir, Engine: EngineNode, Kind: KindLoad, Message: "the application's folder is gone", Hint: "bring it back, or name another one"}
 	}
 	return &Error{
 		Procfile: e.procfile(), Engine: EngineNode, Kind: KindNoNode, Message: fmt.Sprintf("cannot run Node: %s: %s", node, reason),

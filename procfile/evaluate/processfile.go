@@ -40,7 +40,7 @@ func EvaluateProcessFile(ctx context.Context, o Options, file string) (*ProcessF
 		return nil, err
 	}
 	if info, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("read process file: %w", err)
+		return nil, fmt.Errorf("read process file %s: %w", file, bare(err))
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read process file %s: it is no regular file", file)
 	}
