@@ -7,12 +7,18 @@ import (
 	"github.com/dop251/goja"
 )
 
-// script is the native behind vm.Script: (source, file name) → a function that runs it as a script of the only realm.
+// script is the native behind vm.Script: (source, file name, how many lines of the file stand before it) → a function that
+// runs it as a script of the only realm.
 func (r *Runtime) script(call goja.FunctionCall) goja.Value {
 	name := call.Argument(1).String()
 	program, err := goja.Compile(name, call.Argument(0).String(), false)
 	if err != nil {
-		r.throw(syntax(name, err))
+		failed := syntax(name, err)
+		if offset := int(call.Argument(2).ToInteger()); offset != 0 && failed.Line > 0 {
+			failed.Line, failed.Excerpt = max(failed.Line+offset, 1), ""
+			failed.quote()
+		}
+		r.throw(failed)
 	}
 	return r.vm.ToValue(func(goja.FunctionCall) goja.Value {
 		value, err := r.vm.RunProgram(program)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 )
 
 // Decode reads a graph from JSON and validates it. It is strict: an unknown field, a missing or ill-typed one, or
@@ -17,10 +19,7 @@ func Decode(data []byte) (*Application, error) {
 	decoder.DisallowUnknownFields()
 	app := new(Application)
 	if err := decoder.Decode(app); err != nil {
-		if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
-			return nil, &Error{Path: typed.Field, Message: fmt.Sprintf("expected %s, got %s", typed.Type, typed.Value)}
-		}
-		return nil, fmt.Errorf("decode application graph: %w", err)
+		return nil, undecoded(err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, errors.New("decode application graph: there is data after the record")
@@ -30,6 +29,47 @@ func Decode(data []byte) (*Application, error) {
 		return nil, err
 	}
 	return app, nil
+}
+
+// undecoded says what is wrong with a graph in the words of who keeps it, and not of the library.
+func undecoded(err error) error {
+	typed, isType := errors.AsType[*json.UnmarshalTypeError](err)
+	broken, isSyntax := errors.AsType[*json.SyntaxError](err)
+	unknown, isUnknown := strings.CutPrefix(err.Error(), "json: unknown field ") // it has no type
+	switch {
+	case isType && typed.Field != "":
+		return &Error{Path: typed.Field, Message: fmt.Sprintf("expected %s, got %s", wanted(typed.Type), typed.Value)}
+	case isType:
+		return fmt.Errorf("decode application graph: expected an object, got %s", typed.Value)
+	case isUnknown:
+		return fmt.Errorf("decode application graph: it has the field %s, which this pandora does not know; a newer one may have written it", unknown)
+	case errors.Is(err, io.EOF):
+		return errors.New("decode application graph: there is nothing in it, expected an object in JSON")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("decode application graph: it ends in the middle, as if it had not been written to its end")
+	case isSyntax:
+		return fmt.Errorf("decode application graph: it is no JSON from its character %d on", broken.Offset)
+	}
+	return fmt.Errorf("decode application graph: %w", err)
+}
+
+// wanted names what JSON has for a type.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	}
+	return "an object"
 }
 
 // fill replaces absent lists and maps by empty ones.

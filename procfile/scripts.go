@@ -3,6 +3,7 @@ package procfile
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // MaxScripts bounds the indicators, the reporters and the hooks of one application, each.
@@ -147,7 +148,7 @@ func (v *validator) scripts() {
 		case i.Scripted && i.Type != "":
 			v.fail(path+".type", "expected none for a scripted indicator, got %q", i.Type)
 		case !i.Scripted && !slices.Contains(IndicatorTypes(), i.Type):
-			v.fail(path+".type", "expected one of %q, got %q", IndicatorTypes(), i.Type)
+			v.fail(path+".type", "expected one of %s, got %q", strings.Join(IndicatorTypes(), ", "), i.Type)
 		case !i.Scripted && i.Group != "health":
 			v.fail(path+".group", `expected "health" for a built-in indicator, got %q`, i.Group)
 		case i.IntervalMs < 1 || i.TimeoutMs < 1:
@@ -167,7 +168,7 @@ func (v *validator) scripts() {
 	}
 	for n, h := range a.Hooks {
 		if !slices.Contains(HookEvents(), h.Event) {
-			v.fail(fmt.Sprintf("hooks[%d].event", n), "expected one of %q, got %q", HookEvents(), h.Event)
+			v.fail(fmt.Sprintf("hooks[%d].event", n), "expected one of %s, got %q", strings.Join(HookEvents(), ", "), h.Event)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (v *validator) services(list string, services []Service) {
 			v.text(fmt.Sprintf("%s.dependencies[%d]", path, j), name)
 		}
 		if !slices.Contains(kinds, s.Entry.Kind) {
-			v.fail(path+".entry.kind", "expected one of %q, got %q", kinds, s.Entry.Kind)
+			v.fail(path+".entry.kind", "expected one of %s, got %q", strings.Trim(fmt.Sprint(kinds), "[]"), s.Entry.Kind)
 		}
 		if (s.Entry.Kind == EntryPath) != (s.Entry.Path != "") {
 			v.fail(path+".entry.path", "expected a path exactly for the kind %q, got %q for %q", EntryPath, s.Entry.Path, s.Entry.Kind)

@@ -70,7 +70,7 @@ function makeVM() {
     },
     constructible: {
       Script(source, options) {
-        scripts.set(this, native.script(String(source), nameOf(options)));
+        scripts.set(this, native.script(String(source), nameOf(options), (options && options.lineOffset) || 0));
       },
     },
     methods: { Script: { runInThisContext() { return scripts.get(this)(); } } },

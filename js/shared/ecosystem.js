@@ -76,8 +76,19 @@ function expression(file, text) {
   try {
     return JSON.parse(text);
   } catch {
+    if (text.trim() === '') throw problem('PANDORA_PM2', `${file} is empty, expected an object like { apps: [{ name, script }] }`);
     const { Script } = require('vm');
-    return new Script(`(${text}\n)`, { filename: file }).runInThisContext();
+    // The parentheses are ours, and stand on lines that do not count.
+    const options = { filename: file, lineOffset: -1 };
+    try {
+      return new Script(`(\n${text}\n)`, options).runInThisContext();
+    } catch (error) {
+      // Who forgot to close something is told of the end of the file, and not of our parenthesis.
+      if (!(error instanceof SyntaxError) || !/Unexpected token '?\)/.test(error.message)) throw error;
+      // Throws, or the file itself has closed ours.
+      void new Script(`(\n${text.trimEnd()}`, options);
+      throw problem('PANDORA_PM2', `${file} closes a parenthesis that it has not opened`);
+    }
   }
 }
 

@@ -55,7 +55,11 @@ func (c *converter) convert(index int, fields *object) error {
 	}
 	a.group = c.places.app(index, c.count, func(i int) bool { return c.twins[i] }, text(own), script)
 	if script == "" {
-		return &Error{Place: a.place("script"), App: a.name, Message: "it has no script, expected a path such as './app.js'"}
+		place := a.place("script")
+		if place.Line == 0 {
+			place = a.place("name")
+		}
+		return &Error{Place: place, App: a.name, Message: "it has no script, expected a path such as './app.js'"}
 	}
 	a.rename()
 	if err := a.run(script); err != nil {
@@ -164,7 +168,7 @@ func (a *app) instances() {
 	switch {
 	case count > 1024:
 		a.scale = "1024"
-		a.find("instances", fmt.Sprintf("is %v, more than there may be", count), "there are 1024", false)
+		a.find("instances", "is "+shown(value)+", more than there may be", "there are 1024", false)
 	case count >= 1:
 		a.scale = fmt.Sprint(int(count))
 	case count == 0:
