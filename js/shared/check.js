@@ -162,7 +162,7 @@ function envStrings(env, process, warn) {
     const value = throughJSON(env[name]);
     if (value === undefined) continue;
     if (name === '' || name.includes('=') || name.includes('\0')) {
-      throw problem('PANDORA_ENV', `process "${process}": env has the impossible variable name ${show(name)}`);
+      throw problem('PANDORA_ENV', `process "${process}": env has the impossible variable name ${show(name)}; a name is not empty, and has no = and no NUL in it`);
     }
     if (typeof value === 'object' && value !== null) {
       warn(`process "${process}": env ${name} is ${show(value)}; the process sees it as the string ${show(String(value))}`);

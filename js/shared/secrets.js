@@ -97,7 +97,7 @@ function add(known, given, baseDir, what) {
   }
   const added = Object.keys(given).map((name) => {
     if (name === '' || name.includes('=') || name.includes('\0')) {
-      throw problem(`${what} has the impossible variable name ${check.show(name)}`);
+      throw problem(`${what} has the impossible variable name ${check.show(name)}; a name is not empty, and has no = and no NUL in it`);
     }
     return secret(name, given[name], baseDir, `${what}: ${name}`);
   });

@@ -192,7 +192,7 @@ func (a *app) environment() {
 		g := a.group.at(from)
 		for _, key := range fields.keys {
 			if key == "" || strings.ContainsAny(key, "=\x00") {
-				a.find(from, "has the impossible variable name "+shown(key), "", false)
+				a.find(from, "has the impossible variable name "+shown(key), "a name is not empty, and has no = and no NUL in it", false)
 				continue
 			}
 			a.env.set(key, strings.ReplaceAll(text(fields.values[key]), "\x00", ""))
