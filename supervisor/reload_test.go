@@ -243,7 +243,7 @@ func TestOneProcess(t *testing.T) {
 		if shape(s, 1) != "0.4:running 1.4:running" || shape(s, 0) != "0.2:running" {
 			t.Errorf("afterwards: %s, %s", shape(s, 1), shape(s, 0))
 		}
-		if _, err := s.Submit(Request{Kind: OpReload, Process: "x"}); err == nil || !strings.Contains(err.Error(), `it has ["a" "b"]`) {
+		if _, err := s.Submit(Request{Kind: OpReload, Process: "x"}); err == nil || !strings.Contains(err.Error(), "only a, b") {
 			t.Errorf("an unknown process: %v", err)
 		}
 		if _, err := s.Submit(Request{Kind: OpStart, Process: "a"}); err == nil {

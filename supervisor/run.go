@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,12 @@ var (
 	// ErrClosed: Run has ended.
 	ErrClosed = errors.New("the supervisor has ended")
 )
+
+// UnknownError says that an operation is about a process or worker that the application does not have.
+type UnknownError string
+
+// Error is the text.
+func (e UnknownError) Error() string { return string(e) }
 
 // Supervisor runs one application. New makes one; it does nothing before Run.
 type Supervisor struct {
@@ -312,14 +319,14 @@ func (s *Supervisor) checkProcess(r Request) error {
 		for i, known := range s.app.roles {
 			names[i] = known.process.ProcessName
 		}
-		return fmt.Errorf("%s: application %q has no process %q; it has %q", r.Kind, s.app.plan.App.AppName, r.Process, names)
+		return UnknownError(fmt.Sprintf("application %q has no process %q, only %s", s.app.plan.App.AppName, r.Process, strings.Join(names, ", ")))
 	case r.Kind == OpStart && !role.stopped:
 		return fmt.Errorf("process %q: %w", r.Process, ErrRunning)
 	case r.Worker == nil:
 	case role.stopped:
 		return fmt.Errorf("%s: process %q was stopped on its own: %w", r.Kind, r.Process, ErrNotRunning)
 	case *r.Worker < 0 || *r.Worker >= len(role.slots):
-		return fmt.Errorf("%s: process %q of application %q has no worker %d; it has %d, from 0", r.Kind, r.Process, s.app.plan.App.AppName, *r.Worker, len(role.slots))
+		return UnknownError(fmt.Sprintf("process %q of application %q has no worker %d; it has %d, from 0", r.Process, s.app.plan.App.AppName, *r.Worker, len(role.slots)))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type variableReport struct {
 // configOf runs the verb config show of one application.
 func (c *cli) configOf(ctx context.Context, name string, f *format, flags configFlags) error {
 	if err := state.ValidName(name); err != nil {
-		return usageError(err)
+		return nameError(err)
 	}
 	home, err := state.Locate(c.getenv)
 	if err != nil {

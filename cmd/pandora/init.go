@@ -126,11 +126,11 @@ func initTarget(argument string, flags *initFlags) (dir string, err error) {
 		path = filepath.Join(cwd, path)
 	}
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", &failure{code: exitNotFound, err: fmt.Errorf("init: there is no folder or file %q; make it first, or run init in the project's folder", argument)}
+	if missing(err) {
+		return "", &failure{code: exitNotFound, err: fmt.Errorf("init: there is no folder or file %s%s; make it first, or run init in the project's folder", shorten(argument), whyMissing(err))}
 	}
 	if err != nil {
-		return "", fmt.Errorf("init: %w", err)
+		return "", fmt.Errorf("init: look at %s: %w", shorten(argument), bare(err))
 	}
 	if info.IsDir() {
 		return path, nil
@@ -262,7 +262,7 @@ func (c *cli) writePlan(dir string, facts scaffold.Facts, plan scaffold.Plan, fl
 	if flags.scripts {
 		data, err := os.ReadFile(manifest)
 		if err != nil {
-			return fmt.Errorf("init: add scripts: %w; run [ npm init -y ] first, or leave --scripts away", err)
+			return fmt.Errorf("init: add scripts to %s: %w; run [ npm init -y ] first, or leave --scripts away", manifest, bare(err))
 		}
 		var kept []scaffold.Script
 		if changed, kept, err = scaffold.AddScripts(data, scaffold.Scripts(), flags.force); err != nil {
@@ -304,12 +304,12 @@ func initWriteError(err error) error {
 func createFile(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return fmt.Errorf("write program: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	_, err = io.WriteString(f, text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(path) // half a file
-		return fmt.Errorf("write program: %w", err)
+		return fmt.Errorf("write %s: %w", path, bare(err))
 	}
 	return nil
 }

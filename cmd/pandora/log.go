@@ -124,10 +124,13 @@ func (c *cli) logOne(ctx context.Context, home state.Home, args []string, flags 
 		}
 	}
 	filter.daemon = app == ""
-	c.warnOfUnknownProcess(home, app, filter.process)
+	unknown := c.unknownProcess(home, app, filter.process)
+	if unknown != nil && flags.follow {
+		c.warn("%s", unknown)
+	}
 	reader, err := rotate.OpenReader(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return noLog(path)
+		return noLog(home, path, app)
 	}
 	if err != nil {
 		return err
@@ -139,7 +142,11 @@ func (c *cli) logOne(ctx context.Context, home state.Home, args []string, flags 
 		return fmt.Errorf("print log %q: %w", path, err)
 	}
 	if !flags.follow {
-		return nil
+		if unknown != nil && out.printed {
+			c.warn("%s", unknown)
+			return nil
+		}
+		return unknown
 	}
 	if err := p.follow(ctx); err != nil {
 		return fmt.Errorf("print log %q: %w", path, err)
@@ -147,27 +154,36 @@ func (c *cli) logOne(ctx context.Context, home state.Home, args []string, flags 
 	return nil
 }
 
-// noLog is the error for a log file that does not exist.
-func noLog(path string) error {
-	return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist!", path)}
+// noLog is the error for a log file that does not exist, of an application or of the daemon; the first sentence is the
+// original's.
+func noLog(home state.Home, path, app string) error {
+	next := "[ pandora list ] shows the applications"
+	if app == "" {
+		next = "a daemon makes it when it starts; PANDORA_DIR says where it is looked for"
+	} else if _, err := home.ReadRecord(app); err == nil {
+		next = fmt.Sprintf("%s has written nothing yet; [ pandora start %s ] starts it", app, app)
+	}
+	return &failure{code: exitNotFound, err: fmt.Errorf("Log file %s doesn't exist! %s", path, next)}
 }
 
-// warnOfUnknownProcess tells of a name that no process has. There may be lines of it all the same: of one that was removed.
-func (c *cli) warnOfUnknownProcess(home state.Home, app, process string) {
+// unknownProcess is the error for a name that no process has; nil where that is not known. There may be lines of it all
+// the same: of one that was removed.
+func (c *cli) unknownProcess(home state.Home, app, process string) error {
 	if app == "" || process == "" {
-		return
+		return nil
 	}
 	record, err := home.ReadRecord(app)
 	if err != nil {
-		return
+		return nil
 	}
 	names := make([]string, len(record.App.Processes))
 	for i, p := range record.App.Processes {
 		names[i] = p.ProcessName
 	}
-	if !slices.Contains(names, process) {
-		c.warn("%s has no process %q, only %s", app, process, strings.Join(names, ", "))
+	if slices.Contains(names, process) {
+		return nil
 	}
+	return &failure{code: exitNotFound, err: fmt.Errorf("%s has no process %q, only %s", app, process, strings.Join(names, ", "))}
 }
 
 // partOfLog turns app/process and app/process/worker into the name of the application and --process.

@@ -190,6 +190,8 @@ type logPrinter struct {
 	prefix bool
 	// several says that the lines are of several applications: the prefix names the application, too.
 	several bool
+	// printed is true once there was a line.
+	printed bool
 	colours map[string]string
 }
 
@@ -210,6 +212,7 @@ type logLine struct {
 
 // print writes one line of an application; of the daemon where app is "".
 func (p *logPrinter) print(app string, line rotate.Line) error {
+	p.printed = true
 	if p.json {
 		return p.printJSON(app, line)
 	}

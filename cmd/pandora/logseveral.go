@@ -59,7 +59,8 @@ func (c *cli) logSeveral(ctx context.Context, home state.Home, all []logSource, 
 	if len(selectors) == 1 && len(absent) == 1 {
 		return absent[0]
 	}
-	if err := c.checkLogs(chosen, flags, filter); err != nil {
+	known, err := c.checkLogs(chosen, flags, filter)
+	if err != nil {
 		return err
 	}
 	m := &mergedLogs{cli: c, out: newLogPrinter(c, flags.json, true)}
@@ -81,19 +82,24 @@ func (c *cli) logSeveral(ctx context.Context, home state.Home, all []logSource, 
 	if err != nil {
 		return fmt.Errorf("print logs: %w", err)
 	}
+	if !known && !m.out.printed && !flags.follow && len(m.failures) == 0 {
+		return &failure{code: exitNotFound, err: errors.New("there is no such process"), told: true}
+	}
 	done := len(slices.DeleteFunc(slices.Clone(m.reads), func(r *mergedLog) bool { return r.failed }))
 	return c.together(ctx, "printed", done, m.failures)
 }
 
 // checkLogs refuses what makes no sense for any of the applications, and warns of what does not for one that is named.
-func (c *cli) checkLogs(chosen []logSource, flags logFlags, filter *logFilter) error {
-	splits, known := len(chosen) == 0, len(chosen) == 0 || filter.process == ""
+// known is false when none of them has the process of --process.
+func (c *cli) checkLogs(chosen []logSource, flags logFlags, filter *logFilter) (known bool, err error) {
+	splits := len(chosen) == 0
+	known = splits || filter.process == ""
 	for _, s := range chosen {
 		splits = splits || s.splits()
 		known = known || s.record == nil || slices.Contains(s.processes(), filter.process)
 		for _, part := range s.parts {
 			if flags.process != "" {
-				return usageError(fmt.Errorf("print the log of %q: --process %q says it twice", part, flags.process))
+				return false, usageError(fmt.Errorf("print the log of %q: --process %q says it twice", part, flags.process))
 			}
 			if s.named && s.record != nil && len(matching(s.processes(), part.process)) == 0 {
 				c.warn("%s has no process %q, only %s", s.app, part.process, strings.Join(s.processes(), ", "))
@@ -101,7 +107,7 @@ func (c *cli) checkLogs(chosen []logSource, flags logFlags, filter *logFilter) e
 		}
 	}
 	if flags.err && !splits {
-		return usageError(errors.New("--err: every process of these applications writes standard output and error to one file; " +
+		return false, usageError(errors.New("--err: every process of these applications writes standard output and error to one file; " +
 			"set .stdio('split') on a process in the procfile and reload, then its errors can be told apart"))
 	}
 	for _, s := range chosen {
@@ -112,7 +118,7 @@ func (c *cli) checkLogs(chosen []logSource, flags logFlags, filter *logFilter) e
 	if !known {
 		c.warn("none of these applications has a process %q", filter.process)
 	}
-	return nil
+	return known, nil
 }
 
 // open opens the logs. Where only a pattern has found an application, it may have none yet.
@@ -126,7 +132,7 @@ func (m *mergedLogs) open(home state.Home, chosen []logSource, filter logFilter)
 		reader, err := rotate.OpenReader(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			m.fail(noLog(path))
+			m.fail(noLog(home, path, s.app))
 		case err != nil:
 			m.fail(fmt.Errorf("print the log of %s: %w", s.app, err))
 		default:

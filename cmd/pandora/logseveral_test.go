@@ -192,7 +192,7 @@ func TestLogsThatAreNotThere(t *testing.T) {
 		{"shop/x*", exitNotFound, 0, `no process matches "shop/x*"`},
 		{"shop/x* gone", exitPartly, 3, `no process matches "shop/x*"`},
 		{"shop/wbe gone", exitOK, 3, `warning: shop has no process "wbe", only web, api`},
-		{"shop shop-b --process wbe", exitOK, 0, `warning: none of these applications has a process "wbe"`},
+		{"shop shop-b --process wbe", exitNotFound, 0, `warning: none of these applications has a process "wbe"`},
 		{"shop shop-b --err", exitOK, 1, "warning: every process of shop writes"},
 		{"shop new --err", exitUsage, 0, "every process of these applications writes"},
 		{"new*", exitOK, 0, "no application has a log yet"},

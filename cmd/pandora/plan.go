@@ -93,7 +93,7 @@ func (c *cli) planOf(ctx context.Context, argument string, flags appFlags) (*pla
 	if err != nil {
 		return nil, nil, err
 	}
-	t, options, record, err := c.planTarget(ctx, home, argument, flags)
+	t, options, record, err := c.planTarget(ctx, home, argument, &flags)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,14 +141,19 @@ func asStarted(options *evaluate.Options, record *state.Record, flags appFlags) 
 }
 
 // planTarget finds the application that argument means, and how it is evaluated in this shell: a recorded one of that name,
-// unless it looks like a path, else the one in that folder or file. The record is nil when there is none.
-func (c *cli) planTarget(ctx context.Context, home state.Home, argument string, flags appFlags) (target, evaluate.Options, *state.Record, error) {
+// unless it looks like a path, else the one in that folder or file. The record is nil when there is none. A first word of
+// --env that start takes for an environment of a process file is taken out of the flags.
+func (c *cli) planTarget(ctx context.Context, home state.Home, argument string, flags *appFlags) (target, evaluate.Options, *state.Record, error) {
 	if argument != "" && flags.name == "" && argument != "." && argument != ".." && !strings.ContainsRune(argument, os.PathSeparator) {
 		if record, err := home.ReadRecord(argument); err == nil {
-			t := target{Dir: record.AppDir, Name: argument}
+			t, wanted := target{Dir: record.AppDir, Name: argument}, *record
+			wanted.App = *record.App.Clone() // it is compared with what the record says
+			if err := flags.overRecord(&wanted); err != nil {
+				return t, evaluate.Options{}, nil, err
+			}
 			options, err := flags.options(t)
 			options.Env = withoutWorkerMarks(c.environ)
-			if source := sourceOfRecord(record); source != nil && err == nil {
+			if source := sourceOfRecord(&wanted); source != nil && err == nil {
 				err = procfileError(ctx, generate(ctx, source, &options))
 			}
 			return t, options, record, err

@@ -74,6 +74,9 @@ func GuardHandler(cfg GuardConfig) http.Handler {
 			return nil, err
 		}
 		op, err := s.Submit(request)
+		if unknown, ok := errors.AsType[supervisor.UnknownError](err); ok {
+			return nil, &Error{Code: CodeNotFound, Message: unknown.Error()}
+		}
 		if err != nil {
 			return nil, &Error{Code: CodeRefused, Message: err.Error()}
 		}
