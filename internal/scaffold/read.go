@@ -133,23 +133,31 @@ func textsOf(value json.RawMessage) map[string]string {
 	return texts
 }
 
+// bare is an error of the file system without the operation and the path, which the message around it tells already.
+func bare(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
 // read is the content of a regular file of some size at most.
 func (r *reader) read(name string) ([]byte, error) {
 	info, err := fs.Stat(r.folder, name)
 	if err != nil {
-		return nil, err
+		return nil, bare(err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would be waited for
-		return nil, fmt.Errorf("%s is no regular file", name)
+		return nil, errors.New("it is no regular file")
 	}
 	file, err := r.folder.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, bare(err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
+		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	}
 	return data, err
 }

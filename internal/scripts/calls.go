@@ -8,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 )
@@ -93,7 +96,7 @@ func askHTTP(ctx context.Context, arg json.RawMessage) (any, error) {
 		BodyBase64 []byte
 	}{Method: http.MethodGet}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.http expects (url, { method, headers, body, timeoutMs, redirect }): %w", err)
+		return nil, unexpected("check.http expects (url, { method, headers, body, timeoutMs, redirect })", err)
 	}
 	content := []byte(q.Body)
 	if q.Raw {
@@ -127,6 +130,9 @@ func askHTTP(ctx context.Context, arg json.RawMessage) (any, error) {
 	}}
 	begun := time.Now()
 	response, err := client.Do(request)
+	if err != nil && !q.Raw { // http.request and fetch make an error of Node's of the library's words
+		err = fmt.Errorf("ask %s: %w", request.URL.Redacted(), plain(err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("check.http: %w", err)
 	}
@@ -162,7 +168,7 @@ func askTCP(ctx context.Context, arg json.RawMessage) (any, error) {
 		Read         bool
 	}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.tcp expects (target, { send, read, timeoutMs }): %w", err)
+		return nil, unexpected("check.tcp expects (target, { send, read, timeoutMs })", err)
 	}
 	network, address := "tcp", q.Target
 	switch {
@@ -175,20 +181,20 @@ func askTCP(ctx context.Context, arg json.RawMessage) (any, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, fmt.Errorf("check.tcp: %w", err)
+		return nil, fmt.Errorf("check.tcp: connect to %s: %w", address, plain(err))
 	}
 	defer conn.Close()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}
 	if _, err := io.WriteString(conn, q.Send); err != nil {
-		return nil, fmt.Errorf("check.tcp %s: %w", address, err)
+		return nil, fmt.Errorf("check.tcp %s: %w", address, plain(err))
 	}
 	line := ""
 	if q.Read {
 		line, err = bufio.NewReader(io.LimitReader(conn, maxBody)).ReadString('\n')
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-			return nil, fmt.Errorf("check.tcp %s: %w", address, err)
+			return nil, fmt.Errorf("check.tcp %s: %w", address, plain(err))
 		}
 	}
 	return map[string]any{"tookMs": milliseconds(begun), "data": text([]byte(line))}, nil
@@ -197,7 +203,7 @@ func askTCP(ctx context.Context, arg json.RawMessage) (any, error) {
 func askDNS(ctx context.Context, arg json.RawMessage) (any, error) {
 	q := struct{ Name, Type string }{Type: "A"}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.dns expects (name, { type, timeoutMs }): %w", err)
+		return nil, unexpected("check.dns expects (name, { type, timeoutMs })", err)
 	}
 	r := net.DefaultResolver
 	switch strings.ToUpper(q.Type) {
@@ -243,7 +249,7 @@ func (h *host) askFile(arg json.RawMessage) (any, error) {
 		Stat bool
 	}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.file expects (path, { stat }): %w", err)
+		return nil, unexpected("check.file expects (path, { stat })", err)
 	}
 	path := q.Path
 	if !filepath.IsAbs(path) {
@@ -251,7 +257,7 @@ func (h *host) askFile(arg json.RawMessage) (any, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("check.file: %w", err)
+		return nil, fmt.Errorf("check.file: %s: %w", path, plain(err))
 	}
 	answer := map[string]any{
 		"text": "", "size": info.Size(), "mtimeMs": float64(info.ModTime().UnixMicro()) / 1000, "isDirectory": info.IsDir(),
@@ -264,7 +270,7 @@ func (h *host) askFile(arg json.RawMessage) (any, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("check.file: %w", err)
+		return nil, fmt.Errorf("check.file: %s: %w", path, plain(err))
 	}
 	defer f.Close()
 	data, err := bounded(f, path)
@@ -290,7 +296,7 @@ func (h *host) askExec(ctx context.Context, arg json.RawMessage) (any, error) {
 		Args    []string
 	}
 	if err := json.Unmarshal(arg, &q); err != nil {
-		return nil, fmt.Errorf("check.exec expects (command, args, { timeoutMs }): %w", err)
+		return nil, unexpected("check.exec expects (command, args, { timeoutMs })", err)
 	}
 	if !h.spec.Exec {
 		return nil, fmt.Errorf("check.exec %q: scripts may not run programs; allow it with scripts: { exec: true } in the global configuration", q.Command)
@@ -307,7 +313,7 @@ func (h *host) askExec(ctx context.Context, arg json.RawMessage) (any, error) {
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return nil, fmt.Errorf("check.exec: %w", err)
+		return nil, fmt.Errorf("check.exec: run %q: %w", q.Command, plain(err))
 	}
 	return map[string]any{"code": cmd.ProcessState.ExitCode(), "stdout": text(stdout.Bytes()), "stderr": text(stderr.Bytes())}, nil
 }
@@ -321,4 +327,44 @@ func (h *host) askDaemon(ctx context.Context, what string, arg json.RawMessage) 
 		return nil, fmt.Errorf("check.%s: the daemon has not answered in time", what)
 	}
 	return value, err
+}
+
+// unexpected is the error for arguments that are not those that a call takes; the words of the JSON library are for
+// programmers.
+func unexpected(expected string, err error) error {
+	bad, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: %w", expected, err)
+	case bad.Field == "":
+		return fmt.Errorf("%s; it was given another %s", expected, bad.Value)
+	}
+	return fmt.Errorf("%s; its %s is of type %s", expected, strings.ToLower(bad.Field), bad.Value)
+}
+
+// plain is an error without the call, the addresses and the paths, which the message around it tells already. What has
+// timed out stays known as such.
+func plain(err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	if connection, ok := errors.AsType[*net.OpError](err); ok {
+		err = connection.Err
+	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
+		return fmt.Errorf("no such host: the name %q is not known", name.Name)
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection was closed before an answer; see the server's log")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w; nothing listens there", err)
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -71,11 +72,7 @@ func (p *poster) post(ctx context.Context, contentType string, body []byte) ([]b
 	}
 	response, err := p.client.Do(request)
 	if err != nil {
-		// The address may hold a secret; the host does not.
-		if inner, ok := errors.AsType[*url.Error](err); ok {
-			err = inner.Err
-		}
-		return nil, fmt.Errorf("post to %s: %w", request.URL.Host, err)
+		return nil, fmt.Errorf("post to %s: %w", request.URL.Host, plain(err))
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -83,10 +80,35 @@ func (p *poster) post(ctx context.Context, contentType string, body []byte) ([]b
 		return answer, nil // it has arrived, whatever becomes of the answer
 	}
 	if err != nil {
-		return nil, fmt.Errorf("post to %s: status %d: %w", request.URL.Host, response.StatusCode, err)
+		return nil, fmt.Errorf("post to %s: status %d: %w", request.URL.Host, response.StatusCode, plain(err))
 	}
 	return nil, refused(request.URL.Host, response, answer)
 }
+
+// plain is an error of a connection without the request, whose address may hold a secret, and without the library's words.
+func plain(err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return unanswered{}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection was closed before an answer; see the receiver's log")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w; nothing listens there", syscall.ECONNREFUSED)
+	}
+	return err
+}
+
+// unanswered is a context.DeadlineExceeded in words for users.
+type unanswered struct{}
+
+// Error says what has not come.
+func (unanswered) Error() string { return "it does not answer in time" }
+
+// Unwrap returns what it is.
+func (unanswered) Unwrap() error { return context.DeadlineExceeded }
 
 // refused is the error for an answer that is none of success. Only what may get better is tried again.
 func refused(host string, response *http.Response, answer []byte) error {
