@@ -189,9 +189,9 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	if s == nil {
 		return nil, errors.New("spawn before Begin")
 	}
-	dir, err := filepath.EvalSymlinks(spec.Plan.App.AppDir)
+	dir, err := folderOf(spec.Plan)
 	if err != nil {
-		return nil, fmt.Errorf("application folder: %w", err) // perhaps another one is just taking its place
+		return nil, err // perhaps another one is just taking its place
 	}
 	env, err := environment(spec, s.secrets.reader(spec.Plan, &spec.Process, dir, spec.Unwanted))
 	if err != nil {
@@ -203,7 +203,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	}
 	bootstrap := filepath.Join(spec.Plan.JSDir, "node", "bootstrap.js")
 	if _, err := os.Stat(bootstrap); err != nil {
-		return nil, &PermanentError{fmt.Errorf("the workers' main script: %w; restart the application to install it again", err)}
+		return nil, &PermanentError{fmt.Errorf("the workers' main script %q: %w; restart the application to install it again", bootstrap, bare(err))}
 	}
 	execArgv := execArgvOf(spec.Process, spec.Plan.globalExecArgv(), spec.Worker)
 	c := &nodeChild{
@@ -212,9 +212,41 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 		args: slices.Concat(execArgv, readable(execArgv, env, spec.Plan.JSDir), []string{bootstrap}, spec.Process.Args),
 	}
 	if err := c.start(s); err != nil {
-		return nil, fmt.Errorf("spawn %q: %w", node, err)
+		return nil, fmt.Errorf("start %q: %w%s", node, bare(err), remedy(err))
 	}
 	return c, nil
+}
+
+// folderOf is the real folder of a plan's application.
+func folderOf(plan *Plan) (string, error) {
+	dir, err := filepath.EvalSymlinks(plan.App.AppDir)
+	if err != nil {
+		return "", fmt.Errorf("application folder %q: %w; put it back, or start the application where it is now", plan.App.AppDir, bare(err))
+	}
+	return dir, nil
+}
+
+// bare is an error of the file system without the operation and the path, which the message around it tells already.
+func bare(err error) error {
+	if of, ok := errors.AsType[*os.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// remedy says what to do about an error of the system, as a clause of its own; "" where nothing is known to help.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		return "; this user may have no more processes: end some, or raise the limit (ulimit -u, TasksMax, pids.max)"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "; no more files may be open: raise the limit (ulimit -n, LimitNOFILE)"
+	case errors.Is(err, syscall.E2BIG):
+		return "; its arguments and environment are too long together: make them shorter"
+	case errors.Is(err, syscall.ENOMEM):
+		return "; there is no memory left for another process"
+	}
+	return ""
 }
 
 // readable are the options that let Node read our files where its permission model is on: of itself it lets the main script

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -120,7 +122,7 @@ func (o *output) begin() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
-		return fmt.Errorf("make log folder: %w", err)
+		return logError("make log folder", o.dir, err)
 	}
 	rotate.Sweep(o.stdoutPath())
 	o.openMarks()
@@ -280,7 +282,7 @@ func (o *output) open(worker rotate.Source, apart bool) (*os.File, string, error
 	if path != o.stdoutPath() {
 		if err := o.openSource(path, worker, file); err != nil {
 			file.Close()
-			return nil, "", fmt.Errorf("open log file: %w", err)
+			return nil, "", logError("open log file", path, err)
 		}
 	} else {
 		o.observe() // what is there was written by others
@@ -369,14 +371,26 @@ func (o *output) ended(path string, pid int) {
 	}
 }
 
+// logError is the error of something that was to be done to a log file or its folder.
+func logError(what, path string, err error) error {
+	next := remedy(err)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		next = "; give this user the right to write there, or set PANDORA_LOGS_DIR to another folder"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		next = "; make room on that disk, or set PANDORA_LOGS_DIR to a folder on another one"
+	}
+	return fmt.Errorf("%s %q: %w%s", what, path, bare(err), next)
+}
+
 // appendTo opens a file of ours for appending, and makes it and the folder if needed.
 func (o *output) appendTo(path string) (*os.File, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make log folder: %w", err)
+		return nil, logError("make log folder", o.dir, err)
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open log file: %w", err)
+		return nil, logError("open log file", path, err)
 	}
 	return file, nil
 }

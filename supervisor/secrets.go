@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sync/singleflight"
 
@@ -90,9 +89,9 @@ func (s *Supervisor) checkSecrets(op *operation, plan *Plan, process *procfile.P
 
 // CheckSecrets reads the secrets of a process and forgets them. Its error is that of the Spawn that would fail.
 func (n *NodeSpawner) CheckSecrets(plan *Plan, process *procfile.Process, unwanted <-chan struct{}) error {
-	dir, err := filepath.EvalSymlinks(plan.App.AppDir)
+	dir, err := folderOf(plan)
 	if err != nil {
-		return fmt.Errorf("application folder: %w", err)
+		return err
 	}
 	_, err = variables(plan, process, new(secrets).reader(plan, process, dir, unwanted))
 	return err
