@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // minToken is how long a token must be: a shorter one can be guessed.
@@ -198,26 +199,18 @@ func (t *tokenSource) current() string {
 func readToken(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("read the token of actuator.http.tokenFile %q: %w", path, bareError(err))
+		return "", fmt.Errorf("read the token of actuator.http.tokenFile %q: %w", path, fserr.Bare(err))
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxTokenFile {
 		return "", fmt.Errorf("read the token of actuator.http.tokenFile: %q is not a file of at most %d bytes", path, maxTokenFile)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("read the token of actuator.http.tokenFile %q: %w", path, bareError(err))
+		return "", fmt.Errorf("read the token of actuator.http.tokenFile %q: %w", path, fserr.Bare(err))
 	}
 	token := strings.TrimSpace(string(data))
 	if len(token) < minToken {
 		return "", fmt.Errorf("read the token of actuator.http.tokenFile: %q holds fewer than %d characters", path, minToken)
 	}
 	return token, nil
-}
-
-// bareError is an error of the file system without the operation and the path, which the message around it tells already.
-func bareError(err error) error {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		return of.Err
-	}
-	return err
 }

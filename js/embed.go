@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 //go:embed shared goja node
@@ -61,15 +63,15 @@ func Install(root string) (string, error) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return "", fmt.Errorf("install JavaScript: make folder %q: %w", root, withoutPath(err))
+		return "", fmt.Errorf("install JavaScript: make folder %q: %w", root, fserr.Bare(err))
 	}
 	fresh, err := os.MkdirTemp(root, ".new-*")
 	if err != nil {
-		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, withoutPath(err))
+		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, fserr.Bare(err))
 	}
 	defer os.RemoveAll(fresh)
 	if err := write(fresh); err != nil {
-		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, withoutPath(err))
+		return "", fmt.Errorf("install JavaScript: write to folder %q: %w", root, fserr.Bare(err))
 	}
 	err = os.Rename(fresh, dir)
 	if errors.Is(err, fs.ErrExist) && !complete(dir) {
@@ -81,17 +83,9 @@ func Install(root string) (string, error) {
 		}
 	}
 	if err != nil && !complete(dir) {
-		return "", fmt.Errorf("install JavaScript: write folder %q: %w", dir, withoutPath(err))
+		return "", fmt.Errorf("install JavaScript: write folder %q: %w", dir, fserr.Bare(err))
 	}
 	return dir, nil
-}
-
-// withoutPath is an error of the file system without the path, which is that of a file that is gone again.
-func withoutPath(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 // forNode lists the files that Node needs on disk.

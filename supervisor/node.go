@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/nodecluster"
 	"github.com/pandora-go/pandora/internal/nodeipc"
 	"github.com/pandora-go/pandora/internal/rotate"
@@ -203,7 +204,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 	}
 	bootstrap := filepath.Join(spec.Plan.JSDir, "node", "bootstrap.js")
 	if _, err := os.Stat(bootstrap); err != nil {
-		return nil, &PermanentError{fmt.Errorf("the workers' main script %q: %w; restart the application to install it again", bootstrap, bare(err))}
+		return nil, &PermanentError{fmt.Errorf("the workers' main script %q: %w; restart the application to install it again", bootstrap, fserr.Bare(err))}
 	}
 	execArgv := execArgvOf(spec.Process, spec.Plan.globalExecArgv(), spec.Worker)
 	c := &nodeChild{
@@ -212,7 +213,7 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 		args: slices.Concat(execArgv, readable(execArgv, env, spec.Plan.JSDir), []string{bootstrap}, spec.Process.Args),
 	}
 	if err := c.start(s); err != nil {
-		return nil, fmt.Errorf("start %q: %w%s", node, bare(err), remedy(err))
+		return nil, fmt.Errorf("start %q: %w%s", node, fserr.Bare(err), remedy(err))
 	}
 	return c, nil
 }
@@ -221,17 +222,9 @@ func (n *NodeSpawner) Spawn(spec SpawnSpec) (Child, error) {
 func folderOf(plan *Plan) (string, error) {
 	dir, err := filepath.EvalSymlinks(plan.App.AppDir)
 	if err != nil {
-		return "", fmt.Errorf("application folder %q: %w; put it back, or start the application where it is now", plan.App.AppDir, bare(err))
+		return "", fmt.Errorf("application folder %q: %w; put it back, or start the application where it is now", plan.App.AppDir, fserr.Bare(err))
 	}
 	return dir, nil
-}
-
-// bare is an error of the file system without the operation and the path, which the message around it tells already.
-func bare(err error) error {
-	if of, ok := errors.AsType[*os.PathError](err); ok {
-		return of.Err
-	}
-	return err
 }
 
 // remedy says what to do about an error of the system, as a clause of its own; "" where nothing is known to help.

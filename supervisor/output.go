@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/rotate"
 )
 
@@ -380,7 +381,7 @@ func logError(what, path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		next = "; make room on that disk, or set PANDORA_LOGS_DIR to a folder on another one"
 	}
-	return fmt.Errorf("%s %q: %w%s", what, path, bare(err), next)
+	return fmt.Errorf("%s %q: %w%s", what, path, fserr.Bare(err), next)
 }
 
 // appendTo opens a file of ours for appending, and makes it and the folder if needed.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/procfile/evaluate"
 	"github.com/pandora-go/pandora/procfile/pm2"
 )
@@ -116,11 +117,11 @@ func findProcessFile(cwd, argument string) (string, error) {
 		path = filepath.Join(cwd, path)
 	}
 	info, err := os.Stat(path)
-	if missing(err) {
+	if fserr.Missing(err) {
 		return "", &failure{code: exitNotFound, err: fmt.Errorf("open process file %q: there is no such file%s", path, whyMissing(err))}
 	}
 	if err != nil {
-		return "", fmt.Errorf("open process file %q: %w; give this user the right to read it", path, bare(err))
+		return "", fmt.Errorf("open process file %q: %w; give this user the right to read it", path, fserr.Bare(err))
 	}
 	if !info.IsDir() {
 		return path, nil
@@ -227,7 +228,7 @@ func isBelow(path, dir string) bool {
 func readBounded(file string) (string, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody writes to keeps nobody waiting
 	if err != nil {
-		return "", fmt.Errorf("read process file %s: %w", file, bare(err))
+		return "", fmt.Errorf("read process file %s: %w", file, fserr.Bare(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
@@ -235,7 +236,7 @@ func readBounded(file string) (string, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxProcessFile+1))
 	if err != nil {
-		return "", fmt.Errorf("read process file %s: %w", file, bare(err))
+		return "", fmt.Errorf("read process file %s: %w", file, fserr.Bare(err))
 	}
 	if len(data) > maxProcessFile {
 		return "", fmt.Errorf("read process file %s: it is larger than %d MiB", file, maxProcessFile>>20)
@@ -301,12 +302,12 @@ func writeProcfile(path, text string, force bool) error {
 		return fmt.Errorf("write %s: it is there already; move it away, or replace it with --force", path)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(path) // half a file
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	return nil
 }
@@ -315,7 +316,7 @@ func writeProcfile(path, text string, force bool) error {
 func replaceFile(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".procfile-*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
@@ -324,7 +325,7 @@ func replaceFile(path, text string) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/scaffold"
 )
 
@@ -126,11 +127,11 @@ func initTarget(argument string, flags *initFlags) (dir string, err error) {
 		path = filepath.Join(cwd, path)
 	}
 	info, err := os.Stat(path)
-	if missing(err) {
+	if fserr.Missing(err) {
 		return "", &failure{code: exitNotFound, err: fmt.Errorf("init: there is no folder or file %s%s; make it first, or run init in the project's folder", shorten(argument), whyMissing(err))}
 	}
 	if err != nil {
-		return "", fmt.Errorf("init: look at %s: %w", shorten(argument), bare(err))
+		return "", fmt.Errorf("init: look at %s: %w", shorten(argument), fserr.Bare(err))
 	}
 	if info.IsDir() {
 		return path, nil
@@ -262,7 +263,7 @@ func (c *cli) writePlan(dir string, facts scaffold.Facts, plan scaffold.Plan, fl
 	if flags.scripts {
 		data, err := os.ReadFile(manifest)
 		if err != nil {
-			return fmt.Errorf("init: add scripts to %s: %w; run [ npm init -y ] first, or leave --scripts away", manifest, bare(err))
+			return fmt.Errorf("init: add scripts to %s: %w; run [ npm init -y ] first, or leave --scripts away", manifest, fserr.Bare(err))
 		}
 		var kept []scaffold.Script
 		if changed, kept, err = scaffold.AddScripts(data, scaffold.Scripts(), flags.force); err != nil {
@@ -304,12 +305,12 @@ func initWriteError(err error) error {
 func createFile(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	_, err = io.WriteString(f, text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(path) // half a file
-		return fmt.Errorf("write %s: %w", path, bare(err))
+		return fmt.Errorf("write %s: %w", path, fserr.Bare(err))
 	}
 	return nil
 }

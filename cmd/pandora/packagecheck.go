@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/procfile/evaluate"
 )
 
@@ -28,7 +29,7 @@ func checkPackage(dir string) error {
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		bad.Message, bad.Hint = bare(err).Error(), "give this user the right to read it"
+		bad.Message, bad.Hint = fserr.Bare(err).Error(), "give this user the right to read it"
 		return bad
 	}
 	defer file.Close()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/procfile"
 	"github.com/pandora-go/pandora/procfile/evaluate"
@@ -158,7 +159,7 @@ func (c *cli) planTarget(ctx context.Context, home state.Home, argument string, 
 			}
 			return t, options, record, err
 		}
-		if _, err := os.Stat(argument); missing(err) {
+		if _, err := os.Stat(argument); fserr.Missing(err) {
 			return target{}, evaluate.Options{}, nil, &failure{code: exitNotFound, err: fmt.Errorf(
 				"plan %s: there is no application, no folder and no file of that name; [ pandora list ] shows the applications", strings.Trim(shorten(argument), `"`))}
 		}

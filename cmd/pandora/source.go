@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pandora-go/pandora/internal/control"
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/state"
 	"github.com/pandora-go/pandora/procfile"
 	"github.com/pandora-go/pandora/procfile/evaluate"
@@ -94,10 +95,10 @@ func (f *appFlags) sourceOf(cwd, argument string) (*procfile.Source, error) {
 	switch {
 	case argument == "", err == nil && info.IsDir(), err != nil && !isScriptName(path) && !isConfigName(path) && !isForeman(path):
 		return nil, f.unused("a folder", true, true)
-	case missing(err):
+	case fserr.Missing(err):
 		return nil, &failure{code: exitNotFound, err: fmt.Errorf("open %s: there is no such file%s", path, whyMissing(err))}
 	case err != nil:
-		return nil, fmt.Errorf("open %s: %w; give this user the right to read it", path, bare(err))
+		return nil, fmt.Errorf("open %s: %w; give this user the right to read it", path, fserr.Bare(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("open %s: it is no regular file", path)
 	}

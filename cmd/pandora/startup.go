@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/state"
 )
 
@@ -207,7 +208,7 @@ func (c *cli) removeUnit(ctx context.Context, u *bootUnit) error {
 // needsRoot explains an error of writing to the folder of units.
 func (c *cli) needsRoot(u *bootUnit, err error) error {
 	if !errors.Is(err, os.ErrPermission) || !u.system || os.Geteuid() == 0 {
-		return fmt.Errorf("change unit %q: %w", u.path(), bare(err))
+		return fmt.Errorf("change unit %q: %w", u.path(), fserr.Bare(err))
 	}
 	command := `sudo env PATH="$PATH"`
 	for _, kv := range u.env {

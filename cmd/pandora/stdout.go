@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // maxWord bounds a word of an error: a name or path that is longer says no more, and hides what is said about it.
@@ -50,7 +52,7 @@ func unwritten(w io.Writer) error {
 	if f.err == nil || errors.Is(f.err, syscall.EPIPE) { // the reader has seen enough
 		return nil
 	}
-	return fmt.Errorf("write to standard output: %w", bare(f.err))
+	return fmt.Errorf("write to standard output: %w", fserr.Bare(f.err))
 }
 
 // abridged cuts the words of a text that are longer than maxWord bytes.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/state"
 )
 
@@ -33,7 +34,7 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 	}
 	dir = filepath.Clean(dir)
 	info, err := os.Stat(dir)
-	if missing(err) {
+	if fserr.Missing(err) {
 		text := whyMissing(err)
 		if text == "" && !strings.Contains(argument, string(filepath.Separator)) {
 			text = ", and no application of that name is recorded; [ pandora list ] shows those that are"
@@ -41,7 +42,7 @@ func resolveTarget(cwd, argument, name string) (target, error) {
 		return target{}, &failure{code: exitNotFound, err: fmt.Errorf("open application folder %q: there is no such folder%s", dir, text)}
 	}
 	if err != nil {
-		return target{}, fmt.Errorf("open application folder %q: %w; give this user the right to it", dir, bare(err))
+		return target{}, fmt.Errorf("open application folder %q: %w; give this user the right to it", dir, fserr.Bare(err))
 	}
 	if !info.IsDir() {
 		return target{}, sentence(exitFailure, "Pandora.js can only start a Pandora.js project directory, like [ pandora start ./ ]; %q is a file", dir)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/pandora-go/pandora/internal/control"
 	"github.com/pandora-go/pandora/internal/fdstate"
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/internal/socket"
 	"github.com/pandora-go/pandora/supervisor"
 )
@@ -302,7 +303,7 @@ func askBuild(ctx context.Context, executable string) (takeOverAnswer, error) {
 		err = errors.New("what it prints is no answer")
 	}
 	if err != nil {
-		err = bare(err)
+		err = fserr.Bare(err)
 		return answer, fmt.Errorf("upgrade to %q: it does not say what it can take over (%w); is it pandora, of a version that can be upgraded to?", executable, err)
 	}
 	return answer, nil
@@ -315,11 +316,11 @@ func absolutePath(executable string) (string, error) {
 		return "", err
 	}
 	_, err = os.Stat(path)
-	if missing(err) {
+	if fserr.Missing(err) {
 		return "", &failure{code: exitNotFound, err: fmt.Errorf("upgrade to %q: there is no such program%s", executable, whyMissing(err))}
 	}
 	if err != nil {
-		return "", fmt.Errorf("upgrade to %q: %w; give this user the right to run it", executable, bare(err))
+		return "", fmt.Errorf("upgrade to %q: %w; give this user the right to run it", executable, fserr.Bare(err))
 	}
 	return path, nil
 }

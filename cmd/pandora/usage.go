@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 	"syscall"
@@ -142,13 +141,7 @@ func named(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// missing reports whether an error says that there is nothing at a path: also where the path is longer than any that the
-// system has, or leads through a file.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// whyMissing is a clause for an error of which missing holds; "" where nothing has to be added.
+// whyMissing is a clause for an error of which fserr.Missing holds; "" where nothing has to be added.
 func whyMissing(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENAMETOOLONG):
@@ -157,14 +150,6 @@ func whyMissing(err error) string {
 		return " (the path leads through a file)"
 	}
 	return ""
-}
-
-// bare is an error of the file system without the operation and the path, which the message around it tells already.
-func bare(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 // mistaken says what JSON holds in place of what is expected there.

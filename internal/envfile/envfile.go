@@ -19,11 +19,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 const (
@@ -132,18 +133,18 @@ func readFile(source Source) (string, error) {
 	// What is no ordinary file might keep the reader waiting for ever.
 	info, err := os.Stat(source.Path)
 	switch {
-	case missing(err) && source.Optional:
+	case fserr.Missing(err) && source.Optional:
 		return "", nil
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return "", wrong("there is no such file, and the path is longer than the system allows", err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return "", wrong("there is no such file: the path leads through a file", err)
-	case missing(err):
+	case fserr.Missing(err):
 		return "", wrong("there is no such file", err)
 	case errors.Is(err, syscall.ELOOP):
 		return "", wrong("it is a link that leads back to itself", err)
 	case err != nil:
-		return "", wrong(reason(err), err)
+		return "", wrong(fserr.Bare(err).Error(), err)
 	case info.IsDir():
 		return "", wrong("it is a folder, and not a file", nil)
 	case !info.Mode().IsRegular():
@@ -151,31 +152,17 @@ func readFile(source Source) (string, error) {
 	}
 	f, err := os.Open(source.Path)
 	if err != nil {
-		return "", wrong(reason(err), err)
+		return "", wrong(fserr.Bare(err).Error(), err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
-		return "", wrong(reason(err), err)
+		return "", wrong(fserr.Bare(err).Error(), err)
 	}
 	if len(data) > MaxSize {
 		return "", wrong(tooLarge, nil)
 	}
 	return string(data), nil
-}
-
-// missing reports whether an error says that there is nothing at a path: also where the path is longer than any that the
-// system has, or leads through a file.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// reason is why a file operation failed, without the path.
-func reason(err error) string {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err.Error()
-	}
-	return err.Error()
 }
 
 // parse adds what a text says.

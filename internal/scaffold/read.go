@@ -10,6 +10,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // maxFile bounds a file that is looked into.
@@ -133,26 +135,18 @@ func textsOf(value json.RawMessage) map[string]string {
 	return texts
 }
 
-// bare is an error of the file system without the operation and the path, which the message around it tells already.
-func bare(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
-}
-
 // read is the content of a regular file of some size at most.
 func (r *reader) read(name string) ([]byte, error) {
 	info, err := fs.Stat(r.folder, name)
 	if err != nil {
-		return nil, bare(err)
+		return nil, fserr.Bare(err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would be waited for
 		return nil, errors.New("it is no regular file")
 	}
 	file, err := r.folder.Open(name)
 	if err != nil {
-		return nil, bare(err)
+		return nil, fserr.Bare(err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 const (
@@ -153,8 +155,5 @@ func reason(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("user %d may not read it; give it to that user, or let its group read it", os.Getuid())
 	}
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err
-	}
-	return err
+	return fserr.Bare(err)
 }

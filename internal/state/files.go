@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 const (
@@ -156,17 +158,6 @@ func (h Home) ReadDaemon() *Daemon {
 // WriteDaemon notes what the daemon is started with, with mode 0600.
 func (h Home) WriteDaemon(d *Daemon) error { return writeJSON(h.daemonPath(), d) }
 
-// bare is an error of the file system without its path: the message around it has the one that the user knows.
-func bare(err error) error {
-	switch e := err.(type) {
-	case *os.PathError:
-		return e.Err
-	case *os.LinkError:
-		return e.Err
-	}
-	return err
-}
-
 // readJSON reads one JSON value from a file of bounded size.
 func readJSON(path string, into any) error {
 	f, err := openRegular(path)
@@ -202,7 +193,7 @@ func writeJSON(path string, value any) error {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("write %q: %w", path, bare(err))
+		return fmt.Errorf("write %q: %w", path, fserr.Bare(err))
 	}
 	_, err = temp.Write(append(data, '\n'))
 	if err == nil {
@@ -216,7 +207,7 @@ func writeJSON(path string, value any) error {
 	}
 	if err != nil {
 		_ = os.Remove(temp.Name())
-		return fmt.Errorf("write %q: %w", path, bare(err))
+		return fmt.Errorf("write %q: %w", path, fserr.Bare(err))
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -171,7 +172,7 @@ func (h Home) private(dir string) error {
 }
 
 func (h Home) cannotMake(dir string, err error) error {
-	return fmt.Errorf("make folder %q: %w; %s", dir, bare(err), remedy(err))
+	return fmt.Errorf("make folder %q: %w; %s", dir, fserr.Bare(err), remedy(err))
 }
 
 // remedy says what to do about a folder that cannot be made or used.

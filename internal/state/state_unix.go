@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // lockRetry is how often a lock that another process holds is tried again.
@@ -27,7 +29,7 @@ func checkOwner(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("use folder %q: %w; %s", dir, bare(err), remedy(err))
+		return fmt.Errorf("use folder %q: %w; %s", dir, fserr.Bare(err), remedy(err))
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {
@@ -100,7 +102,7 @@ func (h Home) daemonLock() string { return filepath.Join(h.State, "daemon.lock")
 func lock(ctx context.Context, path string) (*Lock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock %q: %w", path, bare(err))
+		return nil, fmt.Errorf("lock %q: %w", path, fserr.Bare(err))
 	}
 	retry := time.NewTicker(lockRetry)
 	defer retry.Stop()

@@ -2,9 +2,7 @@ package evaluate
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/pandora-go/pandora/engine"
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // Kind tells how an evaluation failed.
@@ -127,7 +126,7 @@ func (e *evaluation) reachable() error {
 		switch {
 		case err != nil:
 			target, _ := os.Readlink(path)
-			failed.Message = fmt.Sprintf("the link to %q cannot be followed: %v", target, bare(err))
+			failed.Message = fmt.Sprintf("the link to %q cannot be followed: %v", target, fserr.Bare(err))
 		case info.IsDir():
 			failed.Message = "it is a folder, expected a file"
 		default:
@@ -136,14 +135,6 @@ func (e *evaluation) reachable() error {
 		return failed
 	}
 	return nil
-}
-
-// bare is an error of the file system without the operation and the path, which the message around it tells.
-func bare(err error) error {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err
-	}
-	return err
 }
 
 // advise fills in what to do about a failure whose message does not tell.

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/procfile"
 )
 
@@ -250,7 +251,7 @@ func prepare(o Options) (*evaluation, error) {
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, fmt.Errorf("evaluate application %q: look into its folder %q: %w", o.AppName, dir, bare(err))
+		return nil, fmt.Errorf("evaluate application %q: look into its folder %q: %w", o.AppName, dir, fserr.Bare(err))
 	}
 	if !info.IsDir() {
 		return nil, fmt.Errorf("evaluate application %q: %s is not a folder", o.AppName, dir)
@@ -261,7 +262,7 @@ func prepare(o Options) (*evaluation, error) {
 	e := &evaluation{Options: o, given: o, env: map[string]string{}}
 	e.Dir = dir
 	if e.real, err = filepath.EvalSymlinks(dir); err != nil {
-		return nil, fmt.Errorf("evaluate application %q: follow its folder %q: %w", o.AppName, dir, bare(err))
+		return nil, fmt.Errorf("evaluate application %q: follow its folder %q: %w", o.AppName, dir, fserr.Bare(err))
 	}
 	if e.Timeout <= 0 {
 		e.Timeout = DefaultTimeout

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/pandora-go/pandora/engine"
+	"github.com/pandora-go/pandora/internal/fserr"
 	"github.com/pandora-go/pandora/js"
 )
 
@@ -62,7 +63,7 @@ func (e *evaluation) node(ctx context.Context) (answer, error) {
 	if dir == "" {
 		root, err := os.MkdirTemp("", "pandora-js-")
 		if err != nil {
-			return answer{}, fmt.Errorf("evaluate application %q: make a folder for what Node runs in %s, which TMPDIR says: %w", e.AppName, os.TempDir(), bare(err))
+			return answer{}, fmt.Errorf("evaluate application %q: make a folder for what Node runs in %s, which TMPDIR says: %w", e.AppName, os.TempDir(), fserr.Bare(err))
 		}
 		defer os.RemoveAll(root)
 		if dir, err = js.Install(root); err != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pandora-go/pandora/internal/fserr"
 )
 
 // ProcessFile is an evaluated process file of PM2: ecosystem.config.js and its like, or a .json that PM2 reads as JavaScript.
@@ -40,7 +42,7 @@ func EvaluateProcessFile(ctx context.Context, o Options, file string) (*ProcessF
 		return nil, err
 	}
 	if info, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("read process file %s: %w", file, bare(err))
+		return nil, fmt.Errorf("read process file %s: %w", file, fserr.Bare(err))
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read process file %s: it is no regular file", file)
 	}
